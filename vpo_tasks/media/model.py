@@ -1,0 +1,92 @@
+"""What is in a video, as frozen values. Shared by every package; imports nothing of ours."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
+
+MODEL_VERSION = 1
+"""Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
+
+
+class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One stream. `index` is the stream's position in FFmpeg's order, counting every stream from 0.
+
+    `codec` and `profile` are FFmpeg's names, lower case (`dts` with profile `dts-hd ma`).
+    `language` is normalised (media/languages.py): ISO 639-2/B where known, a tag nobody knows as it
+    stands, `und` when the file names none; None only in hand-made values.
+    Attached pictures (cover art) are attachments: type `attachment`, `is_picture` true.
+    """
+
+    index: int
+    type: TrackType
+    codec: str
+    profile: str | None = None
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    dispositions: tuple[str, ...] = ()
+    """Further dispositions that are set (`hearing_impaired`, `comment`, `original`, …), sorted."""
+    channels: int | None = None
+    channel_layout: str | None = None
+    sample_rate: int | None = None
+    width: int | None = None
+    height: int | None = None
+    frame_rate: str | None = None
+    """Average frame rate as a fraction, `24000/1001`."""
+    pixel_format: str | None = None
+    color_transfer: str | None = None
+    color_primaries: str | None = None
+    color_space: str | None = None
+    color_range: str | None = None
+    duration_s: float | None = None
+    bit_rate: int | None = None
+    """Bit/s."""
+    filename: str | None = None
+    """Attachments only."""
+    mime_type: str | None = None
+    is_picture: bool = False
+
+
+class Chapter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A chapter: start and end in seconds."""
+
+    start_s: float
+    end_s: float
+    title: str | None = None
+
+
+class MediaInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One video as the probe found it, or as a plan predicts it.
+
+    `container` is normalised (policy-format 3.1): mkv, mp4, mov, avi, else FFmpeg's name in lower case.
+    `tags` are the container's tags: keys in lower case, values text.
+    """
+
+    container: str
+    format_name: str
+    doc_type: str | None = None
+    """Matroska only: `matroska` or `webm`."""
+    size_bytes: int = 0
+    duration_s: float | None = None
+    bit_rate: int | None = None
+    tags: dict[str, str] = {}
+    chapters: tuple[Chapter, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+    def of_type(self, kind: TrackType) -> tuple[Track, ...]:
+        """Return the tracks of one type, in file order."""
+        return tuple(track for track in self.tracks if track.type == kind)
+
+
+class StreamCount(msgspec.Struct, frozen=True):
+    """What a complete walk over one stream found. Timestamps in seconds; None when the stream is empty."""
+
+    index: int
+    packets: int
+    first_s: float | None
+    last_s: float | None

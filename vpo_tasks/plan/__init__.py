@@ -1,0 +1,1 @@
+"""What will differ and why: (policy, media) to Plan to the cheapest step. Pure."""

@@ -1,0 +1,1 @@
+"""What a person wants: the policy as frozen types, its loader and its vocabulary."""

@@ -1,0 +1,1 @@
+"""Composition: videos as doit tasks, the runner, the per-video job."""
