@@ -53,7 +53,10 @@ extensions = [".MKV", "mp4"]
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[processing]\nworkers = 0\n", "/state/config.toml:2:1: processing.workers: 0 is not a whole number"),
+        (
+            "[processing]\nworkers = 0\n",
+            "/state/config.toml:2:1: processing.workers: 0 is not a whole number",
+        ),
         ("\n[processing]\n\nworkers = 'two'\n", "/state/config.toml:4:1: processing.workers: 'two' is not"),
         ("[processing]\nworkers = true\n", ":2:1: processing.workers: True is not"),
         ("[processing]\nworkers = 2.5\n", ":2:1: processing.workers: 2.5 is not"),
@@ -81,7 +84,11 @@ def test_a_mistake_is_named_with_file_and_line(fs, text, expected):
 def test_all_mistakes_are_reported_at_once(fs):
     with pytest.raises(ConfigError) as caught:
         load_config(write_config(fs, "[processing]\nworkers = 0\n[safety]\nverify = 'x'\nfoo = 1\n"))
-    assert [issue.where for issue in caught.value.issues] == ["processing.workers", "safety.verify", "safety.foo"]
+    assert [issue.where for issue in caught.value.issues] == [
+        "processing.workers",
+        "safety.verify",
+        "safety.foo",
+    ]
 
 
 def test_cpu_count_comes_from_the_environment(fs):

@@ -47,7 +47,8 @@ def test_the_affinity_mask_counts(one_group):
 
 
 @pytest.mark.parametrize(
-    ("limit", "cores"), [("250000 100000", 3), ("50000 100000", 1), ("max 100000", 48), ("junk", 48), ("", 48)]
+    ("limit", "cores"),
+    [("250000 100000", 3), ("50000 100000", 1), ("max 100000", 48), ("junk", 48), ("", 48)],
 )
 def test_a_cgroup_quota_is_rounded_up(one_group, limit, cores):
     one_group.create_file("/sys/fs/cgroup/user/session/cpu.max", contents=limit)

@@ -1,0 +1,191 @@
+"""Paths → videos, once each. Recovery journals are picked up on the way.
+
+Works on bytes and keeps what `stat` said, because over a finished library this walk is most of a run's time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from vpo_tasks.errors import UsageError
+
+PRIVATE_PREFIX = b".vpo-"
+
+
+class Found(NamedTuple):
+    """A video on disk: real path as bytes, and what `stat` says (see Identity)."""
+
+    path: bytes
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    links: int
+    ctime_ns: int
+
+
+class Odd(NamedTuple):
+    """Something in a video's place that is none. `failed` says that videos may have been missed."""
+
+    path: bytes
+    reason: str
+    failed: bool = False
+
+
+class Discovery(NamedTuple):
+    """What was found. `videos` in no order; `private` our own `.vpo-…` files; `hidden` counts dot-names."""
+
+    videos: list[Found]
+    odd: list[Odd]
+    private: list[bytes]
+    searched: list[bytes]
+    hidden: int
+
+
+def discover(paths: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True) -> Discovery:
+    """Find the videos under `paths` (folders, or files whatever their extension).
+
+    Follows symbolic links; a video reached twice (the same path, a link, a bind mount) is returned once.
+    Raises UsageError when a given path does not exist.
+    """
+    walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive)
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            if os.path.islink(path):
+                walk.odd.append(Odd(os.path.abspath(path), "dangling symbolic link"))
+                continue
+            raise UsageError(f"{os.fsdecode(path)}: {error.strerror or error}") from error
+        real = os.path.realpath(path)
+        walk.searched.append(real)
+        if stat.S_ISDIR(status.st_mode):
+            walk.folder(real, status)
+        else:
+            walk.linked_file(real, status)
+    return Discovery(walk.videos, walk.odd, walk.private, walk.searched, walk.hidden)
+
+
+class _Walk:
+    """The state of one walk: what was seen already, and what came of it."""
+
+    def __init__(self, extensions: frozenset[bytes], recursive: bool) -> None:
+        self.extensions = extensions
+        self.recursive = recursive
+        self.videos: list[Found] = []
+        self.odd: list[Odd] = []
+        self.private: list[bytes] = []
+        self.searched: list[bytes] = []
+        self.hidden = 0
+        self.folders: set[tuple[int, int]] = set()
+        self.single: set[tuple[int, int]] = set()  # inodes with one name: a second sight is a bind mount
+        self.several: set[bytes] = set()  # hard-linked videos, by path: each name stands for itself
+
+    def folder(self, root: bytes, status: os.stat_result) -> None:
+        if (status.st_dev, status.st_ino) in self.folders:
+            return
+        self.folders.add((status.st_dev, status.st_ino))
+        pending = [root]
+        while pending:
+            folder = pending.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    below = self._entries(entries)
+            except OSError as error:
+                self.odd.append(Odd(folder, f"cannot be searched: {error.strerror or error}", failed=True))
+                continue
+            if self.recursive:
+                pending += below
+
+    def _entries(self, entries: Iterable[os.DirEntry[bytes]]) -> list[bytes]:
+        """Take in one folder's entries; return the folders among them that are new."""
+        below: list[bytes] = []
+        extensions, videos, single = self.extensions, self.videos, self.single
+        for entry in entries:
+            name = entry.name
+            if name[:1] == b".":
+                if name.startswith(PRIVATE_PREFIX):
+                    self.private.append(entry.path)
+                elif name[name.rfind(b".") + 1 :].lower() in extensions or entry.is_dir():
+                    self.hidden += 1
+                continue
+            is_video_name = name[name.rfind(b".") + 1 :].lower() in extensions and b"." in name
+            if entry.is_symlink():
+                self._symlink(entry, is_video_name, below)
+            elif entry.is_dir(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                self._folder_entry(entry.path, status, is_video_name, below)
+            elif is_video_name:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # gone between listing and stat: as if the walk had come a moment later
+                if not entry.is_file(follow_symlinks=False):
+                    self.odd.append(Odd(entry.path, _kind(status)))
+                    continue
+                key = (status.st_dev, status.st_ino)
+                if status.st_nlink == 1:
+                    if key in single:
+                        continue
+                    single.add(key)
+                    videos.append(_found(entry.path, status))
+                else:
+                    self._several(entry.path, status)
+        return below
+
+    def _folder_entry(
+        self, path: bytes, status: os.stat_result, is_video_name: bool, below: list[bytes]
+    ) -> None:
+        if is_video_name:
+            self.odd.append(Odd(path, "is a folder"))
+        key = (status.st_dev, status.st_ino)
+        if key not in self.folders:
+            self.folders.add(key)
+            below.append(path)
+
+    def _symlink(self, entry: os.DirEntry[bytes], is_video_name: bool, below: list[bytes]) -> None:
+        try:
+            status = entry.stat()
+        except OSError:
+            if is_video_name:
+                self.odd.append(Odd(entry.path, "dangling symbolic link"))
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._folder_entry(os.path.realpath(entry.path), status, is_video_name, below)
+        elif is_video_name:
+            self.linked_file(os.path.realpath(entry.path), status)
+
+    def linked_file(self, real: bytes, status: os.stat_result) -> None:
+        """Take in a file by its real path, given or reached through a link."""
+        if not stat.S_ISREG(status.st_mode):
+            self.odd.append(Odd(real, _kind(status)))
+        elif status.st_nlink > 1:
+            self._several(real, status)
+        elif (status.st_dev, status.st_ino) not in self.single:
+            self.single.add((status.st_dev, status.st_ino))
+            self.videos.append(_found(real, status))
+
+    def _several(self, path: bytes, status: os.stat_result) -> None:
+        if path not in self.several:
+            self.several.add(path)
+            self.videos.append(_found(path, status))
+
+
+def _found(path: bytes, status: os.stat_result) -> Found:
+    return Found(
+        path,
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_nlink,
+        status.st_ctime_ns,
+    )
+
+
+def _kind(status: os.stat_result) -> str:
+    kinds = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFBLK: "device", stat.S_IFCHR: "device"}
+    return f"not a regular file but a {kinds.get(stat.S_IFMT(status.st_mode), 'thing of another kind')}"
