@@ -1,0 +1,122 @@
+"""Languages: every spelling of one language becomes one code, ISO 639-2/B where there is one, else 639-3.
+
+Three-letter tags, which nearly every video carries, need only the short table below; two-letter codes and
+English names come from iso639-lang, which costs 55 ms to import and is therefore imported when first needed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iso639 import Lang
+
+UNDETERMINED = "und"
+
+# ISO 639-2 has two codes for these only; the terminological one is also the code of ISO 639-3.
+_BIBLIOGRAPHIC = {
+    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "per",
+    "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac", "mri": "mao", "msa": "may",
+    "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo", "sqi": "alb", "zho": "chi",
+}  # fmt: skip
+
+# Codes that the registration authorities withdrew and that files still carry.
+_RETIRED = {
+    "scr": "hrv", "scc": "srp", "mol": "rum", "mo": "rum", "sh": "hbs", "bh": "bih",
+    "iw": "heb", "in": "ind", "ji": "yid", "jw": "jav", "jaw": "jav",
+}  # fmt: skip
+
+# What people and taggers call them, where the standard has a longer name.
+_EVERYDAY_NAMES = {
+    "mandarin": "cmn", "cantonese": "yue", "farsi": "per", "brazilian portuguese": "por", "brazilian": "por",
+    "latin american spanish": "spa", "latino": "spa", "simplified chinese": "chi",
+    "traditional chinese": "chi",
+}  # fmt: skip
+
+_SUBTAG_SEPARATOR = re.compile(r"[-_]")
+
+
+@lru_cache(maxsize=4096)
+def normalise(tag: str | None) -> str:
+    """Return the one code of the language that `tag` names.
+
+    A tag is an ISO 639-1, 639-2/B, 639-2/T or 639-3 code, an English name, or a BCP 47 tag (its primary
+    subtag counts). None and blank are `und`; a tag that nobody knows comes back folded to lower case.
+    """
+    folded = tag.strip().casefold() if tag else ""
+    if not folded:
+        return UNDETERMINED
+    if len(folded) <= 3:
+        return _from_code(folded) or folded
+    names = _codes_of_names()
+    named = names.get(folded) or names.get(_drop_remark(folded))
+    if named is not None:
+        return named
+    primary = _SUBTAG_SEPARATOR.split(folded, maxsplit=1)[0]
+    if primary != folded and 2 <= len(primary) <= 3:
+        return _from_code(primary) or folded
+    return folded
+
+
+def same_language(a: str | None, b: str | None) -> bool:
+    """Tell whether two tags name one language; a missing tag is `und`."""
+    return normalise(a) == normalise(b)
+
+
+def _from_code(code: str) -> str | None:
+    if code in _RETIRED:
+        return _RETIRED[code]
+    if len(code) == 3 and code.isascii() and code.isalpha():
+        return _BIBLIOGRAPHIC.get(code, code)
+    return _codes_of_two_letters().get(code)
+
+
+def _languages() -> Iterator[Lang]:
+    from iso639 import iter_langs  # only a two-letter code or a name needs the tables (55 ms)
+
+    return iter_langs()
+
+
+def _code_of(language: Lang) -> str:
+    return language.pt2b or language.pt3 or language.pt5
+
+
+@lru_cache(maxsize=1)
+def _codes_of_two_letters() -> dict[str, str]:
+    return {language.pt1: _code_of(language) for language in _languages() if language.pt1}
+
+
+@lru_cache(maxsize=1)
+def _codes_of_names() -> dict[str, str]:
+    """Map names in lower case to codes; living and well-known languages win a name that several share.
+
+    After the full names come names without the remark in brackets (`Malay (macrolanguage)`)
+    and modern languages without that word (`Greek, Modern`).
+    """
+    ranked = sorted(_languages(), key=lambda language: (not language.pt1, not language.pt2b))
+    names = [
+        (name.casefold(), _code_of(language))
+        for language in ranked
+        for name in (language.name, *language.other_names())
+    ]
+    codes = dict(_EVERYDAY_NAMES)
+    for shorten in (_keep, _drop_remark, _drop_modern):
+        for name, code in names:
+            codes.setdefault(shorten(name), code)
+    return codes
+
+
+def _keep(name: str) -> str:
+    return name
+
+
+def _drop_remark(name: str) -> str:
+    return re.sub(r"\s*\(.*\)$", "", name)
+
+
+def _drop_modern(name: str) -> str:
+    return re.sub(r", modern\b.*$", "", name)
