@@ -1,0 +1,112 @@
+"""The database under threads, damage and other programs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from vpo_tasks.errors import StateError
+from vpo_tasks.state.pool import DaemonConnectionPool
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "state" / "state.db")
+
+
+def test_it_is_in_wal_mode_and_private_to_the_user(path):
+    with DaemonConnectionPool(path) as pool:
+        assert pool.execute_read("PRAGMA journal_mode") == [("wal",)]
+    assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o700
+
+
+def test_writes_from_many_threads_all_arrive(path):
+    with DaemonConnectionPool(path) as pool:
+
+        def write(worker: int) -> None:
+            for number in range(50):
+                pool.execute_write("INSERT INTO doit VALUES (?, ?, '')", (f"t{worker}", str(number)))
+                assert (
+                    len(pool.execute_read("SELECT * FROM doit WHERE task = ?", (f"t{worker}",))) == number + 1
+                )
+
+        threads = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert pool.execute_read("SELECT count(*) FROM doit") == [(400,)]
+
+
+def test_a_transaction_that_raises_leaves_nothing(path):
+    with DaemonConnectionPool(path) as pool:
+        with pytest.raises(ZeroDivisionError), pool.transaction() as connection:
+            connection.execute("INSERT INTO doit VALUES ('t', 'k', 'v')")
+            pool.execute_write("INSERT INTO doit VALUES ('t', 'k2', 'v')")
+            1 / 0
+        assert pool.execute_read("SELECT * FROM doit") == []
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+        assert len(pool.execute_read("SELECT * FROM doit")) == 1
+
+
+def test_readers_cannot_write(path):
+    with DaemonConnectionPool(path) as pool, pytest.raises(StateError, match="readonly"):
+        pool.execute_read("INSERT INTO doit VALUES ('t', 'k', 'v')")
+
+
+@pytest.mark.parametrize("garbage", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 4000])
+def test_a_damaged_file_is_a_state_error_that_says_what_to_do(path, garbage):
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as stream:
+        stream.write(garbage)
+    with pytest.raises(StateError, match="state.db: .*move it away") as caught:
+        DaemonConnectionPool(path)
+    assert caught.value.exit_code == 4
+    with open(path, "rb") as stream:
+        assert stream.read() == garbage
+
+
+def test_a_newer_schema_is_refused(path):
+    DaemonConnectionPool(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(StateError, match="newer version"):
+        DaemonConnectionPool(path)
+
+
+def test_a_database_held_by_another_program_is_a_state_error(path):
+    with DaemonConnectionPool(path, timeout_s=0.05) as pool:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="in use by another program"):
+            pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+        other.rollback()
+        other.close()
+        assert pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_a_state_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError):
+        DaemonConnectionPool(str(tmp_path / "file" / "state.db"))
+
+
+def test_what_was_committed_survives_sigkill(path):
+    script = (
+        "import sys, os, signal\n"
+        "from vpo_tasks.state.pool import DaemonConnectionPool\n"
+        "pool = DaemonConnectionPool(sys.argv[1])\n"
+        "for n in range(10): pool.execute_write('INSERT INTO doit VALUES (?, ?, ?)', ('t', str(n), ''))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, path], check=False)
+    assert run.returncode == -signal.SIGKILL
+    with DaemonConnectionPool(path) as pool:
+        assert pool.execute_read("SELECT count(*) FROM doit") == [(10,)]

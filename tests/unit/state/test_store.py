@@ -1,0 +1,126 @@
+"""What is recorded comes back as it was, whatever the path and the inode."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.store import PolicyStamp, Store
+from vpo_tasks.state.uptodate import Known, fingerprint, judge, signed
+
+MEDIA = MediaInfo(
+    container="mkv",
+    format_name="matroska,webm",
+    tags={"title": "x"},
+    tracks=(Track(index=0, type="video", codec="h264"),),
+)
+HUGE = Identity(2**64 - 3, 2**63 + 5, 2**40, 1_700_000_000_123_456_789)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
+        yield Store(pool)
+
+
+def record(store, path, digest=b"d", identity=HUGE):
+    store.record(path, identity, digest=digest, media=MEDIA, fingerprint=b"f", status="changed")
+
+
+def test_a_record_with_64_bit_inode_and_odd_name_comes_back(store):
+    record(store, b"/m/\xff=\n.mkv")
+    known = store.known_videos()[b"/m/\xff=\n.mkv"]
+    assert known == Known(signed(HUGE.device), signed(HUGE.inode), HUGE.size, HUGE.mtime_ns, b"d")
+    details = store.details(b"/m/\xff=\n.mkv")
+    assert details is not None
+    assert details.media == MEDIA
+    assert details[1:4] == (b"f", "changed", None)
+
+
+def test_only_what_is_below_the_folder_is_returned(store):
+    for path in (b"/m/a.mkv", b"/m/b/c.mkv", b"/m0.mkv", b"/m-x/d.mkv", b"/n/e.mkv"):
+        record(store, path)
+    assert set(store.known_videos(b"/m")) == {b"/m/a.mkv", b"/m/b/c.mkv"}
+    assert set(store.known_videos(b"/")) == set(store.known_videos())
+
+
+def test_forgetting_and_invalidating(store):
+    record(store, b"/m/a.mkv")
+    record(store, b"/m/b.mkv")
+    store.record_target(b"/o/a.mkv", b"/m/a.mkv", HUGE, b"d")
+    store.invalidate(b"/m/a.mkv")
+    known = store.known_video(b"/m/a.mkv")
+    assert known is not None
+    assert known.digest is None
+    assert store.targets_of(b"/m/a.mkv")[b"/o/a.mkv"].digest is None
+    assert store.details(b"/m/a.mkv").media == MEDIA
+    store.forget(b"/m/a.mkv")
+    assert store.known_video(b"/m/a.mkv") is None
+    assert store.targets_of(b"/m/a.mkv") == {}
+    store.forget_below(b"/m")
+    assert store.known_videos() == {}
+
+
+def test_targets_come_back_with_their_source(store):
+    store.record_target(b"/o/a.mkv", b"/m/a.avi", HUGE, b"d")
+    source, known = store.known_targets()[b"/o/a.mkv"]
+    assert source == b"/m/a.avi"
+    assert known.inode == signed(HUGE.inode)
+
+
+def test_media_of_another_model_version_is_not_trusted(store, tmp_path):
+    record(store, b"/m/a.mkv")
+    with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
+        pool.execute_write("UPDATE details SET media_version = media_version + 1")
+        assert store.details(b"/m/a.mkv").media is None
+        pool.execute_write("UPDATE details SET media_version = media_version - 1, media = x'ff00'")
+    assert store.details(b"/m/a.mkv").media is None
+
+
+def test_policy_stamps_and_other_doit_tasks(store):
+    stamp = PolicyStamp("1:2:3", b"digest", "films", "skip")
+    store.remember_policy(b"/p.yaml", stamp)
+    assert store.policy_stamp(b"/p.yaml") == stamp
+    assert store.policy_stamp(b"/q.yaml") is None
+    for task in ("/a|x", "/a|y", "/b|x"):
+        store.save_doit_value(task, "k", "1")
+        store.save_doit_value(task, "k", "2")
+    assert store.doit_values("/a|x") == {"k": "2"}
+    store.forget_doit("/a|", "/a|x")
+    assert store.doit_values("/a|x") == {}
+    store.forget_doit("/a|")
+    assert store.doit_values("/a|y") == {}
+    assert store.doit_values("/b|x") == {"k": "2"}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (Known(1, 2, 3, 4, b"d"), "up-to-date"),
+        (Known(1, 2, 3, 4, b"e"), "replan"),
+        (Known(9, 2, 3, 4, b"d"), "same-file"),
+        (Known(1, 9, 3, 4, b"d"), "same-file"),
+        (Known(1, 2, 9, 4, b"d"), "changed"),
+        (Known(1, 2, 3, 9, b"d"), "changed"),
+        (Known(9, 9, 9, 9, b"e"), "changed"),
+    ],
+)
+def test_the_verdict_on_a_recorded_video(found, verdict):
+    assert judge(Known(1, 2, 3, 4, b"d"), found) == verdict
+
+
+def test_an_unrecorded_video_is_new_and_a_failed_one_is_planned_again():
+    assert judge(None, Known(1, 2, 3, 4, b"d")) == "new"
+    assert judge(Known(1, 2, 3, 4, None), Known(1, 2, 3, 4, b"d")) == "replan"
+
+
+def test_the_fingerprint_sees_size_head_and_tail(tmp_path):
+    path = tmp_path / "v.mkv"
+    seen = set()
+    for content in (b"a" * 10_000, b"b" + b"a" * 9_999, b"a" * 9_999 + b"b", b"a" * 10_001, b""):
+        path.write_bytes(content)
+        seen.add(fingerprint(bytes(path)))
+    assert len(seen) == 5
+    assert fingerprint(b"/nowhere") is None

@@ -1,0 +1,50 @@
+"""DDL and version of the state database. The database is an index: deleting it loses time, never a video."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+# Identity columns are narrow and apart from the media, because every run reads all of them.
+# `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
+DDL = """
+CREATE TABLE IF NOT EXISTS videos (
+    path BLOB PRIMARY KEY,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    digest BLOB
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS details (
+    path BLOB PRIMARY KEY,
+    media_version INTEGER NOT NULL,
+    media BLOB,
+    fingerprint BLOB,
+    status TEXT NOT NULL,
+    error TEXT,
+    updated_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS targets (
+    target BLOB PRIMARY KEY,
+    source BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    digest BLOB
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS targets_by_source ON targets (source);
+CREATE TABLE IF NOT EXISTS policies (
+    path BLOB PRIMARY KEY,
+    stamp TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    name TEXT NOT NULL,
+    on_error TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doit (
+    task TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (task, key)
+) WITHOUT ROWID;
+"""

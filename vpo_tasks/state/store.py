@@ -1,0 +1,202 @@
+"""Every SQL statement. Paths are bytes; identities are stored as `uptodate.signed` numbers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.uptodate import Known, signed
+
+if TYPE_CHECKING:
+    from vpo_tasks.media.model import MediaInfo
+
+
+class PolicyStamp(NamedTuple):
+    """A policy file read before: `stamp` names the file's state and the program's version."""
+
+    stamp: str
+    digest: bytes
+    name: str
+    on_error: str
+
+
+class Details(NamedTuple):
+    """The wide half of a video's record."""
+
+    media: MediaInfo | None
+    fingerprint: bytes | None
+    status: str
+    error: str | None
+    updated_at: float
+
+
+class Store:
+    """What the program knows between runs, one method a question. Safe from any thread."""
+
+    def __init__(self, pool: DaemonConnectionPool) -> None:
+        self._pool = pool
+
+    # -- videos ------------------------------------------------------------------------------------------
+
+    def known_videos(self, below: bytes | None = None) -> dict[bytes, Known]:
+        """Return what is recorded, by path; of one folder and everything below it, or of all."""
+        sql = "SELECT path, device, inode, size, mtime_ns, digest FROM videos"
+        if below is None:
+            rows = self._pool.execute_read(sql)
+        else:
+            first = below.rstrip(b"/") + b"/"
+            rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", (first, first[:-1] + b"0"))
+        return {row[0]: Known._make(row[1:]) for row in rows}
+
+    def known_video(self, path: bytes) -> Known | None:
+        """Return what is recorded of one video."""
+        rows = self._pool.execute_read(
+            "SELECT device, inode, size, mtime_ns, digest FROM videos WHERE path = ?", (path,)
+        )
+        return Known._make(rows[0]) if rows else None
+
+    def details(self, path: bytes) -> Details | None:
+        """Return the wide half of a record; its media is None when an older version wrote it."""
+        rows = self._pool.execute_read(
+            "SELECT media_version, media, fingerprint, status, error, updated_at FROM details WHERE path = ?",
+            (path,),
+        )
+        if not rows:
+            return None
+        version, media, *rest = rows[0]
+        return Details(_decode_media(version, media), *rest)
+
+    def record(
+        self,
+        path: bytes,
+        identity: Identity,
+        *,
+        digest: bytes | None,
+        media: MediaInfo | None,
+        fingerprint: bytes | None,
+        status: str,
+        error: str | None = None,
+    ) -> None:
+        """Write what is known of a video now. `digest` None: it does not comply."""
+        version, blob = _encode_media(media)
+        with self._pool.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", (path, *_signed(identity), digest)
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (path, version, blob, fingerprint, status, error, time.time()),
+            )
+
+    def adopt(self, path: bytes, identity: Identity) -> None:
+        """Take over a new device or inode of a video whose fingerprint is as recorded."""
+        self._pool.execute_write(
+            "UPDATE videos SET device = ?, inode = ?, size = ?, mtime_ns = ? WHERE path = ?",
+            (*_signed(identity), path),
+        )
+
+    def forget(self, path: bytes) -> None:
+        """Forget all about a video: it is inspected and planned again."""
+        with self._pool.transaction() as connection:
+            for sql in (
+                "DELETE FROM videos WHERE path = ?",
+                "DELETE FROM details WHERE path = ?",
+                "DELETE FROM targets WHERE source = ?",
+            ):
+                connection.execute(sql, (path,))
+
+    def invalidate(self, path: bytes) -> None:
+        """Say that a video does not comply, keeping what is known of its content."""
+        with self._pool.transaction() as connection:
+            connection.execute("UPDATE videos SET digest = NULL WHERE path = ?", (path,))
+            connection.execute("UPDATE targets SET digest = NULL WHERE source = ?", (path,))
+
+    def forget_below(self, folder: bytes) -> None:
+        """Forget every video below a folder."""
+        first = folder.rstrip(b"/") + b"/"
+        span = (first, first[:-1] + b"0")
+        with self._pool.transaction() as connection:
+            connection.execute("DELETE FROM videos WHERE path >= ? AND path < ?", span)
+            connection.execute("DELETE FROM details WHERE path >= ? AND path < ?", span)
+            connection.execute("DELETE FROM targets WHERE source >= ? AND source < ?", span)
+
+    # -- targets (--output) ------------------------------------------------------------------------------
+
+    def known_targets(self) -> dict[bytes, tuple[bytes, Known]]:
+        """Return what was made in output folders: target -> (source, its identity and digest)."""
+        rows = self._pool.execute_read(
+            "SELECT target, source, device, inode, size, mtime_ns, digest FROM targets"
+        )
+        return {row[0]: (row[1], Known._make(row[2:])) for row in rows}
+
+    def targets_of(self, source: bytes) -> dict[bytes, Known]:
+        """Return the targets made from one source."""
+        rows = self._pool.execute_read(
+            "SELECT target, device, inode, size, mtime_ns, digest FROM targets WHERE source = ?", (source,)
+        )
+        return {row[0]: Known._make(row[1:]) for row in rows}
+
+    def record_target(self, target: bytes, source: bytes, identity: Identity, digest: bytes | None) -> None:
+        """Write that `target` was made from `source` and is compliant with `digest`."""
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (target, source, *_signed(identity), digest),
+        )
+
+    # -- policies ----------------------------------------------------------------------------------------
+
+    def policy_stamp(self, path: bytes) -> PolicyStamp | None:
+        """Return what is remembered of a policy file."""
+        rows = self._pool.execute_read(
+            "SELECT stamp, digest, name, on_error FROM policies WHERE path = ?", (path,)
+        )
+        return PolicyStamp._make(rows[0]) if rows else None
+
+    def remember_policy(self, path: bytes, stamp: PolicyStamp) -> None:
+        """Remember a policy file, so that an up-to-date run need not parse it."""
+        self._pool.execute_write("INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?, ?)", (path, *stamp))
+
+    # -- other doit tasks of a user's dodo.py ------------------------------------------------------------
+
+    def doit_values(self, task: str) -> dict[str, str]:
+        """Return what doit saved for a task that is not one of our videos."""
+        return dict(self._pool.execute_read("SELECT key, value FROM doit WHERE task = ?", (task,)))
+
+    def save_doit_value(self, task: str, key: str, value: str) -> None:
+        """Save one value of a task at once."""
+        self._pool.execute_write("INSERT OR REPLACE INTO doit VALUES (?, ?, ?)", (task, key, value))
+
+    def forget_doit(self, prefix: str, task: str | None = None) -> None:
+        """Forget one of doit's tasks, or all whose name starts with `prefix`."""
+        if task is not None:
+            self._pool.execute_write("DELETE FROM doit WHERE task = ?", (task,))
+        else:
+            self._pool.execute_write("DELETE FROM doit WHERE substr(task, 1, ?) = ?", (len(prefix), prefix))
+
+
+def _signed(identity: Identity) -> tuple[int, int, int, int]:
+    return signed(identity.device), signed(identity.inode), identity.size, identity.mtime_ns
+
+
+def _encode_media(media: MediaInfo | None) -> tuple[int, bytes | None]:
+    # function-local: an up-to-date run stores and loads no media, and need not pay for msgspec
+    import msgspec
+
+    from vpo_tasks.media.model import MODEL_VERSION
+
+    return MODEL_VERSION, None if media is None else msgspec.msgpack.encode(media)
+
+
+def _decode_media(version: int, blob: bytes | None) -> MediaInfo | None:
+    import msgspec
+
+    from vpo_tasks.media.model import MODEL_VERSION, MediaInfo
+
+    if blob is None or version != MODEL_VERSION:
+        return None
+    try:
+        return msgspec.msgpack.decode(blob, type=MediaInfo)
+    except msgspec.MsgspecError:
+        return None  # an index entry that cannot be read is one to make anew
