@@ -7,12 +7,16 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpo_tasks.errors import StateError
 from vpo_tasks.state.schema import DDL, SCHEMA_VERSION
 
+if TYPE_CHECKING:
+    import tempfile
+
 BUSY_TIMEOUT_S = 30.0
+_NOTHING = "file::memory:"
 
 
 class DaemonConnectionPool:
@@ -20,19 +24,28 @@ class DaemonConnectionPool:
 
     Writes go through one connection under a lock and are committed one statement (or one `transaction`) at a
     time: what was committed survives SIGKILL. Every SQLite error comes out as StateError.
+
+    With `read_only` (a dry run) nothing on disk changes: what is there is read, what is written goes to a
+    database in memory and is gone with it.
     """
 
-    def __init__(self, path: str, *, timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: str, *, timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False) -> None:
         self._path = path
         self._timeout_s = timeout_s
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._registry = threading.Lock()
         self._write_lock = threading.RLock()
         self._depth = 0
         with self._errors():
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            self._writer = self._connect()
+            if read_only:
+                self._read_uri = self._snapshot_uri()
+                self._writer = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            else:
+                self._read_uri = ""
+                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                self._writer = self._connect()
             self._prepare(self._writer)
 
     def execute_read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -72,6 +85,8 @@ class DaemonConnectionPool:
         with self._write_lock, contextlib.suppress(sqlite3.Error):
             for connection in (*readers, self._writer):
                 connection.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def __enter__(self) -> DaemonConnectionPool:
         return self
@@ -82,7 +97,7 @@ class DaemonConnectionPool:
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._connect()
+            connection = self._connect() if not self._read_uri else self._connect_to_snapshot()
             connection.execute("PRAGMA query_only=ON")
             self._local.connection = connection
             with self._registry:
@@ -97,12 +112,40 @@ class DaemonConnectionPool:
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _connect_to_snapshot(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._read_uri, uri=True, check_same_thread=False)
+        if self._read_uri == _NOTHING:
+            connection.executescript(DDL)
+        self._check_version(connection)
+        return connection
+
+    def _snapshot_uri(self) -> str:
+        """Return where to read from without leaving a trace: SQLite makes side files even to read a WAL."""
+        # function-local: only a dry run pays for these
+        import shutil
+        import tempfile
+        import urllib.parse
+
+        path = self._path
+        if not os.path.exists(path) or os.path.getsize(path) == 0:
+            return _NOTHING
+        if os.path.exists(path + "-wal") and os.path.getsize(path + "-wal") > 0:
+            self._scratch = tempfile.TemporaryDirectory(prefix="vpo-")
+            for suffix in ("", "-wal"):
+                shutil.copyfile(path + suffix, os.path.join(self._scratch.name, "state.db" + suffix))
+            path = os.path.join(self._scratch.name, "state.db")
+            return f"file:{urllib.parse.quote(path)}"
+        return f"file:{urllib.parse.quote(path)}?immutable=1"
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
         if version > SCHEMA_VERSION:
             raise StateError(self._path, f"was written by a newer version (schema {version})")
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+            return
+        self._check_version(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(f"BEGIN IMMEDIATE;{DDL}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
 

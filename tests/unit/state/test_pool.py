@@ -110,3 +110,40 @@ def test_what_was_committed_survives_sigkill(path):
     assert run.returncode == -signal.SIGKILL
     with DaemonConnectionPool(path) as pool:
         assert pool.execute_read("SELECT count(*) FROM doit") == [(10,)]
+
+
+def everything_in(folder) -> dict[str, bytes]:
+    return {
+        os.path.join(at, name): open(os.path.join(at, name), "rb").read()
+        for at, _, names in os.walk(folder)
+        for name in names
+    }
+
+
+def test_read_only_sees_what_is_recorded_and_leaves_no_trace(path, tmp_path):
+    with DaemonConnectionPool(path) as pool:
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+    before = everything_in(tmp_path)
+    with DaemonConnectionPool(path, read_only=True) as pool:
+        assert pool.execute_read("SELECT task FROM doit") == [("t",)]
+        pool.execute_write("INSERT INTO doit VALUES ('t2', 'k', 'v')")
+        assert pool.execute_read("SELECT task FROM doit") == [("t",)]
+        assert everything_in(tmp_path) == before
+    assert everything_in(tmp_path) == before
+
+
+def test_read_only_sees_what_a_killed_run_left_in_the_log(path, tmp_path):
+    with DaemonConnectionPool(path) as pool:
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+        assert os.path.getsize(path + "-wal") > 0
+        before = everything_in(tmp_path)
+        with DaemonConnectionPool(path, read_only=True) as reader:
+            assert reader.execute_read("SELECT task FROM doit") == [("t",)]
+        assert everything_in(tmp_path) == before
+
+
+def test_read_only_without_a_database_makes_none(path, tmp_path):
+    with DaemonConnectionPool(path, read_only=True) as pool:
+        assert pool.execute_read("SELECT * FROM doit") == []
+    assert everything_in(tmp_path) == {}
+    assert not os.path.exists(os.path.dirname(path))
