@@ -2,12 +2,11 @@
 
 On a terminal the line is redrawn in place; elsewhere (a file, a pipe, cron) it becomes a plain line now and
 then.
-A reader that has gone away (`vpo … | head`) silences that stream and never stops the run.
+A reader that has gone away (`vpo … | head`) silences its stream and never stops the run.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from vpo_tasks.report.progress import Progress, render
+from vpo_tasks.report.stream import LenientStream
 from vpo_tasks.report.text import escape_lines
 
 _REDRAW_S = 0.1
@@ -41,8 +41,8 @@ class Console:
     ) -> None:
         self.quiet = quiet
         self.verbose = verbose
-        self._err = _Stream(sys.stderr if stderr is None else stderr)
-        self._out = _Stream(sys.stdout if stdout is None else stdout)
+        self._err = LenientStream(sys.stderr if stderr is None else stderr)
+        self._out = LenientStream(sys.stdout if stdout is None else stdout)
         self._live = self._err.is_terminal() if live is None else live
         self._clock = clock
         self._lock = threading.RLock()
@@ -92,7 +92,7 @@ class Console:
                 self._drawn = False
                 self._err.write(_CLEAR)
 
-    def _print(self, stream: _Stream, text: str) -> None:
+    def _print(self, stream: LenientStream, text: str) -> None:
         lines = escape_lines(text.rstrip("\n")) + "\n"
         with self._lock:
             if not self._drawn:
@@ -107,56 +107,3 @@ class Console:
     def _line(self) -> str:
         # a full last column makes some terminals wrap, and a wrapped line cannot be cleared
         return render(self._progress, self._err.width() - 1) if self._progress else ""
-
-
-class _Stream:
-    """A text stream that may lose its reader at any moment."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._gone = False
-
-    def is_terminal(self) -> bool:
-        """Say whether a line can be redrawn in place here."""
-        try:
-            return self._stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-        except ValueError:  # closed
-            return False
-
-    def width(self) -> int:
-        """Return the terminal's columns now; asked at every drawing, so a resize needs no signal handler."""
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or 80
-        except (OSError, ValueError):
-            return 80
-
-    def write(self, text: str) -> None:
-        """Write and flush. A reader that is gone ends the stream, quietly."""
-        if self._gone:
-            return
-        try:
-            try:
-                self._stream.write(text)
-            except UnicodeEncodeError:  # a terminal or pipe in another character set
-                encoding = self._stream.encoding or "ascii"
-                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            self._stream.flush()
-        except BlockingIOError:  # a full non-blocking pipe: the buffer keeps it for the next flush
-            return
-        except (OSError, ValueError):  # broken pipe, full disk, closed stream
-            self._gone = True
-            discard(self._stream)
-
-
-def discard(stream: TextIO) -> None:
-    """Point a broken stream at nothing, so that flushing what it still holds cannot fail again at exit."""
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-    except OSError:
-        return
-    try:
-        os.dup2(nothing, stream.fileno())
-    except (OSError, ValueError):
-        pass
-    finally:
-        os.close(nothing)
