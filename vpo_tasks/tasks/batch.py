@@ -1,0 +1,243 @@
+"""One run: hands each video to the processor, records what came of it, tells the person, decides when to stop."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpo_tasks.errors import Interrupted, StateError
+from vpo_tasks.report.result import BatchResult, FileProcessingResult
+from vpo_tasks.report.summary import file_lines
+from vpo_tasks.state.uptodate import fingerprint
+
+if TYPE_CHECKING:
+    from vpo_tasks.plan.model import OnError
+    from vpo_tasks.report.console import Console
+    from vpo_tasks.report.progress import ProgressTracker
+    from vpo_tasks.state.store import Store
+    from vpo_tasks.tasks.process import VideoJob, WorkflowProcessor
+    from vpo_tasks.tasks.survey import Stale
+
+
+class BatchSettings(NamedTuple):
+    """What the command line, the configuration and the policies say about the run."""
+
+    workers: int
+    cap: int
+    on_error: OnError
+    digest: bytes
+    policies: tuple[str, ...]
+    dry_run: bool = False
+    json: bool = False
+    log_path: str = ""
+
+
+class BatchController:
+    """The state of one run. `handle` is called from the workers' threads; the rest from the main thread."""
+
+    def __init__(
+        self,
+        settings: BatchSettings,
+        store: Store,
+        console: Console,
+        tracker: ProgressTracker,
+        make_processor: Callable[[BatchController], WorkflowProcessor],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.console = console
+        self.tracker = tracker
+        self.stop = threading.Event()
+        self.aborted = threading.Event()
+        self.interrupted = False
+        self.fatal: BaseException | None = None
+        self.has_bug = False
+        self._make_processor = make_processor
+        self._processor: WorkflowProcessor | None = None
+        self._results: list[FileProcessingResult] = []
+        self._stopped_early = False
+        self._lock = threading.Lock()
+        # holds the cap through every door, also where something else started more threads
+        self._gate = threading.BoundedSemaphore(settings.cap)
+        self._started = time.monotonic()
+
+    def handle(self, stale: Stale) -> FileProcessingResult | None:
+        """Process one video. None: the run is stopping, and the video is as it was."""
+        with self._gate:
+            if self.stop.is_set():
+                return None
+            path = os.fsdecode(stale.found.path)
+            self.tracker.begin(path)
+            self.console.update(self.tracker.snapshot())
+            try:
+                result = self._process(path, stale)
+                if result is not None and not self.settings.dry_run:
+                    self._record(stale, result)
+            except StateError as error:
+                self._give_up(error)
+                result = None
+            if result is not None:
+                self._take_in(result)
+            return result
+
+    def add(self, result: FileProcessingResult) -> None:
+        """Take in what needs no processing (a FIFO named like a video)."""
+        self._take_in(result)
+
+    def stop_handing_out(self) -> None:
+        """Start nothing new; what is in hand finishes."""
+        self.interrupted = True
+        self.stop.set()
+
+    def abort(self) -> None:
+        """End what is in hand too, leaving every video as it was. Safe to call more than once."""
+        self.interrupted = True
+        self.stop.set()
+        self.aborted.set()
+        with self._lock:
+            processor = self._processor
+        if processor is not None:
+            processor.abort()
+
+    def close(self) -> None:
+        """End the helper processes."""
+        with self._lock:
+            processor, self._processor = self._processor, None
+        if processor is not None:
+            processor.close()
+
+    def batch_result(self, total: int, up_to_date: int, notes: tuple[str, ...] = ()) -> BatchResult:
+        """Return what the run came to. `total` counts every discovered video and odd thing."""
+        with self._lock:
+            results = sorted(self._results, key=lambda result: os.fsencode(result.path))
+        counts = Counter(result.status for result in results)
+        up_to_date += counts["up-to-date"]
+        changed, unchanged = counts["changed"], counts["unchanged"]
+        failed, skipped = counts["failed"], counts["skipped"]
+        done = changed + unchanged + up_to_date + failed + skipped
+        return BatchResult(
+            total_files=total,
+            success_count=changed + unchanged + up_to_date,
+            fail_count=failed,
+            skipped_count=skipped,
+            results=tuple(result for result in results if result.status != "up-to-date"),
+            total_duration_seconds=time.monotonic() - self._started,
+            stopped_early=self._stopped_early or self.interrupted,
+            interrupted=self.interrupted,
+            up_to_date_count=up_to_date,
+            changed_count=changed,
+            unchanged_count=unchanged,
+            not_started_count=max(0, total - done),
+            policies=self.settings.policies,
+            dry_run=self.settings.dry_run,
+            workers=self.settings.workers,
+            on_error=self.settings.on_error,
+            notes=notes,
+        )
+
+    def processor(self) -> WorkflowProcessor:
+        """Return the processor, made (tools found, helper processes ready to start) on first use."""
+        with self._lock:
+            if self._processor is None:
+                self._processor = self._make_processor(self)
+            return self._processor
+
+    def _process(self, path: str, stale: Stale) -> FileProcessingResult | None:
+        job = self._job(path, stale)
+        try:
+            return self.processor().process(job)
+        except Interrupted:
+            return None
+        except StateError:
+            raise
+        except Exception as error:  # the task boundary: a bug costs one video, not the run
+            if self.aborted.is_set():
+                return None
+            self.has_bug = True
+            log = self._log(path)
+            return FileProcessingResult(
+                path, "failed", error=f"internal error: {error!r}; see {log}", error_kind="InternalError"
+            )
+
+    def _job(self, path: str, stale: Stale) -> VideoJob:
+        from vpo_tasks.tasks.process import VideoJob  # imports msgspec: not on an up-to-date run
+
+        details = None
+        if stale.verdict in {"replan", "up-to-date", "same-file"}:
+            details = self.store.details(stale.found.path)
+        made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
+        return VideoJob(
+            path=path,
+            identity=stale.identity,
+            media=details.media if details is not None else None,
+            target=os.fsdecode(stale.target) if stale.target is not None else None,
+            rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
+            made=tuple(os.fsdecode(target) for target in made),
+        )
+
+    def _record(self, stale: Stale, result: FileProcessingResult) -> None:
+        """Write down what is known now. What another run has in hand, or is gone, is not ours to record."""
+        source = stale.found.path
+        if result.identity is None:
+            if result.status == "failed":
+                self.store.invalidate(source)
+            return
+        digest = self.settings.digest
+        in_place = result.target_identity is None
+        path = os.fsencode(result.final_path) if in_place and result.final_path else source
+        self.store.record(
+            path,
+            result.identity,
+            digest=digest if result.compliant else None,
+            media=result.media,
+            fingerprint=fingerprint(path),
+            status=result.status,
+            error=result.error,
+        )
+        if path != source:
+            self.store.forget(source)
+        if result.target_identity is not None and result.final_path is not None:
+            done = digest if result.status in {"changed", "unchanged"} else None
+            self.store.record_target(os.fsencode(result.final_path), source, result.target_identity, done)
+
+    def _take_in(self, result: FileProcessingResult) -> None:
+        stops = result.status == "failed" and (self.settings.on_error == "fail" or result.stops_batch)
+        with self._lock:
+            self._results.append(result._replace(media=None, identity=None, target_identity=None))
+            if stops and not self.stop.is_set():
+                self._stopped_early = True
+                self.stop.set()
+        self.tracker.end(result.path, result.status)
+        self._tell(result)
+        self.console.update(self.tracker.snapshot())
+
+    def _tell(self, result: FileProcessingResult) -> None:
+        if result.status == "failed":
+            for line in file_lines(result, self.console.verbose):
+                self.console.error(line)
+        elif not self.console.quiet and not self.settings.json:
+            for line in file_lines(result, self.console.verbose):
+                self.console.output(line)
+
+    def _give_up(self, error: BaseException) -> None:
+        with self._lock:
+            if self.fatal is None:
+                self.fatal = error
+        self._stopped_early = True
+        self.stop.set()
+
+    def _log(self, path: str) -> str:
+        """Append the traceback in hand to the log file; return the log's name, or why there is none."""
+        log = self.settings.log_path
+        try:
+            os.makedirs(os.path.dirname(log), mode=0o700, exist_ok=True)
+            with open(log, "a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {path!r}\n{traceback.format_exc()}\n")
+        except OSError as error:
+            return f"nowhere: {log}: {error.strerror}"
+        return log

@@ -1,0 +1,39 @@
+"""How doit's plugins find each other.
+
+doit makes its loader, backend and reporter itself and has no way to hand anything from one to the next; the
+library that the loader (or a bare dodo.py) opened is therefore kept here, once a process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from vpo_tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from vpo_tasks.state.store import Store
+
+
+class Door(Protocol):
+    """A library opened through doit. `root` is the media folder; `running` is true while tasks execute."""
+
+    root: bytes
+    running: bool
+
+    @property
+    def store(self) -> Store: ...
+
+
+_doors: list[Door] = []
+
+
+def set_door(door: Door) -> None:
+    """Make `door` the one that the plugins find."""
+    _doors[:] = [door]
+
+
+def current_door() -> Door:
+    """Return the open library. Raises UsageError when there is none."""
+    if not _doors:
+        raise UsageError("the vpo backend needs vpo's tasks: see the dodo.py that `vpo init` writes")
+    return _doors[0]

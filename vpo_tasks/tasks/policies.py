@@ -1,0 +1,141 @@
+"""Which policies are in force: found, stamped, and parsed only when a video must be planned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vpo_tasks import __version__
+from vpo_tasks.errors import UsageError
+from vpo_tasks.state.store import PolicyStamp, Store
+
+if TYPE_CHECKING:
+    from vpo_tasks.plan.model import OnError
+    from vpo_tasks.policy.model import Policy
+
+POLICY_NAME = "policy.yaml"
+_STRICTEST: tuple[OnError, ...] = ("fail", "skip", "continue")
+
+
+def find_policy(paths: Sequence[str], configured: str | None) -> str:
+    """Return the policy for a run without -p: `policy.yaml` in the folder or above, else the configured one.
+
+    Raises UsageError when there is none, or when the paths have different ones.
+    """
+    found = {policy for path in paths if (policy := _nearest(path)) is not None}
+    if len(found) > 1:
+        listing = ", ".join(sorted(found))
+        raise UsageError(f"the given paths have different policies ({listing}): name one with -p")
+    if found:
+        return found.pop()
+    if configured is not None:
+        return configured
+    raise UsageError(
+        f"no policy: there is no {POLICY_NAME} in {paths[0] if paths else '.'} or above it, and none in the "
+        f"configuration; write one with `vpo init {paths[0] if paths else '.'}` or name one with -p"
+    )
+
+
+def _nearest(path: str) -> str | None:
+    folder = os.path.realpath(path)
+    if not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    while True:
+        candidate = os.path.join(folder, POLICY_NAME)
+        if os.path.isfile(candidate):
+            return candidate
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+class PolicySet:
+    """The policies of a run, in order. An up-to-date run is answered from stamps, without parsing."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        store: Store,
+        *,
+        phases: Sequence[str] = (),
+        on_error: OnError | None = None,
+    ) -> None:
+        if phases and len(paths) > 1:
+            raise UsageError("--phases cannot be combined with several policies")
+        self.paths = tuple(os.path.abspath(path) for path in paths)
+        self.phases = tuple(name for part in phases for name in map(str.strip, part.split(",")) if name)
+        self._override = on_error
+        self._models: tuple[Policy, ...] | None = None
+        self._stamps = tuple(self._stamp(path, store) for path in self.paths)
+        if self.phases:
+            self._check_phases()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The policies' names, in order."""
+        return tuple(stamp.name for stamp in self._stamps)
+
+    @property
+    def digest(self) -> bytes:
+        """Digest of what the policies together ask for (16 bytes)."""
+        parts = b"".join(stamp.digest for stamp in self._stamps)
+        phases = "\0".join(self.phases).encode()
+        return hashlib.blake2b(parts + b"\0" + phases, digest_size=16).digest()
+
+    @property
+    def on_error(self) -> OnError:
+        """The mode that governs the batch: the command line's, else the strictest of the policies'."""
+        if self._override is not None:
+            return self._override
+        modes = {stamp.on_error for stamp in self._stamps}
+        return next(mode for mode in _STRICTEST if mode in modes)
+
+    @property
+    def models(self) -> tuple[Policy, ...]:
+        """The parsed policies, with `--on-error` in place of their own where it was given."""
+        if self._models is None:
+            from vpo_tasks.policy.load import load_policy  # only a run that plans parses YAML
+
+            self._models = tuple(_with_mode(load_policy(path), self._override) for path in self.paths)
+        return self._models
+
+    def _check_phases(self) -> None:
+        known = [phase.name for phase in self.models[0].phases]
+        unknown = [name for name in self.phases if name not in known]
+        if unknown:
+            raise UsageError(f"no phase {', '.join(unknown)} in {self.paths[0]}: it has {', '.join(known)}")
+
+    def _stamp(self, path: str, store: Store) -> PolicyStamp:
+        state = _file_state(path)
+        remembered = store.policy_stamp(os.fsencode(path))
+        if remembered is not None and remembered.stamp == state:
+            return remembered
+        from vpo_tasks.policy.digest import policy_digest  # only a policy not seen before is parsed here
+        from vpo_tasks.policy.load import load_policy
+
+        policy = load_policy(path)
+        stamp = PolicyStamp(state, policy_digest([policy]), policy.name, policy.config.on_error)
+        store.remember_policy(os.fsencode(path), stamp)
+        return stamp
+
+
+def _file_state(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise UsageError(f"policy {path}: {error.strerror or error}") from error
+    parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return ":".join((__version__, *map(str, parts)))
+
+
+def _with_mode(policy: Policy, mode: OnError | None) -> Policy:
+    if mode is None:
+        return policy
+    import msgspec  # only a run that plans gets here
+
+    phases = tuple(msgspec.structs.replace(phase, on_error=None) for phase in policy.phases)
+    config = msgspec.structs.replace(policy.config, on_error=mode)
+    return msgspec.structs.replace(policy, phases=phases, config=config)

@@ -1,0 +1,266 @@
+"""One video: a value in, a value out. Holds no database handle and no terminal."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vpo_tasks.errors import (
+    FileError,
+    LockedError,
+    PlanError,
+    ToolMissing,
+    VanishedError,
+    VerifyError,
+)
+from vpo_tasks.execute.replace import Done, Kit, Work, carry_out, export_unchanged, final_path
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.evaluate import check_convergence, evaluate
+from vpo_tasks.plan.model import Context, Plan, Step
+from vpo_tasks.policy.model import Policy
+from vpo_tasks.report.result import FileProcessingResult
+
+
+class ProcessSettings(NamedTuple):
+    """What holds for every video of the run."""
+
+    policies: tuple[Policy, ...]
+    phases: tuple[str, ...] | None
+    dry_run: bool = False
+    break_hardlinks: bool = False
+    verify: str = "standard"
+    without_hard_links: str = "refuse"
+    link: bool = False
+
+
+class VideoJob(NamedTuple):
+    """One video to process. `media` is what is recorded for `identity`, if it is.
+
+    `target` (with --output) is where the video goes if it keeps its container; `made` are targets made from it
+    by earlier runs, which may be overwritten.
+    """
+
+    path: str
+    identity: Identity
+    media: MediaInfo | None = None
+    target: str | None = None
+    rivals: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+
+
+class _Skip(Exception):
+    """The video is left alone on purpose; the text is the reason."""
+
+
+class _Seen(NamedTuple):
+    """A video as it is now, and what the policy asks of it."""
+
+    identity: Identity
+    links: int
+    media: MediaInfo
+    plan: Plan
+    step: Step
+
+
+class WorkflowProcessor:
+    """Processes videos one at a time in any number of threads. Stateless between videos."""
+
+    def __init__(
+        self,
+        settings: ProcessSettings,
+        kit: Kit,
+        progress: Callable[[str, float | None, float | None], None],
+        close: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._kit = kit
+        self._progress = progress
+        self._close = close
+
+    def process(self, job: VideoJob) -> FileProcessingResult:
+        """Bring one video in line with the policy and say what came of it.
+
+        Raises Interrupted when the run was ended meanwhile (the video is then as it was), and nothing else.
+        """
+        started = time.monotonic()
+        result = FileProcessingResult(job.path, "failed")
+        try:
+            result = self._process(job)
+        except _Skip as skip:
+            result = result._replace(status="skipped", reason=str(skip))
+        except LockedError:
+            result = result._replace(status="skipped", reason="locked")
+        except VanishedError:
+            result = result._replace(status="skipped", reason="vanished")
+        except (FileError, ToolMissing) as error:
+            self._kit.children.check()
+            result = result._replace(error=str(error), error_kind=type(error).__name__)
+        return result._replace(duration_s=time.monotonic() - started)
+
+    def abort(self) -> None:
+        """End the tools and helper processes; `process` raises Interrupted in every thread."""
+        self._kit.children.terminate_all()
+        self._close()
+
+    def close(self) -> None:
+        """End the helper processes."""
+        self._close()
+
+    # -- the way of one video ----------------------------------------------------------------------------
+
+    def _process(self, job: VideoJob) -> FileProcessingResult:
+        seen = self._look(job.path, job.identity, job.media)
+        result = self._describe(job, seen)
+        if seen.plan.is_empty and job.target is None:
+            return result
+        if not seen.plan.is_empty and not self._settings.break_hardlinks and job.target is None:
+            if seen.links > 1:
+                raise _Skip("hard-linked")
+        destination = self._destination(job, seen.plan)
+        if self._settings.dry_run:
+            return result._replace(status=_dry_status(result), final_path=destination)
+        try:
+            return self._carry_out(job, seen, destination, result)
+        except FileError as error:
+            error_phase = next((change.phase for change in seen.plan.changes), None)
+            if isinstance(error, (LockedError, VanishedError)):
+                raise
+            self._kit.children.check()
+            return self._failed(result, str(error), type(error).__name__, error_phase)
+
+    def _carry_out(
+        self, job: VideoJob, seen: _Seen, destination: str, result: FileProcessingResult
+    ) -> FileProcessingResult:
+        work = Work(
+            source=job.path,
+            identity=seen.identity,
+            plan=seen.plan,
+            step=seen.step,
+            destination=destination if job.target is not None else None,
+            may_overwrite=destination in job.made,
+            verify=self._settings.verify,
+            without_hard_links=self._settings.without_hard_links,
+        )
+        kit = self._kit._replace(
+            recheck=lambda found: self._recheck(destination, found),
+            progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
+        )
+        if seen.plan.is_empty:
+            done = export_unchanged(work, kit, link=self._settings.link)
+        else:
+            done = carry_out(work, kit)
+        return _with_done(job, seen, result, done)
+
+    def _look(self, path: str, recorded: Identity | None, media: MediaInfo | None) -> _Seen:
+        """Inspect (unless the record still holds) and plan one video."""
+        identity, links = _identify(path)
+        if media is None or recorded is None or not identity.same_video(recorded):
+            media = self._kit.probes.probe(path)
+            again, links = _identify(path)
+            if not again.same_video(identity):
+                raise _Skip("is being written by another program")
+        context = self._context(path)
+        plan = evaluate(self._settings.policies, media, context)
+        if not plan.is_empty:
+            check_convergence(self._settings.policies, plan, context)
+        return _Seen(identity, links, media, plan, compile_step(plan, self._kit.toolbox.names))
+
+    def _context(self, path: str) -> Context:
+        return Context(path=path, phases=self._settings.phases)
+
+    def _recheck(self, path: str, found: MediaInfo) -> None:
+        """Plan the output again: what still differs means that the output is not what was planned."""
+        plan = evaluate(self._settings.policies, found, self._context(path))
+        if not plan.is_empty:
+            left = plan.changes[0]
+            raise VerifyError(path, f"{left.what} of {left.label or 'the file'}", left.new, left.old)
+
+    def _destination(self, job: VideoJob, plan: Plan) -> str:
+        """Return where the result goes. Raises PlanError when another video would go there too."""
+        destination = final_path(job.target or job.path, plan)
+        if destination in {job.target, job.path} and job.target is None:
+            return destination
+        for rival in job.rivals:
+            if self._result_name(job, rival) == os.path.basename(destination):
+                raise PlanError(job.path, f"{rival} would become {destination} too; rename one of them")
+        return destination
+
+    def _result_name(self, job: VideoJob, rival: str) -> str | None:
+        """Return the file name another video of the run would end under, None when that cannot be told."""
+        try:
+            plan = self._look(rival, None, None).plan
+        except (FileError, ToolMissing, _Skip):
+            return None if job.target is None else os.path.basename(rival)
+        return os.path.basename(final_path(rival, plan))
+
+    # -- what came of it ---------------------------------------------------------------------------------
+
+    def _describe(self, job: VideoJob, seen: _Seen) -> FileProcessingResult:
+        """Return the result of a video for which nothing is done (yet)."""
+        plan = seen.plan
+        result = FileProcessingResult(
+            job.path,
+            "changed" if plan.changes else "unchanged",
+            final_path=job.path,
+            changes=plan.changes,
+            step=seen.step.kind,
+            tool=seen.step.tool,
+            warnings=plan.warnings,
+            bytes_read=seen.step.reads_bytes,
+            bytes_written=seen.step.writes_bytes,
+            size_before=seen.identity.size,
+            size_after=seen.identity.size,
+            identity=seen.identity,
+            media=seen.media,
+            compliant=not plan.changes,
+        )
+        if plan.failures:
+            failure = plan.failures[0]
+            reasons = "; ".join(f"{item.operation}: {item.reason}" for item in plan.failures)
+            result = self._failed(result, reasons, "PlanError", failure.phase)
+            stops = any(item.on_error == "fail" for item in plan.failures)
+            return result._replace(stops_batch=stops)
+        return result
+
+    def _failed(
+        self, result: FileProcessingResult, error: str, kind: str, phase: str | None
+    ) -> FileProcessingResult:
+        return result._replace(
+            status="failed", error=error, error_kind=kind, failed_phase=phase, compliant=False
+        )
+
+
+def _with_done(job: VideoJob, seen: _Seen, result: FileProcessingResult, done: Done) -> FileProcessingResult:
+    result = result._replace(
+        final_path=done.final_path,
+        warnings=(*result.warnings, *done.warnings),
+        bytes_read=done.bytes_read,
+        bytes_written=done.bytes_written,
+        size_before=done.size_before,
+        size_after=done.size_after,
+    )
+    if job.target is not None:
+        return result._replace(target_identity=done.identity)
+    compliant = result.status != "failed"
+    return result._replace(identity=done.identity, media=done.media, compliant=compliant)
+
+
+def _dry_status(result: FileProcessingResult) -> str:
+    return result.status
+
+
+def _identify(path: str) -> tuple[Identity, int]:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise VanishedError(path, "vanished") from error
+    except OSError as error:
+        raise FileError(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _Skip("not a regular file")
+    return Identity.of(status), status.st_nlink

@@ -1,0 +1,157 @@
+"""Opening a run: configuration, policies, discovery, recovery and the bulk check, in that order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpo_tasks.discover import Discovery, discover
+from vpo_tasks.errors import UsageError
+from vpo_tasks.report.progress import ProgressTracker
+from vpo_tasks.report.result import FileProcessingResult
+from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.store import Store
+from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.policies import PolicySet, find_policy
+from vpo_tasks.tasks.survey import Survey, survey
+from vpo_tasks.workers import WorkerCount, count_cores, resolve_worker_count
+
+if TYPE_CHECKING:
+    from vpo_tasks.config import VPOConfig
+    from vpo_tasks.plan.model import OnError
+    from vpo_tasks.report.console import Console
+    from vpo_tasks.tasks.process import WorkflowProcessor
+
+
+class RunOptions(NamedTuple):
+    """What a person asked for on the command line; None and empty mean: as configured."""
+
+    policies: tuple[str, ...] = ()
+    workers: int | None = None
+    on_error: OnError | None = None
+    phases: tuple[str, ...] = ()
+    dry_run: bool = False
+    force: bool = False
+    recursive: bool = True
+    output: str | None = None
+    link: bool = False
+    json: bool = False
+
+
+class Run:
+    """An open run over some folders and files. Close it (context manager) to release the database."""
+
+    def __init__(self, paths: Sequence[str], options: RunOptions, config: VPOConfig, console: Console) -> None:
+        self.options = options
+        self.config = config
+        self.console = console
+        self.workers = self._resolve_workers()
+        output = options.output or config.processing.output
+        self.output = None if output is None else os.fsencode(os.path.realpath(os.path.expanduser(output)))
+        self.pool = DaemonConnectionPool(config.database_path, read_only=options.dry_run)
+        self.notes: tuple[str, ...] = ()
+        try:
+            self.store = Store(self.pool)
+            policies = options.policies or (find_policy(paths, config.processing.policy),)
+            self.policies = PolicySet(
+                policies, self.store, phases=options.phases, on_error=options.on_error
+            )
+            self.digest = self.policies.digest
+            self.discovery = self._discover(paths)
+            self.survey = self.look()
+        except BaseException:
+            self.pool.close()
+            raise
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.close()
+
+    @property
+    def total(self) -> int:
+        """How many videos, and things named like one, there are."""
+        return self.survey.total + len(self.discovery.odd)
+
+    def look(self, *, everything: bool = False) -> Survey:
+        """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
+        return survey(
+            self.discovery,
+            self.store,
+            self.digest,
+            output=self.output,
+            force=self.options.force or everything,
+        )
+
+    def controller(self) -> BatchController:
+        """Return the controller for this run's videos; odd things are already taken in."""
+        tracker = ProgressTracker(len(self.survey.stale) + len(self.discovery.odd))
+        settings = BatchSettings(
+            workers=self.workers.workers,
+            cap=self.workers.cap,
+            on_error=self.policies.on_error,
+            digest=self.digest,
+            policies=self.policies.names,
+            dry_run=self.options.dry_run,
+            json=self.options.json,
+            log_path=self.config.log_path,
+        )
+        controller = BatchController(settings, self.store, self.console, tracker, self._make_processor)
+        for odd in sorted(self.discovery.odd):
+            path = os.fsdecode(odd.path)
+            if odd.failed:
+                controller.add(FileProcessingResult(path, "failed", error=odd.reason, error_kind="OSError"))
+            else:
+                controller.add(FileProcessingResult(path, "skipped", reason=odd.reason))
+        return controller
+
+    def _resolve_workers(self) -> WorkerCount:
+        requested = self.options.workers or self.config.processing.workers
+        cores = count_cores(self.config.cpu_count)
+        count = resolve_worker_count(requested, cores)
+        if self.options.workers is None and count.warning and requested == type(self.config.processing)().workers:
+            return count._replace(warning="")  # the default is not a wish: no warning on a small machine
+        if count.warning:
+            self.console.warning(count.warning)
+        return count
+
+    def _discover(self, paths: Sequence[str]) -> Discovery:
+        found = self._walk(paths)
+        if found.private and not self.options.dry_run:
+            from vpo_tasks.tasks.recovery import recover_private  # only after a crash
+
+            self.notes = recover_private(found.private, self.config, self.console)
+            if self.notes:
+                found = self._walk(paths)
+        if not found.videos and not found.odd:
+            places = ", ".join(os.fsdecode(path) for path in found.searched)
+            extensions = ", ".join(self.config.discovery.extensions)
+            raise UsageError(f"no video found in {places} (extensions: {extensions})")
+        return found
+
+    def _walk(self, paths: Sequence[str]) -> Discovery:
+        found = discover(
+            [os.fsencode(path) for path in paths],
+            self.config.discovery.extensions,
+            recursive=self.options.recursive,
+        )
+        if self.output is None:
+            return found
+        inside = self.output + b"/"  # what was made is not a source
+        return found._replace(videos=[video for video in found.videos if not video.path.startswith(inside)])
+
+    def _make_processor(self, controller: BatchController) -> WorkflowProcessor:
+        from vpo_tasks.tasks.kit import make_processor  # tools, planning and probing: only when there is work
+
+        return make_processor(
+            self.config,
+            self.policies,
+            self.options,
+            workers=min(self.workers.workers, max(1, len(self.survey.stale))),
+            stop=controller.aborted,
+            progress=controller.advance,
+        )
+
+

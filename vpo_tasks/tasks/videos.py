@@ -1,0 +1,90 @@
+"""Videos → doit tasks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from doit.exceptions import TaskFailed
+
+from vpo_tasks.discover import Found
+from vpo_tasks.state.store import Store
+from vpo_tasks.state.uptodate import Known, signed
+from vpo_tasks.tasks.batch import BatchController
+from vpo_tasks.tasks.names import task_name
+from vpo_tasks.tasks.survey import Stale, is_as_made, settle
+
+
+class VideoTasks:
+    """Makes the doit task of a video. `controller` is asked for when the first action runs, not before."""
+
+    def __init__(self, store: Store, digest: bytes, controller: Callable[[], BatchController]) -> None:
+        self._store = store
+        self._digest = digest
+        self._controller = controller
+
+    def dicts(self, items: Iterable[Stale]) -> Iterator[dict[str, Any]]:
+        """Yield what a `task_process` generator yields."""
+        for item in items:
+            yield self.task(item)
+
+    def task(self, item: Stale) -> dict[str, Any]:
+        """Return the task of one video: its file is the dependency, its target only under --output.
+
+        In-place work has no target: a file that is dependency and target of one task is a cycle to doit.
+        """
+        path = os.fsdecode(item.found.path)
+        return {
+            "name": task_name(os.path.relpath(item.found.path, item.base)),
+            "doc": None,
+            "file_dep": [path],
+            "targets": self._targets(item),
+            "actions": [(self._act, [item])],
+            "uptodate": [(self.is_up_to_date, [item])],
+            # doit would swap sys.stdout for the whole process, under every other thread's feet
+            "io": {"capture": False},
+            "clean": [],
+        }
+
+    def is_up_to_date(self, item: Stale) -> bool:
+        """The same rule as the bulk check, for one video, on what is there now."""
+        try:
+            status = os.stat(item.found.path)
+        except OSError:
+            return False
+        here = Known(
+            signed(status.st_dev), signed(status.st_ino), status.st_size, status.st_mtime_ns, self._digest
+        )
+        found = Found(
+            item.found.path,
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_nlink,
+            status.st_ctime_ns,
+        )
+        verdict = settle(self._store, found, self._store.known_video(item.found.path), here)
+        if item.target is None:
+            return verdict == "up-to-date"
+        made = self._store.targets_of(item.found.path)
+        return verdict in {"up-to-date", "replan"} and any(
+            is_as_made(target, known, self._digest) for target, known in made.items()
+        )
+
+    def _targets(self, item: Stale) -> list[str]:
+        if item.target is None:
+            return []
+        made = sorted(self._store.targets_of(item.found.path))
+        # where it went the last time, if it went anywhere: the container decides about the extension
+        return [os.fsdecode(made[0] if made else item.target)]
+
+    def _act(self, item: Stale) -> bool | TaskFailed:
+        result = self._controller().handle(item)
+        if result is None:
+            return TaskFailed("not started: the run is stopping", report=False)
+        if result.status == "failed":
+            # told already, in full; doit only needs to know
+            return TaskFailed(result.error or "failed", report=False)
+        return True
