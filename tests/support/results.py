@@ -56,7 +56,7 @@ def make_batch(
         "changed_count": counts["changed"],
         "unchanged_count": counts["unchanged"],
         "not_started_count": not_started,
-        "policies": ("/media/policy.yaml",),
+        "policies": ("movies",),
         "workers": 2,
     }
     return BatchResult(**{**values, **fields})

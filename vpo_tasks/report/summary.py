@@ -33,7 +33,11 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
     if result.status == "skipped":
         return [f"{name}: skipped: {escape(result.reason) or 'no reason given'}", *_warnings(result)]
     if result.status == "changed":
-        return [f"{name}: {_what_was_done(result, verbose, dry_run)}", *_changes(result), *_warnings(result)]
+        return [
+            f"{name}: {_what_was_done(result, verbose, dry_run)}",
+            *_changes(result, verbose),
+            *_warnings(result),
+        ]
     if _has_own_output(result):
         verb = "would be copied to" if dry_run else "copied to"
         return [f"{name}: as the policy says, {verb} {escape(result.final_path or '')}", *_warnings(result)]
@@ -65,24 +69,32 @@ def _what_was_done(result: FileProcessingResult, verbose: bool, dry_run: bool) -
     return f"changed{target} by {step}{tool}{took if verbose or result.step != 'none' else ''}"
 
 
-def _changes(result: FileProcessingResult) -> list[str]:
+def _changes(result: FileProcessingResult, verbose: bool) -> list[str]:
     if not result.changes:
         return []
     from vpo_tasks.plan.describe import describe_change
 
-    return [f"  {escape(describe_change(change))}" for change in result.changes]
+    lines = []
+    for change in result.changes:
+        rule = f", rule {change.rule}" if change.rule else ""
+        where = f" [phase {change.phase}{rule}]" if verbose else ""
+        lines.append(f"  {escape(describe_change(change) + where)}")
+    return lines
 
 
 def _warnings(result: FileProcessingResult) -> list[str]:
     return [f"  warning: {escape(warning)}" for warning in result.warnings]
 
 
-def summary_text(batch: BatchResult) -> str:
-    """Return the end of a run: one line when there was nothing to do, else a small table."""
+def summary_text(batch: BatchResult, verbose: bool = False) -> str:
+    """Return the end of a run: one line when there was nothing to do, else a small table.
+
+    `verbose` lists every failure again, however many there are.
+    """
     untouched = batch.unchanged_count + batch.up_to_date_count
     if untouched == batch.total_files and not any(map(_has_own_output, batch.results)):
         return _nothing_to_do(batch)
-    return "\n".join([_headline(batch), *_counts(batch), *_bytes(batch), *_end(batch)])
+    return "\n".join([_headline(batch), *_counts(batch, verbose), *_bytes(batch), *_end(batch)])
 
 
 def _nothing_to_do(batch: BatchResult) -> str:
@@ -93,7 +105,10 @@ def _nothing_to_do(batch: BatchResult) -> str:
         parts.append(f"{batch.up_to_date_count:,} up to date")
     if batch.unchanged_count:
         parts.append(f"{batch.unchanged_count:,} looked at")
-    return f"Nothing to do: {subject} {verb} as {_policy(batch)} says ({', '.join(parts)}; {_time(batch)})."
+    says = "say" if len(batch.policies) > 1 else "says"
+    return (
+        f"Nothing to do: {subject} {verb} as {_policy(batch)} {says} ({'; '.join([*parts, _time(batch)])})."
+    )
 
 
 def _headline(batch: BatchResult) -> str:
@@ -106,7 +121,7 @@ def _headline(batch: BatchResult) -> str:
     return f"{start}: {count_noun(batch.total_files, 'video')} in {_time(batch)} with {workers}"
 
 
-def _counts(batch: BatchResult) -> list[str]:
+def _counts(batch: BatchResult, verbose: bool) -> list[str]:
     changed = "would be changed" if batch.dry_run else "changed"
     succeeded = batch.changed_count + batch.unchanged_count
     rows = [
@@ -122,7 +137,7 @@ def _counts(batch: BatchResult) -> list[str]:
         if count or word == "succeeded":
             lines.append(f"  {word:<12}{count:>{width},}{f'  ({detail})' if detail else ''}")
         if word == "failed":
-            lines += _failures(batch.results)
+            lines += _failures(batch.results, batch.fail_count if verbose else _SHOWN_FAILURES)
     return lines
 
 
@@ -136,11 +151,11 @@ def skip_reasons(results: Sequence[FileProcessingResult]) -> dict[str, int]:
     return dict(counter.most_common())
 
 
-def _failures(results: Sequence[FileProcessingResult]) -> list[str]:
+def _failures(results: Sequence[FileProcessingResult], shown: int) -> list[str]:
     failed = [result for result in results if result.status == "failed"]
-    lines = [f"    {escape(result.path)}: {failure_reason(result)}" for result in failed[:_SHOWN_FAILURES]]
-    if len(failed) > _SHOWN_FAILURES:
-        lines.append(f"    … and {len(failed) - _SHOWN_FAILURES:,} more (--json lists them all)")
+    lines = [f"    {escape(result.path)}: {failure_reason(result)}" for result in failed[:shown]]
+    if len(failed) > shown:
+        lines.append(f"    … and {len(failed) - shown:,} more (-v or --json lists them all)")
     return lines
 
 
@@ -179,8 +194,10 @@ def _end(batch: BatchResult) -> list[str]:
 
 
 def _policy(batch: BatchResult) -> str:
-    names = [escape(path.rsplit("/", 1)[-1]) for path in batch.policies]
-    return " and ".join(names) or "the policy"
+    if not batch.policies:
+        return "the policy"
+    names = " and ".join(escape(name) for name in batch.policies)
+    return f"the policy {names}" if len(batch.policies) == 1 else f"the policies {names}"
 
 
 def _time(batch: BatchResult) -> str:

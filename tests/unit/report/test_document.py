@@ -25,7 +25,7 @@ def test_the_document_has_what_a_script_needs(validator):
     batch = make_batch(CHANGED, FAILED, SKIPPED, UNCHANGED, up_to_date=3, notes=("recovered one",))
     document = json.loads(batch_as_json(batch))
     validator.validate(document)
-    assert document["policy"] == "/media/policy.yaml"
+    assert document["policy"] == "movies"
     assert document["summary"]["success_count"] == 5
     assert document["summary"]["skip_reasons"] == {"hard-linked": 1}
     changed, failed, *_ = document["results"]
@@ -37,9 +37,9 @@ def test_the_document_has_what_a_script_needs(validator):
 
 
 def test_several_policies_are_listed_and_none_is_called_the_policy():
-    document = batch_as_dict(make_batch(policies=("/a.yaml", "/b.yaml")))
+    document = batch_as_dict(make_batch(policies=("a", "b")))
     assert document["policy"] is None
-    assert document["policies"] == ["/a.yaml", "/b.yaml"]
+    assert document["policies"] == ["a", "b"]
 
 
 def test_a_name_that_is_not_utf8_comes_back_byte_for_byte():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -18,11 +19,11 @@ from vpo_tasks.report.summary import file_lines, summary_text
 def test_a_run_with_nothing_to_do_says_so_in_one_line():
     assert (
         summary_text(make_batch(up_to_date=1200, total_duration_seconds=0.31))
-        == "Nothing to do: 1,200 videos are as policy.yaml says (1,200 up to date; 0.3 s)."
+        == "Nothing to do: 1,200 videos are as the policy movies says (1,200 up to date; 0.3 s)."
     )
     assert (
         summary_text(make_batch(UNCHANGED))
-        == "Nothing to do: 1 video is as policy.yaml says (1 looked at; 12 s)."
+        == "Nothing to do: 1 video is as the policy movies says (1 looked at; 12 s)."
     )
 
 
@@ -71,7 +72,8 @@ def test_a_thousand_failures_are_counted_and_not_all_repeated():
     failures = [FAILED._replace(path=f"/media/{n}.mkv") for n in range(1000)]
     lines = summary_text(make_batch(*failures)).splitlines()
     assert len(lines) < 30
-    assert "    … and 980 more (--json lists them all)" in lines
+    assert "    … and 980 more (-v or --json lists them all)" in lines
+    assert len(summary_text(make_batch(*failures), verbose=True).splitlines()) > 1000
 
 
 def test_what_failed_writes_nothing_so_its_estimate_is_not_counted():
@@ -84,6 +86,11 @@ def test_a_changed_video_shows_how_and_each_change_with_its_reason():
     assert head == "/media/a.mkv: changed by a stream copy with mkvmerge, 3.0 GiB written in 2.5 s"
     assert change.startswith("  audio 2 (fre ac3 5.1): ")
     assert change.endswith("fre is not one of eng, und")
+
+
+def test_verbose_adds_the_phase_and_the_rule_that_decided():
+    ruled = CHANGED._replace(changes=(msgspec.structs.replace(CHANGED.changes[0], rule="no french"),))
+    assert file_lines(ruled, verbose=True)[1].endswith(" [phase tidy, rule no french]")
 
 
 def test_a_dry_run_shows_step_and_bytes_of_each_video():
