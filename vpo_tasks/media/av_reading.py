@@ -1,0 +1,248 @@
+"""An open FFmpeg container (PyAV) -> MediaInfo. In the probe process only: a damaged file may crash it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.logging
+from av.stream import Disposition
+
+from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.colours import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from vpo_tasks.media.ebml import open_source
+from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
+from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.matroska import Layout, read_layout
+from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
+from vpo_tasks.media.mp4 import Movie, read_movie
+
+PROBE_BYTES = 5_000_000
+"""FFmpeg's own default, stated so that no build raises it."""
+
+_MAX_TAG_KEY = 255
+_MAX_TAG_VALUE = 4096
+_MAX_TITLE = 4096
+
+_EBML_MAGIC = b"\x1a\x45\xdf\xa3"
+_MOVIE_MAGIC = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+_PLAIN_FLAGS = {"default", "forced", "attached_pic"}
+_DISPOSITIONS = tuple(
+    (name, flag) for name, flag in Disposition.__members__.items() if name not in _PLAIN_FLAGS
+)
+
+_TYPES: Mapping[str, TrackType] = {"video": "video", "audio": "audio", "subtitle": "subtitle"}
+_FONT_CODECS = (("truetype", "ttf"), ("ttf", "ttf"), ("opentype", "otf"), ("otf", "otf"))
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+@contextmanager
+def open_container(path: str) -> Iterator[Any]:
+    """Open a regular file as one of the video containers. Raise ProbeError with one clear line."""
+    av.logging.set_level(None)
+    options = {
+        "format_whitelist": FORMAT_WHITELIST,
+        "protocol_whitelist": PROTOCOL_WHITELIST,
+        "probesize": str(PROBE_BYTES),
+    }
+    try:
+        # surrogate escapes reach the file name as the bytes they stand for
+        container = av.open("file:" + path, options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, UnicodeError) as error:
+        raise ProbeError(path, explain(error)) from error
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def explain(error: Exception) -> str:
+    """Return what FFmpeg's error means to the owner of the file, with FFmpeg's words in brackets."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, PermissionError):
+        return "cannot be read: permission denied"
+    if isinstance(error, FileNotFoundError):
+        return "does not exist"
+    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    # FFmpeg's own errors have numbers of their own; EINVAL is its word for a format outside the whitelist
+    if number in errno.errorcode and number != errno.EINVAL:
+        return f"cannot be read: {os.strerror(number).lower()}"
+    return f"is not a video container that can be read ({words})"
+
+
+def read_media(path: str) -> MediaInfo:
+    """Return what is in the video. Raise ProbeError when it is none, or when a part of it is missing."""
+    layout, movie = _read_structure(path)
+    with open_container(path) as container:
+        duration_s = _seconds(container.duration, Fraction(1, 1_000_000))
+        chapters = tuple(_read_chapters(container))
+        # FFmpeg before 8.1 does not read the names of MP4 tracks
+        names = {track.id: track.name for track in movie.tracks} if movie else {}
+        streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
+        tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
+        if not any(track.type == "video" for track in tracks):
+            raise ProbeError(path, "no video stream")
+        metadata = dict(container.metadata)
+        format_name = str(container.format.name)
+        return MediaInfo(
+            container=normalise_container(format_name, metadata.get("major_brand")),
+            format_name=format_name,
+            doc_type=layout.doc_type if layout else None,
+            size_bytes=max(int(container.size), 0),
+            duration_s=duration_s,
+            bit_rate=int(container.bit_rate) or None,
+            tags=_read_tags(metadata),
+            chapters=chapters,
+            tracks=tracks,
+        )
+
+
+def _read_structure(path: str) -> tuple[Layout | None, Movie | None]:
+    """Check with our own eyes that the file is whole: FFmpeg reads a truncated one without a word."""
+    with open_source(path) as source:
+        head = source.read(0, 12)
+    if head[:4] == _EBML_MAGIC:
+        layout = read_layout(path)
+        _refuse_truncated(path, layout.missing_bytes)
+        return layout, None
+    if head[4:8] in _MOVIE_MAGIC:
+        movie = read_movie(path)
+        _refuse_truncated(path, movie.missing_bytes)
+        return None, movie
+    return None, None
+
+
+def _refuse_truncated(path: str, missing: int) -> None:
+    if missing > 0:
+        raise ProbeError(path, f"truncated: {missing} bytes missing")
+
+
+def _is_chapter_track(stream: Any, movie: Movie | None) -> bool:
+    """Tell whether an MP4 data stream only carries the chapters' names, which are read as chapters already.
+
+    FFmpeg shows the text track that `chap` refers to as a data stream; a copy makes a new one.
+    """
+    return movie is not None and stream.type == "data" and stream.id in movie.chapter_ids
+
+
+def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float | None) -> Track:
+    metadata = {key.lower(): value for key, value in stream.metadata.items()}
+    flags = stream.disposition
+    is_picture = bool(flags & Disposition.attached_pic)
+    kind = "attachment" if is_picture or stream.type == "attachment" else _TYPES.get(stream.type, "other")
+    codec, profile = _read_codec(stream, metadata)
+    title = metadata.get("title") or names.get(stream.id) or metadata.get("name") or None
+    common: dict[str, Any] = {
+        "index": stream.index,
+        "type": kind,
+        "codec": codec,
+        "profile": profile,
+        "language": normalise(metadata.get("language")),
+        "title": title[:_MAX_TITLE] if title else None,
+        "default": bool(flags & Disposition.default),
+        "forced": bool(flags & Disposition.forced),
+        "dispositions": tuple(sorted(name for name, flag in _DISPOSITIONS if flags & flag)),
+    }
+    if kind == "attachment":
+        return Track(
+            **common,
+            filename=metadata.get("filename"),
+            mime_type=metadata.get("mimetype") or (f"image/{_image_word(codec)}" if is_picture else None),
+            is_picture=is_picture,
+        )
+    return Track(
+        **common,
+        **_read_details(stream),
+        duration_s=_duration(stream, metadata) or container_s,
+        bit_rate=_bit_rate(stream, metadata),
+    )
+
+
+def _read_codec(stream: Any, metadata: Mapping[str, str]) -> tuple[str, str | None]:
+    context = stream.codec_context
+    if context is not None:
+        profile = context.profile
+        return str(context.codec.canonical_name).lower(), str(profile).lower() if profile else None
+    if stream.type == "attachment":
+        hints = f"{metadata.get('mimetype', '')} {metadata.get('filename', '')}".lower()
+        return next((codec for word, codec in _FONT_CODECS if word in hints), "none"), None
+    return "bin_data" if stream.type == "data" else "unknown", None
+
+
+def _read_details(stream: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    if context is None:
+        return {}
+    if stream.type == "audio":
+        layout = context.layout
+        return {
+            "channels": int(layout.nb_channels) or None,
+            "channel_layout": str(layout.name) or None,
+            "sample_rate": int(context.sample_rate) or None,
+        }
+    if stream.type == "video":
+        rate = stream.average_rate
+        return {
+            "width": int(context.width) or None,
+            "height": int(context.height) or None,
+            "frame_rate": f"{rate.numerator}/{rate.denominator}" if rate else None,
+            "pixel_format": context.pix_fmt or None,
+            "color_transfer": TRANSFERS.get(int(context.color_trc)),
+            "color_primaries": PRIMARIES.get(int(context.color_primaries)),
+            "color_space": MATRICES.get(int(context.colorspace)),
+            "color_range": RANGES.get(int(context.color_range)),
+        }
+    return {}
+
+
+def _duration(stream: Any, metadata: Mapping[str, str]) -> float | None:
+    """Return the stream's own duration; Matroska has it in a tag (`DURATION`, `DURATION-eng`)."""
+    found = _statistic(metadata, "duration")
+    clock = _CLOCK.match(found) if found else None
+    if clock:
+        return round(int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]), 6)
+    return _seconds(stream.duration, stream.time_base)
+
+
+def _bit_rate(stream: Any, metadata: Mapping[str, str]) -> int | None:
+    context = stream.codec_context
+    if context is not None and context.bit_rate:
+        return int(context.bit_rate)
+    found = _statistic(metadata, "bps")
+    return int(found) if found and found.isdecimal() else None
+
+
+def _statistic(metadata: Mapping[str, str], name: str) -> str | None:
+    return next((value for key, value in metadata.items() if key == name or key.startswith(f"{name}-")), None)
+
+
+def _seconds(value: int | None, time_base: Fraction | None) -> float | None:
+    if value is None or time_base is None or value < 0:
+        return None
+    return round(float(value * time_base), 6)
+
+
+def _read_chapters(container: Any) -> Iterator[Chapter]:
+    for chapter in container.chapters():
+        start, end = (float(chapter[key] * chapter["time_base"]) for key in ("start", "end"))
+        title = {key.lower(): value for key, value in chapter["metadata"].items()}.get("title")
+        yield Chapter(round(start, 6), round(end, 6), title or None)
+
+
+def _read_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key.lower(): value
+        for key, value in metadata.items()
+        if len(key) <= _MAX_TAG_KEY and len(value) <= _MAX_TAG_VALUE
+    }
+
+
+def _image_word(codec: str) -> str:
+    return "jpeg" if codec == "mjpeg" else codec

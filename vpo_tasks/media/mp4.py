@@ -1,0 +1,208 @@
+"""MP4 and QuickTime (ISO/IEC 14496-12) without FFmpeg: is the file whole, what does its index say?
+
+Reads the box headers and the index (`moov`), never the media data.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.ebml import Source, open_source
+
+_MAX_INDEX = 512 << 20
+_DATA_BOXES = (b"moov", b"mdat", b"moof")
+_HALF_FRAME_S = 0.004
+_EDGE_SAMPLES = 256
+"""Samples looked at from either end for the first and last time; frames are reordered over fewer."""
+
+
+class Box(NamedTuple):
+    """A box: `start` is the offset of its content, `end` the one behind it (maybe behind the file)."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+class MovieTrack(NamedTuple):
+    """One track of the index. Times in seconds, None when the track is empty."""
+
+    id: int
+    name: str | None
+    """`udta/name`: where ffmpeg and HandBrake write the title."""
+    samples: int
+    first_s: float | None
+    last_s: float | None
+    chapter_ids: tuple[int, ...] = ()
+    """Tracks that hold the chapters' names and pictures for this one."""
+    is_reordered: bool = False
+    """Frames are stored in another order than they are shown in."""
+    is_whole: bool = True
+    """The edit list only shifts the track: it has at most one edit beside an initial gap, and cuts no frame."""
+
+
+class Movie(NamedTuple):
+    """The head of an MP4 file. `missing_bytes` is what its boxes claim beyond the end of the file."""
+
+    missing_bytes: int
+    is_fragmented: bool
+    tracks: tuple[MovieTrack, ...]
+
+    @property
+    def chapter_ids(self) -> frozenset[int]:
+        return frozenset(number for track in self.tracks for number in track.chapter_ids)
+
+
+def read_movie(path: str) -> Movie:
+    """Read the index of an MP4 file. Raise ProbeError when there is none or it is damaged."""
+    with open_source(path) as source:
+        boxes = tuple(_walk_file(source))
+        missing = max((box.end - source.size for box in boxes if box.kind in _DATA_BOXES), default=0)
+        if missing > 0:
+            return Movie(missing, is_fragmented=False, tracks=())
+        index = next((box for box in boxes if box.kind == b"moov"), None)
+        if index is None:
+            raise ProbeError(path, "has no index (moov): it was never finished, or its end is missing")
+        if index.end - index.start > _MAX_INDEX:
+            raise source.damaged(index.start)
+        data = source.read(index.start, index.end - index.start)
+        try:
+            return _read_index(data, any(box.kind == b"moof" for box in boxes))
+        except (struct.error, IndexError) as error:
+            raise source.damaged(index.start) from error
+
+
+def _walk_file(source: Source) -> Iterator[Box]:
+    offset = 0
+    while offset + 8 <= source.size:
+        head = source.read(offset, 16)
+        size, kind = struct.unpack_from(">I4s", head)
+        start = offset + 8
+        if size == 1 and len(head) == 16:
+            (size,) = struct.unpack_from(">Q", head, 8)
+            start = offset + 16
+        elif size == 0:
+            size = source.size - offset
+        if size < start - offset:
+            return  # padding or garbage behind the last box
+        yield Box(kind, start, offset + size)
+        offset += size
+
+
+def _read_index(data: bytes, has_fragments: bool) -> Movie:
+    movie_scale, fragmented, tracks = 1, has_fragments, []
+    for kind, content in _boxes(data):
+        if kind == b"mvhd":
+            movie_scale = _time_scale(content)
+        elif kind == b"mvex":
+            fragmented = True
+        elif kind == b"trak":
+            tracks.append(_read_track(content, movie_scale))
+    return Movie(0, fragmented, tuple(tracks))
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    offset = 0
+    while offset + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, offset)
+        if size < 8 or offset + size > len(data):
+            return
+        yield kind, data[offset + 8 : offset + size]
+        offset += size
+
+
+def _find(data: bytes, *path: bytes) -> bytes:
+    for step in path:
+        data = next((content for kind, content in _boxes(data) if kind == step), b"")
+    return data
+
+
+def _time_scale(header: bytes) -> int:
+    """Return the ticks per second of an `mvhd` or `mdhd`."""
+    return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0]) or 1
+
+
+def _read_track(data: bytes, movie_scale: int) -> MovieTrack:
+    header = _find(data, b"tkhd")
+    (number,) = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)
+    scale = _time_scale(_find(data, b"mdia", b"mdhd"))
+    tables = _find(data, b"mdia", b"minf", b"stbl")
+    references = _find(data, b"tref", b"chap")
+    name = _find(data, b"udta", b"name").rstrip(b"\0").decode("utf-8", "replace")
+    shift, simple = _read_edits(_find(data, b"edts", b"elst"), movie_scale, scale)
+    samples = _sample_count(tables)
+    first, last = _edge_ticks(tables) if samples else (None, None)
+    return MovieTrack(
+        id=number,
+        name=name or None,
+        samples=samples,
+        first_s=None if first is None else first / scale + shift,
+        last_s=None if last is None else last / scale + shift,
+        chapter_ids=struct.unpack(f">{len(references) // 4}I", references[: len(references) // 4 * 4]),
+        is_reordered=bool(_find(tables, b"ctts")),
+        is_whole=simple and (first is None or first / scale + shift > -_HALF_FRAME_S),
+    )
+
+
+def _read_edits(data: bytes, movie_scale: int, scale: int) -> tuple[float, bool]:
+    """Return by how many seconds the edit list shifts the track, and whether that is all it does."""
+    if not data:
+        return 0.0, True
+    (count,) = struct.unpack_from(">I", data, 4)
+    layout = ">Qq" if data[0] == 1 else ">Ii"
+    step = struct.calcsize(layout) + 4
+    if count > len(data) // step:
+        return 0.0, False
+    edits = [struct.unpack_from(layout, data, 8 + step * number) for number in range(count)]
+    gap = 0.0
+    while edits and edits[0][1] == -1:
+        gap += edits.pop(0)[0] / movie_scale
+    if not edits:
+        return gap, count == 0
+    return gap - edits[0][1] / scale, len(edits) == 1
+
+
+def _sample_count(tables: bytes) -> int:
+    sizes = _find(tables, b"stsz") or _find(tables, b"stz2")
+    return int(struct.unpack_from(">I", sizes, 8)[0]) if sizes else 0
+
+
+def _runs(data: bytes, layout: str) -> list[tuple[int, int]]:
+    """Return the (count, value) pairs of an `stts` or `ctts`."""
+    if not data:
+        return []
+    (count,) = struct.unpack_from(">I", data, 4)
+    body = data[8 : 8 + 8 * count]
+    return list(struct.iter_unpack(layout, body[: len(body) // 8 * 8]))
+
+
+def _edge_ticks(tables: bytes) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest presentation time, in ticks of the track."""
+    decode = _runs(_find(tables, b"stts"), ">II")
+    # version 0 says unsigned, but writers put negative offsets there too
+    offsets = _runs(_find(tables, b"ctts"), ">Ii") or [(0xFFFFFFFF, 0)]
+    total = sum(count * delta for count, delta in decode)
+    head = zip(_take(decode), _take(offsets), strict=False)
+    tail = zip(_take(decode[::-1]), _take(offsets[::-1]), strict=False)
+    clock, first, last = 0, None, None
+    for delta, offset in head:
+        first = clock + offset if first is None else min(first, clock + offset)
+        clock += delta
+    clock = total
+    for delta, offset in tail:
+        clock -= delta
+        last = clock + offset if last is None else max(last, clock + offset)
+    return first, last
+
+
+def _take(runs: list[tuple[int, int]]) -> list[int]:
+    """Return the first values of run-length pairs, expanded, at most `_EDGE_SAMPLES` of them."""
+    values: list[int] = []
+    for count, value in runs:
+        values += [value] * min(count, _EDGE_SAMPLES - len(values))
+        if len(values) == _EDGE_SAMPLES:
+            break
+    return values
