@@ -17,8 +17,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that will differ.
 
     `what` is a fixed word: `default`, `forced`, `title`, `language`, `removed`, `order`, `container`,
-    `tag:<name>`, `codec`, `created`, `size` (video dimensions), `timestamp`. `track` is the track's index in the
-    source (None: the container or file), and `label` names it for a person (`audio 1 (eng ac3 5.1)`).
+    `tag:<name>`, `codec`, `created`, `size` (video dimensions), `timestamp`. `track` is the track's index in
+    the source (None: the container or file), and `label` names it for a person (`audio 1 (eng ac3 5.1)`).
     """
 
     policy: str
@@ -60,6 +60,40 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     encode: Encode | None = None
 
 
+class LanguageAnalysis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener heard on one audio track. Shares are of all speech, 0 to 1."""
+
+    primary: str
+    primary_share: float
+    secondary: dict[str, float] = {}
+
+
+class Originality(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether an audio track is the original or dubbed, and how sure that is (0 to 1)."""
+
+    original: bool
+    confidence: float
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What evaluation may know beside the video itself. None means that nobody can tell.
+
+    `metadata` is external metadata, plugin to field to value, all names lower case; an empty one means that
+    no plugin knows the video. `analyses` and `originals` are keyed by track index in the source.
+    """
+
+    path: str = ""
+    phases: tuple[str, ...] | None = None
+    metadata: dict[str, dict[str, Value]] | None = None
+    encoders: frozenset[str] | None = None
+    """FFmpeg encoders at hand."""
+    mtime_s: float | None = None
+    analyses: dict[int, LanguageAnalysis] | None = None
+    originals: dict[int, Originality] | None = None
+    can_encode: bool = False
+    """Whether the operations `transcode` and `audio_synthesis` can be carried out."""
+
+
 class PhaseOutcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What became of a phase in the simulation."""
 
@@ -70,7 +104,7 @@ class PhaseOutcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     modified: bool = False
 
 
-class PlanFailure(msgspec.Struct, frozen=True, kw_only=True):
+class PlanFailure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A phase that cannot be done. `on_error` is the mode in force for that phase."""
 
     policy: str
@@ -78,6 +112,7 @@ class PlanFailure(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     reason: str
     on_error: OnError
+    rule: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +130,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[PlanFailure, ...] = ()
     warnings: tuple[str, ...] = ()
     keep_mtime: bool = True
+    mtime_s: float | None = None
+    """The modification time to set, seconds since the epoch; None: as `keep_mtime` says."""
 
     @property
     def is_empty(self) -> bool:

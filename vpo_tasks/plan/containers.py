@@ -1,0 +1,205 @@
+"""What each container can hold: what survived a rewrite of a file of its kind with ffmpeg 5.1 and 9.
+
+An edit that a container cannot hold is left out with a warning: planned, it would be planned again for ever.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import msgspec
+
+from vpo_tasks.media.model import Track
+from vpo_tasks.plan.draft import Cause, Draft
+from vpo_tasks.plan.names import name_track
+
+UNWRITABLE_TAGS = frozenset(
+    {
+        "encoder", "creation_time", "major_brand", "minor_version", "compatible_brands", "duration",
+        "handler_name", "vendor_id",
+    }
+)  # fmt: skip
+"""Tags that tools write by themselves: never planned, never carried to another container."""
+
+MOV_SPELLINGS = MappingProxyType({"fre": "fra", "cze": "ces", "rum": "ron", "slo": "slk"})
+"""Normalised language to what FFmpeg's MOV muxer knows it by, where that differs."""
+
+_MOV_LANGUAGES = frozenset(
+    {
+        "alb", "amh", "ara", "arm", "asm", "aym", "aze", "baq", "bel", "ben", "bul", "bur", "cat", "chi",
+        "cze", "dan", "dut", "dzo", "eng", "epo", "est", "fin", "fre", "geo", "ger", "gre", "grn", "guj",
+        "heb", "hin", "hun", "ice", "ind", "ita", "jav", "jpn", "kan", "kas", "kaz", "khm", "kin", "kir",
+        "kor", "kur", "lao", "lat", "lav", "lit", "mac", "mal", "mar", "may", "mlg", "mlt", "mon", "nep",
+        "nor", "nya", "ori", "orm", "per", "pol", "por", "pus", "que", "rum", "run", "rus", "san", "sin",
+        "slo", "slv", "smi", "snd", "som", "spa", "swa", "tam", "tat", "tel", "tgk", "tgl", "tha", "tib",
+        "tir", "tuk", "tur", "uig", "ukr", "urd", "uzb", "vie", "wel", "yid", "und",
+    }
+)  # fmt: skip
+_MP4_TAGS = frozenset(
+    {
+        "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
+        "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords",
+        "episode_sort", "season_number", "media_type", "hd_video", "compilation", "track", "disc",
+    }
+)  # fmt: skip
+_MOV_TAGS = frozenset(
+    {
+        "title", "artist", "album", "date", "comment", "genre", "copyright", "location",
+    }
+)  # fmt: skip
+_AVI_TAGS = frozenset(
+    {
+        "title", "artist", "comment", "copyright", "date", "genre", "product", "track", "encoded_by",
+    }
+)  # fmt: skip
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container holds. `tags` None: every tag. `one_default`: one track of each type is default."""
+
+    name: str
+    default: bool = False
+    forced: bool = False
+    title: bool = False
+    language: str = "none"  # none | mov | code (three letters) | any
+    tags: frozenset[str] | None = frozenset()
+    one_default: bool = False
+
+
+_LIMITS = MappingProxyType(
+    {
+        "mkv": Limits(name="Matroska", default=True, forced=True, title=True, language="any", tags=None),
+        "mp4": Limits(
+            name="MP4",
+            default=True,
+            forced=True,
+            title=True,
+            language="code",
+            tags=_MP4_TAGS,
+            one_default=True,
+        ),
+        "mov": Limits(name="MOV", default=True, title=True, language="mov", tags=_MOV_TAGS, one_default=True),
+        "avi": Limits(name="AVI", title=True, tags=_AVI_TAGS),
+        "mpegts": Limits(name="MPEG-TS", language="code"),
+        "asf": Limits(name="ASF"),
+        "flv": Limits(name="FLV"),
+    }
+)
+
+CONTAINER_FORMATS = MappingProxyType({"mkv": "matroska,webm", "mp4": "mov,mp4,m4a,3gp,3g2,mj2"})
+"""What a probe calls the containers that a policy can convert to."""
+
+
+def can_rewrite(container: str) -> bool:
+    """Tell whether a file of this kind can be written again by a stream copy."""
+    return container in _LIMITS
+
+
+def settle(draft: Draft) -> None:
+    """Bring the draft down to what its container can hold, with a warning for each edit that is left out."""
+    limits = _LIMITS.get(draft.container)
+    if limits is None:
+        limits = Limits(name=draft.container.upper())
+    if limits.tags is not None:
+        _settle_tags(draft, limits)
+        originals = {track.index: track for track in draft.source.tracks}
+        for position, track in enumerate(draft.tracks):
+            if track.type in ("video", "audio", "subtitle"):
+                original = originals.get(track.index)
+                draft.tracks[position] = _settle_track(draft, track, original, limits)
+    if limits.one_default and is_changed(draft):
+        _enable_one_of_each(draft, limits)
+
+
+def is_changed(draft: Draft) -> bool:
+    """Tell whether the draft differs from the source in anything that is written to the file."""
+    source = draft.source
+    return (
+        draft.tracks != list(source.tracks)
+        or draft.container != source.container
+        or draft.tags != source.tags
+        or any(track.index in draft.encodes for track in draft.tracks)
+    )
+
+
+def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Limits) -> Track:
+    """Return the track as the container can hold it."""
+    if track is original and draft.container == draft.source.container:
+        return track
+    default, forced, title, language = track.default, track.forced, track.title, track.language
+    if default and not limits.default:
+        default = False
+        _leave_out(draft, track, "default", limits, "a default flag")
+    if forced and not limits.forced:
+        forced = False
+        _leave_out(draft, track, "forced", limits, "a forced flag")
+    if title and not limits.title:
+        title = None
+        _leave_out(draft, track, "title", limits, "a track title")
+    if language and not holds_language(limits, language):
+        was = original.language if original and draft.container == draft.source.container else None
+        kept = was if was and holds_language(limits, was) else "und"
+        _leave_out(draft, track, "language", limits, f"the language {language}")
+        language = kept
+    if (default, forced, title, language) == (track.default, track.forced, track.title, track.language):
+        return track
+    return msgspec.structs.replace(track, default=default, forced=forced, title=title, language=language)
+
+
+def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str) -> None:
+    asked = draft.causes.get((track.index, what))
+    draft.warnings.append(f"{name_track(draft.source, track)}: {limits.name} cannot store {thing}")
+    if asked is None and draft.container != draft.source.container:
+        draft.causes[track.index, what] = file_cause(draft, f"{limits.name} cannot store {thing}")
+
+
+def holds_language(limits: Limits, language: str) -> bool:
+    """Tell whether the container stores this language."""
+    if limits.language == "any" or language == "und":
+        return True
+    if limits.language == "mov":
+        return language in _MOV_LANGUAGES
+    return limits.language == "code" and len(language) == 3 and language.isascii() and language.isalpha()
+
+
+def _settle_tags(draft: Draft, limits: Limits) -> None:
+    """Keep the tags that the container holds; a tag it cannot hold stays as it was, or stays away."""
+    known = limits.tags or frozenset()
+    before = draft.source.tags
+    if draft.container != draft.source.container:
+        lost = [name for name in draft.tags if name not in known and name not in UNWRITABLE_TAGS]
+        for name in lost:
+            draft.set_tag(name, None, file_cause(draft, f"{limits.name} cannot store the tag {name}"))
+        if lost:
+            draft.warnings.append(f"{limits.name} cannot store the tags {', '.join(sorted(lost))}")
+        return
+    for name in sorted({*draft.tags, *before}):
+        if (
+            name not in known
+            and draft.tags.get(name) != before.get(name)
+            and draft.tags.get(name) is not None
+        ):
+            draft.warnings.append(f"{limits.name} cannot store the tag {name}")
+            draft.set_tag(name, before.get(name), file_cause(draft, "left as it was"))
+
+
+def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
+    """Make the first track of a type the default where none is: the muxer does so, whatever it is told."""
+    for kind in ("video", "audio", "subtitle"):
+        tracks = draft.of_type(kind)
+        if tracks and not any(track.default for track in tracks):
+            label = name_track(draft.source, tracks[0])
+            draft.warnings.append(
+                f"{label}: {limits.name} always has a default {kind} track, so it is this one"
+            )
+            draft.set_default(
+                tracks[0], True, file_cause(draft, f"{limits.name} always has a default {kind} track")
+            )
+
+
+def file_cause(draft: Draft, reason: str) -> Cause:
+    """Return the cause of what a rewrite brings with it: the edit that asks for the rewrite."""
+    by = draft.causes.get((None, "container")) or next(iter(draft.causes.values()), None)
+    if by is None:
+        return Cause("", "", "container", reason)
+    return Cause(by.policy, by.phase, by.operation, reason, by.rule)

@@ -1,0 +1,152 @@
+"""A draft against its source → the plan: the net difference, each part with its cause."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.plan.containers import UNWRITABLE_TAGS, file_cause, is_changed
+from vpo_tasks.plan.draft import Cause, Draft
+from vpo_tasks.plan.model import Change, PhaseOutcome, Plan, PlanFailure, Stream, Value
+from vpo_tasks.plan.names import name_track
+from vpo_tasks.plan.rules_order import is_trailing
+
+
+def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[PlanFailure, ...]) -> Plan:
+    """Return the plan that leads from the source to the draft."""
+    source = draft.source
+    if not is_changed(draft):
+        result = source
+        streams = tuple([Stream(track.index) for track in source.tracks])
+        changes = _timestamp_change(draft)
+    else:
+        _drop_data_streams(draft)
+        draft.tracks.sort(key=is_trailing)
+        changes = _net_changes(draft) + _timestamp_change(draft)
+        result = _predict(draft)
+        streams = tuple(
+            [
+                Stream(draft.made.get(track.index, track.index), draft.encodes.get(track.index))
+                for track in draft.tracks
+            ]
+        )
+    return Plan(
+        source=source,
+        result=result,
+        streams=streams,
+        changes=tuple(changes),
+        phases=phases,
+        failures=failures,
+        warnings=tuple(dict.fromkeys(draft.warnings)),
+        keep_mtime=draft.keep_mtime,
+        mtime_s=draft.mtime_s,
+    )
+
+
+def structural_cause(draft: Draft) -> Cause:
+    """Return who asked for the edit that weighs most: removal or order before flags."""
+    for what in ("removed", "created", "codec", "order"):
+        for (_, edit), cause in draft.causes.items():
+            if edit == what:
+                return cause
+    return file_cause(draft, "")
+
+
+def _predict(draft: Draft) -> MediaInfo:
+    """Return what a probe of the output will show. Sizes and rates are left to the probe."""
+    tags = draft.tags
+    converted = draft.container != draft.source.container
+    if converted:
+        tags = {name: text for name, text in tags.items() if name not in UNWRITABLE_TAGS}
+    doc_type = draft.source.doc_type
+    if converted:
+        doc_type = "matroska" if draft.container == "mkv" else None
+    return msgspec.structs.replace(
+        draft.source,
+        container=draft.container,
+        format_name=draft.format_name,
+        doc_type=doc_type,
+        tags=tags,
+        tracks=tuple(
+            [msgspec.structs.replace(track, index=position) for position, track in enumerate(draft.tracks)]
+        ),
+    )
+
+
+def _drop_data_streams(draft: Draft) -> None:
+    """Leave data streams out of a rewrite: no tool of ours copies them all, so nothing is promised."""
+    for track in draft.of_type("other"):
+        draft.warnings.append(f"{name_track(draft.source, track)} is not carried over")
+    draft.tracks = [track for track in draft.tracks if track.type != "other"]
+
+
+def _net_changes(draft: Draft) -> list[Change]:
+    source = draft.source
+    changes: list[Change] = []
+    if draft.container != source.container:
+        changes.append(_change(draft, None, "container", source.container, draft.container))
+    present = {track.index: track for track in draft.tracks}
+    for original in source.tracks:
+        track = present.get(original.index)
+        if track is original:
+            continue
+        if track is not None:
+            changes += _track_changes(draft, original, track)
+        elif original.type != "other":
+            changes.append(_change(draft, original, "removed", None, None))
+    for track in draft.tracks:
+        if track.index in draft.made:
+            changes.append(_change(draft, track, "created", None, track.codec))
+    kept = [track.index for track in draft.tracks if track.index not in draft.made]
+    before = [track.index for track in source.tracks if track.index in present]
+    if kept != before:
+        changes.append(_change(draft, None, "order", _join(before), _join(kept)))
+    for name in sorted({*source.tags, *draft.tags}):
+        old, new = source.tags.get(name), draft.tags.get(name)
+        if old != new:
+            changes.append(_change(draft, None, f"tag:{name}", old, new))
+    return changes
+
+
+def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
+    changes = []
+    for what in ("default", "forced", "language", "title"):
+        old, new = getattr(original, what), getattr(track, what)
+        if old != new:
+            changes.append(_change(draft, original, what, old, new))
+    if track.index in draft.encodes:
+        changes.append(_change(draft, original, "codec", original.codec, track.codec))
+        if (original.width, original.height) != (track.width, track.height):
+            old, new = f"{original.width}x{original.height}", f"{track.width}x{track.height}"
+            changes.append(_change(draft, original, "size", old, new))
+    return changes
+
+
+def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value) -> Change:
+    """Return the change with the cause that decided last."""
+    index = track.index if track is not None else None
+    cause = draft.causes.get((index, "codec" if what == "size" else what)) or file_cause(
+        draft, "comes with the rewrite"
+    )
+    return Change(
+        policy=cause.policy,
+        phase=cause.phase,
+        operation=cause.operation,
+        what=what,
+        reason=cause.reason,
+        rule=cause.rule,
+        track=index if index is None or index not in draft.made else None,
+        label=name_track(draft.source, track) if track is not None else None,
+        old=old,
+        new=new,
+    )
+
+
+def _timestamp_change(draft: Draft) -> list[Change]:
+    if draft.mtime_s is None:
+        return []
+    return [_change(draft, None, "timestamp", None, draft.mtime_s)]
+
+
+def _join(indexes: list[int]) -> str:
+    return " ".join(map(str, indexes))

@@ -1,0 +1,171 @@
+"""The state that phases are simulated on, and why each part of it came to be."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.plan.model import Encode, OnError, PlanFailure
+
+Edit = tuple[int | None, str]
+"""Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
+
+
+class Cause(NamedTuple):
+    """Who asked for an edit, and why in words."""
+
+    policy: str
+    phase: str
+    operation: str
+    reason: str
+    rule: str | None = None
+
+
+class Refusal(Exception):
+    """An operation cannot be done on this video; it leaves no trace. Never seen outside this package."""
+
+    def __init__(self, operation: str, reason: str, rule: str | None = None) -> None:
+        super().__init__(operation, reason, rule)
+        self.operation = operation
+        self.reason = reason
+        self.rule = rule
+
+
+class Draft:
+    """A video in the making. Tracks keep their source index as identity; made ones get indexes past it.
+
+    `made` maps a made track to the source track it is encoded from.
+    """
+
+    __slots__ = (
+        "causes", "container", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "next_index",
+        "source", "tags", "tracks", "warnings",
+    )  # fmt: skip
+
+    def __init__(self, source: MediaInfo) -> None:
+        self.source = source
+        self.tracks = list(source.tracks)
+        self.container = source.container
+        self.format_name = source.format_name
+        self.tags = source.tags
+        self.encodes: dict[int, Encode] = {}
+        self.made: dict[int, int] = {}
+        self.causes: dict[Edit, Cause] = {}
+        self.warnings: list[str] = []
+        self.keep_mtime = True
+        self.mtime_s: float | None = None
+        self.next_index = 1 + max((track.index for track in source.tracks), default=-1)
+
+    def copy(self) -> Draft:
+        """Return a draft that goes its own way."""
+        other = Draft.__new__(Draft)
+        other.adopt(self)
+        return other
+
+    def adopt(self, other: Draft) -> None:
+        """Become what another draft is."""
+        self.source = other.source
+        self.tracks = other.tracks[:]
+        self.container = other.container
+        self.format_name = other.format_name
+        self.tags = other.tags
+        self.encodes = other.encodes.copy()
+        self.made = other.made.copy()
+        self.causes = other.causes.copy()
+        self.warnings = other.warnings[:]
+        self.keep_mtime = other.keep_mtime
+        self.mtime_s = other.mtime_s
+        self.next_index = other.next_index
+
+    def same_video(self, other: Draft) -> bool:
+        """Tell whether both describe one and the same video."""
+        return (
+            self.tracks == other.tracks
+            and self.container == other.container
+            and self.tags == other.tags
+            and self.encodes == other.encodes
+            and self.mtime_s == other.mtime_s
+        )
+
+    def of_type(self, kind: str) -> list[Track]:
+        """Return the tracks of one type, in order."""
+        return [track for track in self.tracks if track.type == kind]
+
+    def put(self, track: Track, what: str, cause: Cause) -> None:
+        """Put an edited track in the place of the one with its index."""
+        for position, present in enumerate(self.tracks):
+            if present.index == track.index:
+                self.tracks[position] = track
+                self.causes[track.index, what] = cause
+                return
+
+    def set_default(self, track: Track, value: bool, cause: Cause) -> None:
+        """Set the default flag."""
+        if track.default != value:
+            self.put(msgspec.structs.replace(track, default=value), "default", cause)
+
+    def set_forced(self, track: Track, value: bool, cause: Cause) -> None:
+        """Set the forced flag."""
+        if track.forced != value:
+            self.put(msgspec.structs.replace(track, forced=value), "forced", cause)
+
+    def set_language(self, track: Track, language: str, cause: Cause) -> None:
+        """Set the language; it must be normalised."""
+        if track.language != language:
+            self.put(msgspec.structs.replace(track, language=language), "language", cause)
+
+    def set_title(self, track: Track, title: str | None, cause: Cause) -> None:
+        """Set or clear the title."""
+        if (track.title or None) != title:
+            self.put(msgspec.structs.replace(track, title=title), "title", cause)
+
+    def set_tag(self, name: str, value: str | None, cause: Cause) -> None:
+        """Set a tag of the container; None deletes it."""
+        if self.tags.get(name) == value:
+            return
+        tags = {key: text for key, text in self.tags.items() if key != name}
+        if value is not None:
+            tags[name] = value
+        self.tags = tags
+        self.causes[None, f"tag:{name}"] = cause
+
+    def remove(self, track: Track, cause: Cause) -> None:
+        """Take a track out."""
+        self.tracks = [present for present in self.tracks if present.index != track.index]
+        self.causes[track.index, "removed"] = cause
+
+    def encode(self, track: Track, encode: Encode, cause: Cause) -> None:
+        """Have a track encoded; `track` is what comes out of it."""
+        self.encodes[track.index] = encode
+        self.put(track, "codec", cause)
+
+
+class Scope:
+    """One phase at work: names for causes, and the mode of its errors."""
+
+    __slots__ = ("failures", "on_error", "phase", "policy")
+
+    def __init__(self, policy: str, phase: str, on_error: OnError) -> None:
+        self.policy = policy
+        self.phase = phase
+        self.on_error: OnError = on_error
+        self.failures: list[PlanFailure] = []
+
+    def cause(self, operation: str, reason: str, rule: str | None = None) -> Cause:
+        """Return the cause of an edit."""
+        return Cause(self.policy, self.phase, operation, reason, rule)
+
+    def fail(self, refusal: Refusal) -> None:
+        """Note that an operation cannot be done."""
+        self.failures.append(
+            PlanFailure(
+                policy=self.policy,
+                phase=self.phase,
+                operation=refusal.operation,
+                reason=refusal.reason,
+                on_error=self.on_error,
+                rule=refusal.rule,
+            )
+        )

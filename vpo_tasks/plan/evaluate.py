@@ -1,0 +1,170 @@
+"""Policies and a video → the plan: every phase simulated in order, the net difference kept (policy-format 2).
+
+Pure. Raises PlanError only; whatever else a policy cannot have on this video is a failure inside the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import msgspec
+
+from vpo_tasks.errors import PlanError
+from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
+from vpo_tasks.plan.diff import build_plan, structural_cause
+from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.gates import closed_gate
+from vpo_tasks.plan.model import Context, OnError, PhaseOutcome, Plan, PlanFailure
+from vpo_tasks.plan.operations import OPERATIONS, Work, rule_verdict
+from vpo_tasks.policy.match import Terms
+from vpo_tasks.policy.model import Phase, Policy
+from vpo_tasks.policy.patterns import PatternTimeout
+
+_NOTHING_KNOWN = Context()
+
+Policies = Union[Sequence[Policy], "Prepared"]
+
+
+class Prepared:
+    """Policies with what does not depend on the video worked out once; made by `prepare`."""
+
+    __slots__ = ("policies", "terms")
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(policies)
+        self.terms = tuple(Terms(policy.config) for policy in policies)
+
+
+def prepare(policies: Policies) -> Prepared:
+    """Work out once per run what evaluation needs of the policies alone; `evaluate` takes the result."""
+    return policies if isinstance(policies, Prepared) else Prepared(policies)
+
+
+def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_KNOWN) -> Plan:
+    """Return the least that has to be done to bring a video in line with the policies, in their order.
+
+    Raise PlanError when a pattern in a policy takes too long on one of the video's titles.
+    """
+    prepared = prepare(policies)
+    simulation = _Simulation(Draft(media), context)
+    try:
+        for policy, terms in zip(prepared.policies, prepared.terms, strict=True):
+            simulation.run_policy(policy, terms)
+    except PatternTimeout as error:
+        raise PlanError(context.path, str(error)) from error
+    simulation.finish()
+    return build_plan(simulation.draft, tuple(simulation.outcomes), tuple(simulation.failures))
+
+
+class _Simulation:
+    """Policies being carried out on a draft. `modes` are the error modes by policy and phase name."""
+
+    __slots__ = ("context", "draft", "failures", "modes", "outcomes", "stopped")
+
+    def __init__(self, draft: Draft, context: Context) -> None:
+        self.draft = draft
+        self.context = context
+        self.outcomes: list[PhaseOutcome] = []
+        self.failures: list[PlanFailure] = []
+        self.modes: dict[tuple[str, str], OnError] = {}
+        self.stopped = False
+
+    def run_policy(self, policy: Policy, terms: Terms) -> None:
+        """Simulate one policy, unless an earlier one stopped everything."""
+        known: dict[str, PhaseOutcome] = {}
+        for phase in policy.phases:
+            selected = self.context.phases is None or phase.name in self.context.phases
+            if self.stopped or not selected:
+                outcome = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="pending")
+            else:
+                outcome = self._run_phase(policy, phase, terms, known)
+            known[phase.name] = outcome
+            self.outcomes.append(outcome)
+
+    def _run_phase(
+        self, policy: Policy, phase: Phase, terms: Terms, known: dict[str, PhaseOutcome]
+    ) -> PhaseOutcome:
+        """Simulate one phase. Failing under `skip` or `fail`, it leaves no trace."""
+        draft = self.draft
+        why = closed_gate(phase, draft, known)
+        if why is not None:
+            return PhaseOutcome(policy=policy.name, phase=phase.name, outcome="skipped", reason=why)
+        scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
+        self.modes[policy.name, phase.name] = scope.on_error
+        before = draft.copy()
+        _run_operations(Work(draft, phase, terms, scope, self.context))
+        if scope.failures and scope.on_error != "continue":
+            before.warnings = draft.warnings
+            draft.adopt(before)
+            self.stopped = True
+        self.failures += scope.failures
+        return PhaseOutcome(
+            policy=policy.name,
+            phase=phase.name,
+            outcome="failed" if scope.failures else "completed",
+            reason=scope.failures[0].reason if scope.failures else "",
+            modified=not draft.same_video(before),
+        )
+
+    def finish(self) -> None:
+        """Bring the draft to what its container can hold; refuse what no tool can write."""
+        draft = self.draft
+        settle(draft)
+        if draft.container != draft.source.container or can_rewrite(draft.container) or not is_changed(draft):
+            return
+        cause = structural_cause(draft)
+        warnings = draft.warnings
+        draft.adopt(Draft(draft.source))
+        draft.warnings = warnings
+        name = draft.container
+        reason = f"a {name} file cannot be written in place; convert it first (container: target: mkv)"
+        self.failures.append(
+            PlanFailure(
+                policy=cause.policy,
+                phase=cause.phase,
+                operation=cause.operation,
+                reason=reason,
+                on_error=self.modes.get((cause.policy, cause.phase), "continue"),
+                rule=cause.rule,
+            )
+        )
+
+
+def _run_operations(work: Work) -> None:
+    """Run a phase's operations in canonical order; its rules are judged before anything changes."""
+    structural = True
+    try:
+        work.verdict = rule_verdict(work)
+    except Refusal as refusal:
+        work.scope.fail(refusal)
+        structural = False
+    for operation in OPERATIONS:
+        if work.scope.failures and work.scope.on_error != "continue":
+            return
+        if operation.is_asked(work.phase) and (structural or not operation.structural):
+            try:
+                operation.run(work)
+            except Refusal as refusal:
+                work.scope.fail(refusal)
+
+
+def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHING_KNOWN) -> None:
+    """Raise PlanError, naming the rules that disagree, when the plan's result would be planned again.
+
+    A plan with failures promises nothing, so it is not held to this.
+    """
+    if plan.is_empty or plan.failures:
+        return
+    mtime_s = context.mtime_s if plan.mtime_s is None else plan.mtime_s
+    again = evaluate(policies, plan.result, msgspec.structs.replace(context, mtime_s=mtime_s))
+    if not again.changes:
+        return
+    sides = dict.fromkeys(
+        f"{change.policy}: {change.phase}: {change.rule or change.operation} ({change.what})"
+        for change in (*again.changes, *plan.changes)
+        if any((change.what, change.policy) == (other.what, other.policy) for other in again.changes)
+    )
+    detail = f"the policy never comes to rest on this video; these disagree: {'; '.join(sides)}"
+    raise PlanError(context.path, detail)

@@ -1,0 +1,151 @@
+"""The operations in their canonical order (policy-format 2.2). A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vpo_tasks.plan.draft import Draft, Scope
+from vpo_tasks.plan.model import Context
+from vpo_tasks.plan.rules_actions import Verdict, carry_out, decide
+from vpo_tasks.plan.rules_conditions import Scene
+from vpo_tasks.plan.rules_container import convert_container
+from vpo_tasks.plan.rules_flags import clear_marks, set_default_flags
+from vpo_tasks.plan.rules_order import order_tracks
+from vpo_tasks.plan.rules_synthesis import synthesise
+from vpo_tasks.plan.rules_timestamp import set_timestamp
+from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_subtitles
+from vpo_tasks.plan.rules_transcode import transcode
+from vpo_tasks.plan.rules_transcription import transcribe
+from vpo_tasks.policy.match import Terms
+from vpo_tasks.policy.model import Phase
+
+
+class Work:
+    """One phase in hand."""
+
+    __slots__ = ("context", "draft", "phase", "scope", "terms", "verdict")
+
+    def __init__(self, draft: Draft, phase: Phase, terms: Terms, scope: Scope, context: Context) -> None:
+        self.draft = draft
+        self.phase = phase
+        self.terms = terms
+        self.scope = scope
+        self.context = context
+        self.verdict = Verdict()
+
+    @property
+    def filters_skipped(self) -> bool:
+        return "track_filter" in self.verdict.skips
+
+
+class Operation(NamedTuple):
+    """One line of the table. Structural ones fall together when a rule says `fail`."""
+
+    name: str
+    structural: bool
+    run: Callable[[Work], None]
+
+    def is_asked(self, phase: Phase) -> bool:
+        """Tell whether the phase has the operation."""
+        return getattr(phase, self.name) is not None
+
+
+def rule_verdict(work: Work) -> Verdict:
+    """Judge the rules on the tracks as the phase finds them."""
+    if work.phase.rules is None:
+        return Verdict()
+    scene = Scene(tuple(work.draft.tracks), work.draft.tags, work.terms, work.context)
+    return decide(work.phase.rules, scene, work.draft, work.phase)
+
+
+def _audio_actions(work: Work) -> None:
+    if work.phase.audio_actions is not None:
+        clear_marks(work.draft, "audio", work.phase.audio_actions, work.scope)
+
+
+def _subtitle_actions(work: Work) -> None:
+    if work.phase.subtitle_actions is not None:
+        clear_marks(work.draft, "subtitle", work.phase.subtitle_actions, work.scope)
+
+
+def _video_actions(work: Work) -> None:
+    if work.phase.video_actions is not None:
+        clear_marks(work.draft, "video", work.phase.video_actions, work.scope)
+
+
+def _keep_audio(work: Work) -> None:
+    if work.phase.keep_audio is not None and not work.filters_skipped:
+        keep_audio(work.draft, work.phase.keep_audio, work.scope)
+
+
+def _keep_subtitles(work: Work) -> None:
+    if work.phase.keep_subtitles is not None and not work.filters_skipped:
+        actions = work.phase.subtitle_actions
+        clears_forced = actions is not None and actions.clear_all_forced
+        keep_subtitles(work.draft, work.phase.keep_subtitles, work.scope, clears_forced)
+
+
+def _filter_attachments(work: Work) -> None:
+    if work.phase.filter_attachments is not None and not work.filters_skipped:
+        filter_attachments(work.draft, work.phase.filter_attachments, work.scope)
+
+
+def _container(work: Work) -> None:
+    if work.phase.container is not None:
+        convert_container(work.draft, work.phase.container, work.scope)
+
+
+def _track_order(work: Work) -> None:
+    if work.phase.track_order is not None:
+        order_tracks(work.draft, work.phase.track_order, work.terms, work.scope)
+
+
+def _default_flags(work: Work) -> None:
+    if work.phase.default_flags is not None:
+        actions = work.phase.video_actions
+        video_cleared = actions is not None and actions.clear_all_default
+        set_default_flags(work.draft, work.phase.default_flags, work.terms, work.scope, video_cleared)
+
+
+def _rules(work: Work) -> None:
+    carry_out(work.verdict, work.draft, work.context, work.scope)
+
+
+def _audio_synthesis(work: Work) -> None:
+    if work.phase.audio_synthesis is not None:
+        synthesise(work.draft, work.phase.audio_synthesis, work.terms, work.scope, work.context)
+
+
+def _transcode(work: Work) -> None:
+    if work.phase.transcode is not None:
+        transcode(work.draft, work.phase.transcode, work.verdict.skips, work.scope, work.context)
+
+
+def _file_timestamp(work: Work) -> None:
+    if work.phase.file_timestamp is not None:
+        set_timestamp(work.draft, work.phase.file_timestamp, work.scope, work.context)
+
+
+def _transcription(work: Work) -> None:
+    if work.phase.transcription is not None:
+        transcribe(work.draft, work.phase)
+
+
+OPERATIONS = (
+    Operation("audio_actions", True, _audio_actions),
+    Operation("subtitle_actions", True, _subtitle_actions),
+    Operation("video_actions", True, _video_actions),
+    # the filters come before the container, so that only tracks that stay can stand in its way
+    Operation("keep_audio", True, _keep_audio),
+    Operation("keep_subtitles", True, _keep_subtitles),
+    Operation("filter_attachments", True, _filter_attachments),
+    Operation("container", True, _container),
+    Operation("track_order", True, _track_order),
+    Operation("default_flags", True, _default_flags),
+    Operation("rules", True, _rules),
+    Operation("audio_synthesis", False, _audio_synthesis),
+    Operation("transcode", False, _transcode),
+    Operation("file_timestamp", False, _file_timestamp),
+    Operation("transcription", False, _transcription),
+)

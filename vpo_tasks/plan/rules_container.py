@@ -1,0 +1,145 @@
+"""Conversion to another container: `container` (policy-format 3.1)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from vpo_tasks.media.model import Track
+from vpo_tasks.plan.containers import CONTAINER_FORMATS, UNWRITABLE_TAGS
+from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.encoding import encoded_audio, encoded_subtitle
+from vpo_tasks.plan.model import Encode
+from vpo_tasks.policy.codecs import BITMAP_SUBTITLES, canonical_codec, effective_codec
+from vpo_tasks.policy.model import CodecMapping, Container
+
+_OPERATION = "container"
+_MP4_VIDEO = frozenset({"h264", "hevc", "av1", "mpeg4", "vp9"})
+_MP4_AUDIO = frozenset({"aac", "ac3", "eac3", "mp3", "flac", "opus", "alac"})
+_MP4_SUBTITLE = frozenset({"mov_text", "webvtt"})
+_MP4_HOLDS = MappingProxyType({"video": _MP4_VIDEO, "audio": _MP4_AUDIO, "subtitle": _MP4_SUBTITLE})
+_TEXT_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})
+_STYLED = frozenset({"ass"})
+_NOT_IN_MATROSKA = frozenset({"eia_608", "dvb_teletext", "xsub", "ttml", "arib_caption", "none", "unknown"})
+_AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd": 320_000})
+_OTHER_AUDIO_BITRATE = 192_000
+
+
+def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
+    """Change the container, judged on the tracks that are left. Raise Refusal when a codec does not fit."""
+    if draft.container == operation.target:
+        return
+    offenders = [track for track in draft.tracks if not fits(track, operation.target)]
+    if offenders and operation.on_incompatible_codec != "transcode":
+        names = ", ".join(sorted({effective_codec(track) for track in offenders}))
+        reason = f"{operation.target} cannot hold {names}"
+        if operation.on_incompatible_codec == "error":
+            raise Refusal(_OPERATION, reason)
+        draft.warnings.append(f"stays {draft.container}: {reason}")
+        return
+    trial = draft.copy()
+    for track in offenders:
+        _make_fit(trial, track, operation, scope)
+    _require_tracks(draft, trial, operation.target)
+    _carry_text(trial, operation.target, scope)
+    trial.tracks = [track for track in trial.tracks if track.type != "other"]
+    trial.container = operation.target
+    trial.format_name = CONTAINER_FORMATS[operation.target]
+    cause = scope.cause(_OPERATION, f"the container is {operation.target}")
+    trial.causes[None, "container"] = cause
+    if not operation.preserve_metadata:
+        for name in sorted(trial.tags.keys() - UNWRITABLE_TAGS):
+            trial.set_tag(name, None, scope.cause(_OPERATION, "metadata is not preserved"))
+    draft.adopt(trial)
+
+
+def fits(track: Track, target: str) -> bool:
+    """Tell whether a track may go into a container. Data streams never count: they are not carried."""
+    if track.type == "other":
+        return True
+    if target == "mkv":
+        return track.codec not in _NOT_IN_MATROSKA or track.type == "attachment"
+    return canonical_codec(effective_codec(track)) in _MP4_HOLDS.get(track.type, frozenset())
+
+
+def _make_fit(draft: Draft, track: Track, operation: Container, scope: Scope) -> None:
+    """Encode or remove one track that does not fit."""
+    mapping = _mapping(track, operation) if operation.target == "mp4" else None
+    codec = effective_codec(track)
+    if mapping is not None:
+        action = mapping.action or _default_action(track)
+        if action == "remove":
+            _drop(draft, track, f"codec_mappings removes {codec}", scope)
+        elif mapping.codec == "webvtt" or canonical_codec(mapping.codec) not in _MP4_HOLDS.get(
+            track.type, frozenset()
+        ):
+            raise Refusal(_OPERATION, f"{mapping.codec} cannot be written into mp4")
+        elif track.type == "audio":
+            reason = f"codec_mappings turns {codec} into {mapping.codec}"
+            encode = Encode(codec=mapping.codec, bitrate=mapping.bitrate or _bitrate(codec))
+            draft.encode(*encoded_audio(track, encode), scope.cause(_OPERATION, reason))
+        elif track.type == "subtitle" and _is_text(track):
+            reason = f"codec_mappings turns {codec} into {mapping.codec}"
+            draft.encode(*encoded_subtitle(track, mapping.codec), scope.cause(_OPERATION, reason))
+        else:
+            raise Refusal(_OPERATION, f"{track.type} {codec} cannot be turned into {mapping.codec}")
+        return
+    reason = f"{operation.target} cannot hold {codec}"
+    if track.type == "audio" and operation.target == "mp4":
+        encode = Encode(codec="aac", bitrate=_bitrate(codec))
+        draft.encode(*encoded_audio(track, encode), scope.cause(_OPERATION, reason))
+    elif track.type == "subtitle" and operation.target == "mp4" and _is_text(track):
+        if canonical_codec(track.codec) in _STYLED:
+            draft.warnings.append(f"subtitle {track.codec} becomes mov_text and loses its styling")
+        draft.encode(*encoded_subtitle(track, "mov_text"), scope.cause(_OPERATION, reason))
+    else:
+        _drop(draft, track, reason, scope)
+
+
+def _carry_text(draft: Draft, target: str, scope: Scope) -> None:
+    """Change text subtitles that no muxer of ours writes into the target.
+
+    Matroska has no mov_text; FFmpeg has no WebVTT in MP4 (5.1 and 9 both refuse the tag).
+    """
+    codecs, carried = (("mov_text", "text"), "subrip") if target == "mkv" else (("webvtt",), "mov_text")
+    for track in draft.of_type("subtitle"):
+        if canonical_codec(track.codec) in codecs and track.index not in draft.encodes:
+            reason = f"{target} holds {track.codec} text as {carried}"
+            draft.encode(*encoded_subtitle(track, carried), scope.cause(_OPERATION, reason))
+
+
+def _drop(draft: Draft, track: Track, reason: str, scope: Scope) -> None:
+    draft.warnings.append(f"{track.type} {track.codec} is dropped: {reason}")
+    draft.remove(track, scope.cause(_OPERATION, reason))
+
+
+def _require_tracks(before: Draft, after: Draft, target: str) -> None:
+    """Refuse a conversion that would leave no video, or no audio."""
+    for kind in ("video", "audio"):
+        tracks = before.of_type(kind)
+        if tracks and not after.of_type(kind):
+            codecs = ", ".join(sorted({effective_codec(track) for track in tracks}))
+            raise Refusal(_OPERATION, f"no {kind} would be left: {target} cannot hold {codecs}")
+
+
+def _mapping(track: Track, operation: Container) -> CodecMapping | None:
+    codec = effective_codec(track)
+    for name in (track.codec, codec):
+        if name in operation.codec_mappings:
+            return operation.codec_mappings[name]
+    return next(
+        (mapping for key, mapping in operation.codec_mappings.items() if canonical_codec(key) == codec), None
+    )
+
+
+def _default_action(track: Track) -> str:
+    if track.type == "subtitle":
+        return "convert" if canonical_codec(track.codec) not in BITMAP_SUBTITLES else "remove"
+    return "transcode"
+
+
+def _bitrate(codec: str) -> int:
+    return _AUDIO_BITRATES.get(codec, _OTHER_AUDIO_BITRATE)
+
+
+def _is_text(track: Track) -> bool:
+    return canonical_codec(track.codec) in _TEXT_SUBTITLES

@@ -1,0 +1,86 @@
+"""Flags and titles: `default_flags` and the `*_actions` blocks (policy-format 3.5, 3.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vpo_tasks.media.model import Track
+from vpo_tasks.plan.draft import Cause, Draft, Scope
+from vpo_tasks.policy.match import Terms, is_commentary, language_of, preferred_track
+from vpo_tasks.policy.model import DefaultFlags, TrackActions
+
+_OPERATION = "default_flags"
+
+
+def clear_marks(draft: Draft, kind: str, actions: TrackActions, scope: Scope) -> None:
+    """Clear flags and titles on every track of a type."""
+    operation = f"{kind}_actions"
+    if actions.clear_all_forced:
+        for track in draft.of_type(kind):
+            draft.set_forced(track, False, scope.cause(operation, "all forced flags are cleared"))
+    if actions.clear_all_default:
+        for track in draft.of_type(kind):
+            draft.set_default(track, False, scope.cause(operation, "all default flags are cleared"))
+    if actions.clear_all_titles:
+        for track in draft.of_type(kind):
+            draft.set_title(track, None, scope.cause(operation, "all titles are cleared"))
+
+
+def set_default_flags(
+    draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope, video_cleared: bool
+) -> None:
+    """Choose the default tracks. `video_cleared`: the same phase clears all video defaults."""
+    videos = draft.of_type("video")
+    if flags.set_first_video_default and videos and not video_cleared:
+        _choose(
+            draft, videos, videos[0], flags, scope.cause(_OPERATION, "the first video track is the default")
+        )
+    audio = draft.of_type("audio")
+    if flags.set_preferred_audio_default and audio:
+        chosen = preferred_track(audio, terms.audio, flags.preferred_audio_codec, terms)
+        if chosen is not None:
+            reason = f"preferred audio ({_named(chosen)}) is the default"
+            _choose(draft, audio, chosen, flags, scope.cause(_OPERATION, reason))
+    _flag_subtitles(draft, flags, terms, scope)
+
+
+def _flag_subtitles(draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope) -> None:
+    """Choose the default subtitle, or none, and force it when the audio is not understood."""
+    subtitles = draft.of_type("subtitle")
+    preferred = preferred_track(subtitles, terms.subtitle, (), terms)
+    if preferred is None:
+        return
+    differs = audio_differs(draft.of_type("audio"), terms)
+    if flags.set_preferred_subtitle_default:
+        reason = f"preferred subtitle ({_named(preferred)}) is the default"
+        _choose(draft, subtitles, preferred, flags, scope.cause(_OPERATION, reason))
+    elif flags.set_subtitle_default_when_audio_differs and differs:
+        reason = f"no audio is in a preferred language, so subtitle ({_named(preferred)}) is the default"
+        _choose(draft, subtitles, preferred, flags, scope.cause(_OPERATION, reason))
+    elif flags.clear_other_defaults:
+        for track in subtitles:
+            draft.set_default(track, False, scope.cause(_OPERATION, "no subtitle is the default"))
+    if flags.set_subtitle_forced_when_audio_differs and differs:
+        reason = "no audio is in a preferred language, so the preferred subtitle is forced"
+        current = next(track for track in draft.tracks if track.index == preferred.index)
+        draft.set_forced(current, True, scope.cause(_OPERATION, reason))
+
+
+def audio_differs(audio: Sequence[Track], terms: Terms) -> bool:
+    """Tell whether no spoken audio is in a preferred language; true without audio."""
+    return not any(
+        language_of(track) in terms.audio for track in audio if not is_commentary(track, terms.commentary)
+    )
+
+
+def _choose(draft: Draft, tracks: Sequence[Track], chosen: Track, flags: DefaultFlags, cause: Cause) -> None:
+    """Make one track the default, and with `clear_other_defaults` the only one."""
+    for track in tracks:
+        if track.index == chosen.index:
+            draft.set_default(track, True, cause)
+        elif flags.clear_other_defaults:
+            draft.set_default(track, False, cause)
+
+
+def _named(track: Track) -> str:
+    return f"{language_of(track)} {track.codec}"
