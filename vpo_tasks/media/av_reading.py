@@ -71,8 +71,9 @@ def explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist"
     number = (error.errno or 0) if isinstance(error, OSError) else 0
-    # FFmpeg's own errors have numbers of their own; EINVAL is its word for a format outside the whitelist
-    if number in errno.errorcode and number != errno.EINVAL:
+    if number == errno.EINVAL:  # FFmpeg's word for a format outside the whitelist
+        return "is not a video container (it may be a playlist or a list of files)"
+    if number in errno.errorcode:  # FFmpeg's own errors have numbers of their own
         return f"cannot be read: {os.strerror(number).lower()}"
     return f"is not a video container that can be read ({words})"
 

@@ -41,7 +41,7 @@ class MovieTrack(NamedTuple):
     is_reordered: bool = False
     """Frames are stored in another order than they are shown in."""
     is_whole: bool = True
-    """The edit list only shifts the track: it has at most one edit beside an initial gap, and cuts no frame."""
+    """The edit list only shifts the track: one edit at most beside an initial gap, and no frame is cut."""
 
 
 class Movie(NamedTuple):

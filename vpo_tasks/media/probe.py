@@ -1,0 +1,200 @@
+"""A pool of probe processes. A video that crashes or hangs one costs that video its probe, nothing else."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Literal
+
+import msgspec
+
+from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Request, pack
+
+# Isolated mode: a media folder may hold an `av.py`. The parent's search path keeps editable installs working.
+_START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_process import main; main()"
+
+_DECODER = msgspec.msgpack.Decoder(Answer)
+_END_S = 5.0
+
+
+class ProbePool:
+    """At most `size` processes, started when first needed. Any thread may ask; `size` bounds those served.
+
+    `timeout_s` is how long a process may stay silent: a probe has that long, a count (which may read a whole
+    file) that long between two signs of progress.
+    """
+
+    def __init__(self, size: int, timeout_s: float = 60.0) -> None:
+        self._timeout_s = timeout_s
+        self._slots = threading.BoundedSemaphore(max(size, 1))
+        self._lock = threading.Lock()
+        self._idle: list[_Child] = []
+        self._children: set[_Child] = set()
+        self._closed = False
+
+    def __enter__(self) -> ProbePool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def probe(self, path: str) -> MediaInfo:
+        """Return what is in the video. Raise ProbeError with a reason in one line."""
+        media = self._ask(path, "probe").media
+        if media is None:
+            raise ProbeError(path, "the probe process answered something else")
+        return media
+
+    def count(self, path: str, *, demux: bool = False) -> tuple[StreamCount, ...]:
+        """Return packets and times of every track but attachments. Raise ProbeError with a reason.
+
+        `demux` has FFmpeg read every packet instead of taking the cheapest exact way.
+        """
+        counts = self._ask(path, "demux" if demux else "count").counts
+        if counts is None:
+            raise ProbeError(path, "the probe process answered something else")
+        return counts
+
+    def close(self) -> None:
+        """End all processes. Who still waits for an answer gets a ProbeError."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            for child in self._children:
+                child.kill()
+            self._children.difference_update(idle)
+        for child in idle:
+            child.end()
+
+    def _ask(self, path: str, what: Literal["probe", "count", "demux"]) -> Answer:
+        request = Request(what, os.fsencode(os.path.abspath(path)))
+        with self._slots:
+            child = self._take(path)
+            answer = None
+            try:
+                answer = child.ask(path, request, self._timeout_s)
+            finally:
+                self._give_back(child, usable=answer is not None)
+        if answer.error is not None:
+            raise ProbeError(path, answer.error)
+        return answer
+
+    def _take(self, path: str) -> _Child:
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise ProbeError(path, "probing was ended")
+                if not self._idle:
+                    try:
+                        child = _Child()
+                    except OSError as error:
+                        raise ProbeError(path, f"the probe process cannot start: {error}") from error
+                    self._children.add(child)
+                    return child
+                child = self._idle.pop()
+                if child.is_alive():
+                    return child
+                self._children.discard(child)
+            child.end()  # killed from outside while idle
+
+    def _give_back(self, child: _Child, *, usable: bool) -> None:
+        with self._lock:
+            if usable and not self._closed:
+                self._idle.append(child)
+                return
+            self._children.discard(child)
+        child.end()
+
+
+class _Child:
+    """One probe process and the two pipes to it. Used by one thread at a time; any thread may kill it."""
+
+    def __init__(self) -> None:
+        folders = [os.path.abspath(folder) for folder in sys.path if folder]
+        # its own session: the terminal's Ctrl-C is for us to handle
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-X", "utf8", "-c", _START, *folders],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd="/",
+            start_new_session=True,
+        )
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill and reap the process and close the pipes. It only reads, so there is nothing to wait for."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    def ask(self, path: str, request: Request, silence_s: float) -> Answer:
+        """Send a request and wait for its answer. Raise ProbeError when the process dies or falls silent."""
+        stdin = self._process.stdin
+        try:
+            if stdin is not None:
+                stdin.write(pack(request))  # far smaller than a pipe holds, so it is never short
+        except BrokenPipeError as error:
+            raise ProbeError(path, self._obituary()) from error
+        while True:
+            deadline = time.monotonic() + silence_s
+            (length,) = LENGTH.unpack(self._read(path, LENGTH.size, deadline, silence_s))
+            if length > MAX_MESSAGE:
+                raise ProbeError(path, "the probe process answered too much")
+            try:
+                answer = _DECODER.decode(self._read(path, length, deadline, silence_s))
+            except msgspec.MsgspecError as error:
+                raise ProbeError(path, "the probe process answered something else") from error
+            if answer.is_final:
+                return answer
+
+    def _read(self, path: str, count: int, deadline: float, silence_s: float) -> bytes:
+        stdout = self._process.stdout
+        if stdout is None:
+            raise ProbeError(path, "the probe process has no output")
+        ready = select.poll()  # select() fails on descriptors from 1024 on
+        ready.register(stdout, select.POLLIN)
+        parts, missing = [], count
+        while missing:
+            if not ready.poll(max(deadline - time.monotonic(), 0) * 1000):
+                raise ProbeError(path, f"could not be read: no progress in {silence_s:g} s")
+            part = os.read(stdout.fileno(), min(missing, 1 << 20))
+            if not part:
+                raise ProbeError(path, self._obituary())
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def _obituary(self) -> str:
+        try:
+            code = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            return "could not be read: the probe process closed its output"
+        if code < 0:
+            return f"could not be read: it crashed the probe process ({_signal_name(-code)})"
+        return f"could not be read: the probe process ended (exit {code})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

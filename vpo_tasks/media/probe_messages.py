@@ -1,0 +1,38 @@
+"""What the probe pool and its processes say to each other: msgpack behind a four-byte length."""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from vpo_tasks.media.model import MediaInfo, StreamCount
+
+LENGTH = struct.Struct(">I")
+MAX_MESSAGE = 64 << 20
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """One question about one file. Paths travel as the bytes that they are on disk."""
+
+    what: Literal["probe", "count", "demux"]
+    path: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An answer, a reason why there is none, or (nothing set) a sign that the work goes on."""
+
+    media: MediaInfo | None = None
+    counts: tuple[StreamCount, ...] | None = None
+    error: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.media is not None or self.counts is not None or self.error is not None
+
+
+def pack(message: Request | Answer) -> bytes:
+    """Return the message as it goes through the pipe."""
+    body = msgspec.msgpack.encode(message)
+    return LENGTH.pack(len(body)) + body

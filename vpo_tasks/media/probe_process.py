@@ -1,0 +1,113 @@
+"""The process that opens videos, so that a damaged one can crash or hang it and nothing else.
+
+Reads requests from stdin, answers on stdout, ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import time
+from typing import BinaryIO
+
+import msgspec
+
+from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.counting import count_packets
+from vpo_tasks.media.probe_messages import LENGTH, Answer, Request, pack
+
+_MEMORY_BYTES = 4 << 30
+"""More than the index of any real video; a size field that lies must not eat the machine."""
+
+_PROGRESS_S = 1.0
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    _settle()
+    requests, answers = _take_pipes()
+    decoder = msgspec.msgpack.Decoder(Request)
+    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
+        (length,) = LENGTH.unpack(head)
+        request = decoder.decode(requests.read(length))
+        try:
+            _send(answers, answer(request, answers))
+        except BrokenPipeError:
+            return  # nobody is left to be told
+
+
+def _settle() -> None:
+    """Bound what a crash or a lie in a file can cost. Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, _MEMORY_BYTES)):
+        try:
+            resource.setrlimit(limit, (value, resource.getrlimit(limit)[1]))
+        except (ValueError, OSError):
+            continue  # macOS refuses an address-space limit; a lower hard limit is as good
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the two pipes to ourselves: nothing that a library prints may end up among the answers."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+    return requests, answers
+
+
+def _send(answers: BinaryIO, message: Answer) -> None:
+    data = memoryview(pack(message))
+    while data:  # unbuffered, so a write may be short
+        data = data[answers.write(data) :]
+
+
+def answer(request: Request, answers: BinaryIO) -> Answer:
+    """Do what is asked; every failure becomes a reason."""
+    path = os.fsdecode(request.path)
+    told_at = time.monotonic()
+
+    def tell_progress() -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= _PROGRESS_S:
+            told_at = time.monotonic()
+            _send(answers, Answer())
+
+    try:
+        _check_regular(path)
+        media = read_media(path)
+        if request.what == "probe":
+            return Answer(media=media)
+        return Answer(counts=count_packets(path, media, tell_progress, demux=request.what == "demux"))
+    except ProbeError as error:
+        return Answer(error=error.detail)
+    except BrokenPipeError:
+        raise
+    except MemoryError:
+        return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
+    except (OSError, ValueError, ArithmeticError) as error:
+        return Answer(error=f"could not be read: {error}")
+
+
+def _check_regular(path: str) -> None:
+    """Refuse what is no file with content, before anything opens it: a FIFO would block."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        raise ProbeError(path, "does not exist") from error
+    except OSError as error:
+        raise ProbeError(path, f"cannot be read: {(error.strerror or '').lower()}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise ProbeError(path, "is a directory")
+    if not stat.S_ISREG(found.st_mode):
+        raise ProbeError(path, "is not a regular file")
+    if not found.st_size:
+        raise ProbeError(path, "is empty")
+
+
+if __name__ == "__main__":
+    main()
