@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from vpo_tasks.plan.model import Plan
 
+KEPT_OUTPUT_BYTES = 64 << 20
+
 
 class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that was found. `path` is absolute; `origin` is `PATH` or the wheel it came in."""
+    """A tool that was found. `path` is absolute; `origin` is `PATH` or the wheel it came in.
+
+    `version` is empty until somebody asks (`Toolbox.version`): asking costs a process.
+    """
 
     name: str
     path: str
@@ -21,8 +26,10 @@ class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One process to run. `argv[0]` is absolute. `ok_codes` succeed; `warn_codes` succeed once verified.
 
-    `fds` are inherited by the process (the lock, a source opened by descriptor); `cwd` is the output's folder,
-    so that the output is named by a plain relative name.
+    `fds` are inherited by the process (the lock); `cwd` is the output's folder, so that the output is named
+    by a plain relative name. `inputs` are small texts the tool wants as files:
+    (position in argv, content); they exist as anonymous files only, never under a name. `results` likewise
+    are (position in argv, place of an earlier call of the same step that `keeps_output`).
     """
 
     argv: tuple[bytes, ...]
@@ -30,6 +37,19 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     ok_codes: tuple[int, ...] = (0,)
     warn_codes: tuple[int, ...] = ()
     fds: tuple[int, ...] = ()
+    inputs: tuple[tuple[int, bytes], ...] = ()
+    results: tuple[tuple[int, int], ...] = ()
+    keeps_output: bool = False
+    """Its standard output is a result (at most `KEPT_OUTPUT_BYTES`), not something to listen to."""
+
+
+class Heard(NamedTuple):
+    """What one line of a tool's output says. Progress is a position in seconds or a fraction of 1."""
+
+    kind: Literal["progress", "warning", "error"]
+    text: str = ""
+    position_s: float | None = None
+    fraction: float | None = None
 
 
 class Tool(Protocol):
@@ -42,4 +62,8 @@ class Tool(Protocol):
 
         The last call writes the output; earlier ones are analysis passes.
         """
+        ...
+
+    def hear(self, line: bytes) -> Heard | None:
+        """Return what a line of its standard output or error means, None for chatter."""
         ...

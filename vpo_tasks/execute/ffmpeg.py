@@ -1,0 +1,210 @@
+"""ffmpeg: stream copies and conversions of every container, and encoding, in one pass.
+
+Nothing is left to ffmpeg's own choice of streams, codecs or flags: every output stream is named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vpo_tasks.execute.base import Call, Heard, ToolInfo
+from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST
+from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.plan.model import Encode, Plan, Stream
+
+_MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
+_ISO_FAMILY = frozenset({"mp4", "mov"})
+# what FFmpeg 5.1 knows; a newer name would be refused by it
+_DISPOSITIONS = frozenset({
+    "dub", "original", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired",
+    "clean_effects", "captions", "descriptions", "metadata", "dependent", "still_image",
+})  # fmt: skip
+# MP4 and QuickTime store ISO 639-2/T; our own values are /B (https://www.loc.gov/standards/iso639-2/)
+_TERMINOLOGICAL = {
+    "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces", "dut": "nld",
+    "fre": "fra", "geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl", "mac": "mkd", "mao": "mri",
+    "may": "msa", "per": "fas", "rum": "ron", "slo": "slk", "tib": "bod", "wel": "cym",
+}  # fmt: skip
+_STALE_STATISTICS = ("BPS", "BPS-eng", "NUMBER_OF_BYTES", "NUMBER_OF_BYTES-eng", "NUMBER_OF_FRAMES")
+_MIME_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "webp": "image/webp", "bmp": "image/bmp",
+               "gif": "image/gif", "tiff": "image/tiff"}  # fmt: skip
+_IMAGE_SUFFIXES = {"mjpeg": "jpg", "tiff": "tif"}
+_LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )?\[(warning|error|fatal|panic)\] (.*)")
+_POSITION = re.compile(rb"out_time_us=(\d+)$")
+
+
+class _Mapped(NamedTuple):
+    """One output stream and its number in the output, as ffmpeg counts."""
+
+    number: int
+    stream: Stream
+    found: Track
+    wanted: Track
+
+
+class Ffmpeg:
+    """ffmpeg as a Tool (execute/base.py)."""
+
+    name = "ffmpeg"
+
+    def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
+        """Return one process that makes `output`, after one for each picture to be attached to Matroska.
+
+        ffmpeg (5.1 to 9) copies an attached picture into Matroska as a video track of one frame; only
+        `-attach` keeps it an attachment, and that wants a file.
+        """
+        folder, name = os.path.split(output)
+        mapped, pictures = _split(plan)
+        extractions = tuple(_extraction(info, source, folder, item) for item in pictures)
+        argv = [*_opening(info, plan.source, source), b"-progress", b"pipe:1", b"-nostats"]
+        for item in mapped:
+            argv += [b"-map", b"0:%d" % item.stream.source]
+        argv += [b"-map_metadata", b"0", b"-map_chapters", b"0", b"-c", b"copy"]
+        results: list[tuple[int, int]] = []
+        for place, item in enumerate(pictures):
+            argv += [b"-attach", b""]
+            results.append((len(argv) - 1, place))
+            argv += _attachment_names(item)
+        for item in mapped:
+            argv += _stream_options(plan, item)
+        argv += _container_options(plan)
+        argv += [b"-y", b"-f", _muxer(plan.result), b"file:" + name]
+        call = Call(argv=tuple(argv), cwd=folder, results=tuple(results))
+        return (*extractions, call)
+
+    def hear(self, line: bytes) -> Heard | None:
+        match = _LEVEL.match(line)
+        if match:
+            kind = "warning" if match[1] == b"warning" else "error"
+            text = match[2].decode("utf-8", "replace").strip()
+            return Heard("error" if kind == "error" else "warning", text) if text else None
+        match = _POSITION.match(line)
+        return Heard("progress", position_s=int(match[1]) / 1e6) if match else None
+
+
+FFMPEG = Ffmpeg()
+
+
+def _split(plan: Plan) -> tuple[list[_Mapped], list[_Mapped]]:
+    """Return the streams to map and the pictures to attach, numbered as ffmpeg will write them."""
+    sources = {track.index: track for track in plan.source.tracks}
+    mapped: list[_Mapped] = []
+    pictures: list[_Mapped] = []
+    for stream, wanted in zip(plan.streams, plan.result.tracks, strict=True):
+        found = sources[stream.source]
+        if wanted.is_picture and plan.result.container == "mkv":
+            pictures.append(_Mapped(0, stream, found, wanted))
+        elif not _is_chapter_text(plan, wanted):
+            mapped.append(_Mapped(len(mapped), stream, found, wanted))
+    return mapped, [item._replace(number=len(mapped) + place) for place, item in enumerate(pictures)]
+
+
+def _is_chapter_text(plan: Plan, track: Track) -> bool:
+    # the muxer writes the chapter track anew from the chapters, and refuses a copy of the old one
+    return track.type == "other" and track.codec == "bin_data" and plan.result.container in _ISO_FAMILY
+
+
+def _opening(info: ToolInfo, media: MediaInfo, source: bytes) -> list[bytes]:
+    argv = [os.fsencode(info.path), b"-nostdin", b"-hide_banner", b"-v", b"repeat+level+warning"]
+    if media.container not in {"mkv", "mp4", "mov"}:
+        # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without
+        argv += [b"-fflags", b"+genpts"]
+    argv += [b"-protocol_whitelist", PROTOCOL_WHITELIST.encode()]
+    argv += [b"-format_whitelist", FORMAT_WHITELIST.encode()]
+    return [*argv, b"-i", b"file:" + source]
+
+
+def _extraction(info: ToolInfo, source: bytes, folder: bytes, item: _Mapped) -> Call:
+    argv = [
+        *_opening(info, MediaInfo(container="mkv", format_name=""), source),
+        b"-nostats", b"-map", b"0:%d" % item.stream.source, b"-c", b"copy", b"-frames:0", b"1",
+        b"-f", b"image2pipe", b"pipe:1",
+    ]  # fmt: skip
+    return Call(argv=tuple(argv), cwd=folder, keeps_output=True)
+
+
+def _attachment_names(item: _Mapped) -> Iterator[bytes]:
+    suffix = _IMAGE_SUFFIXES.get(item.found.codec, item.found.codec)
+    name = item.wanted.filename or item.found.filename or f"cover.{suffix}"
+    mime_type = (
+        item.wanted.mime_type or item.found.mime_type or _MIME_TYPES.get(item.found.codec, "image/png")
+    )
+    stream = b"-metadata:s:%d" % item.number
+    yield from (stream, b"filename=" + _text(name))
+    yield from (stream, b"mimetype=" + _text(mime_type))
+    if item.wanted.title:
+        yield from (stream, b"title=" + _text(item.wanted.title))
+
+
+def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
+    if item.wanted.type == "attachment" and not item.wanted.is_picture:
+        return
+    number, wanted, found = item.number, item.wanted, item.found
+    converted = plan.result.container != plan.source.container
+    metadata = b"-metadata:s:%d" % number
+    if converted or wanted.language != found.language:
+        language = wanted.language or "und"
+        if plan.result.container in _ISO_FAMILY:
+            language = _TERMINOLOGICAL.get(language, language)
+        yield from (metadata, b"language=" + _text(language))
+    if converted or wanted.title != found.title:
+        yield from (metadata, b"title=" + _text(wanted.title or ""))
+    yield from (b"-disposition:%d" % number, _disposition(wanted))
+    if item.stream.encode is not None:
+        yield from _encode_options(number, item.stream.encode)
+        for name in _STALE_STATISTICS:
+            yield from (metadata, name.encode() + b"=")
+    elif wanted.codec == "hevc" and plan.result.container in _ISO_FAMILY:
+        # Apple's players take HEVC in MP4 under this name only
+        yield from (b"-tag:%d" % number, b"hvc1")
+
+
+def _disposition(track: Track) -> bytes:
+    names = [name for name in track.dispositions if name in _DISPOSITIONS]
+    names += ["default"] * track.default + ["forced"] * track.forced + ["attached_pic"] * track.is_picture
+    return "+".join(names).encode() or b"0"
+
+
+def _encode_options(number: int, encode: Encode) -> Iterator[bytes]:
+    yield from (b"-c:%d" % number, encode.codec.encode())
+    values = (
+        (b"b", encode.bitrate), (b"ac", encode.channels), (b"crf", encode.crf), (b"preset", encode.preset),
+        (b"tune", encode.tune), (b"minrate", encode.min_rate), (b"maxrate", encode.max_rate),
+        (b"bufsize", encode.max_rate and 2 * encode.max_rate),
+    )  # fmt: skip
+    for option, value in values:
+        if value is not None:
+            yield from (b"-%s:%d" % (option, number), str(value).encode())
+    if encode.width or encode.height:
+        scale = (
+            f"scale={encode.width or -2}:{encode.height or -2}:flags={encode.scale_algorithm or 'lanczos'}"
+        )
+        yield from (b"-filter:%d" % number, scale.encode())
+    yield from (_text(word) for word in encode.extra_args)
+
+
+def _container_options(plan: Plan) -> Iterator[bytes]:
+    before, after = plan.source.tags, plan.result.tags
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield from (b"-metadata", _text(f"{name}={after.get(name, '')}"))
+    # an encoder may start late while the others already deliver
+    yield from (b"-max_muxing_queue_size", b"4096")
+    if plan.result.container == "mkv":
+        # older ffmpegs would set a default flag that the plan left off
+        yield from (b"-default_mode", b"passthrough")
+    if plan.result.container in _ISO_FAMILY:
+        yield from (b"-movflags", b"+faststart", b"-strict", b"-2")
+
+
+def _muxer(media: MediaInfo) -> bytes:
+    if media.doc_type == "webm":
+        return b"webm"
+    return _MUXERS.get(media.container, media.container).encode()
+
+
+def _text(value: str) -> bytes:
+    return value.replace("\0", "").encode("utf-8", "surrogateescape")

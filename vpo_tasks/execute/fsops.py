@@ -1,0 +1,322 @@
+"""Every byte that reaches a user's folder, one function a step.
+
+All of them go through a `Disk`, so that a test can fail or kill each single operation. Invariant: the only
+names ever unlinked are our own, `.vpo-<id>.{json,part,orig}`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import sys
+from typing import NamedTuple, Protocol
+
+_PRIVATE = re.compile(rb"\.vpo-([0-9a-f]{16})-[0-9a-f]{4}\.(json|part|orig)")
+_COPY_BYTES = 1 << 20
+_FICLONE = 0x40049409
+# what a filesystem without hard links answers to link()
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+class Disk(Protocol):
+    """The system calls that change a user's folder; a Protocol so that tests can fail operation n."""
+
+    def create(self, path: bytes) -> int: ...
+    def open_to_append(self, path: bytes) -> int: ...
+    def write(self, fd: int, data: bytes) -> None: ...
+    def fsync(self, fd: int) -> None: ...
+    def fsync_folder(self, folder: bytes) -> None: ...
+    def make_folders(self, folder: bytes) -> None: ...
+    def link(self, existing: bytes, new: bytes) -> None: ...
+    def rename(self, old: bytes, new: bytes) -> None: ...
+    def unlink(self, path: bytes) -> None: ...
+    def clone(self, source_fd: int, fd: int) -> None: ...
+    def chown(self, fd: int, uid: int, gid: int) -> None: ...
+    def chmod(self, fd: int, mode: int) -> None: ...
+    def set_attribute(self, fd: int, name: str, value: bytes) -> None: ...
+    def set_times(self, fd: int, atime_ns: int, mtime_ns: int) -> None: ...
+
+
+class RealDisk:
+    """The operating system's own calls."""
+
+    def create(self, path: bytes) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def open_to_append(self, path: bytes) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def write(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def fsync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def fsync_folder(self, folder: bytes) -> None:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno not in (
+                errno.EINVAL,
+                errno.ENOTSUP,
+            ):  # some network filesystems have no such thing
+                raise
+        finally:
+            os.close(fd)
+
+    def make_folders(self, folder: bytes) -> None:
+        os.makedirs(folder, exist_ok=True)
+
+    def link(self, existing: bytes, new: bytes) -> None:
+        os.link(existing, new, follow_symlinks=False)
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        os.rename(old, new)  # noqa: TID251 - this is the one place for it
+
+    def unlink(self, path: bytes) -> None:
+        os.unlink(path)
+
+    def clone(self, source_fd: int, fd: int) -> None:
+        if not sys.platform.startswith("linux"):
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        import fcntl  # only an already compliant video that goes to another folder pays for it
+
+        fcntl.ioctl(fd, _FICLONE, source_fd)
+
+    def chown(self, fd: int, uid: int, gid: int) -> None:
+        os.fchown(fd, uid, gid)
+
+    def chmod(self, fd: int, mode: int) -> None:
+        os.fchmod(fd, mode)
+
+    def set_attribute(self, fd: int, name: str, value: bytes) -> None:
+        if sys.platform.startswith("linux"):
+            os.setxattr(fd, name, value)
+
+    def set_times(self, fd: int, atime_ns: int, mtime_ns: int) -> None:
+        os.utime(fd, ns=(atime_ns, mtime_ns))
+
+
+class Private(NamedTuple):
+    """Our own files for one piece of work: `folder` and the three names in it."""
+
+    folder: bytes
+    id: str
+
+    @classmethod
+    def new(cls, folder: bytes, key: str) -> Private:
+        """Return names nobody has; `key` is the lock's (locks.path_key), so that recovery finds the lock."""
+        return cls(folder, f"{key}-{secrets.token_hex(2)}")
+
+    @classmethod
+    def parse(cls, path: bytes) -> Private | None:
+        """Return what a private file belongs to, None for a name that is not ours."""
+        folder, name = os.path.split(path)
+        if not _PRIVATE.fullmatch(name):
+            return None
+        return cls(folder, name[len(b".vpo-") : name.rindex(b".")].decode())
+
+    @property
+    def key(self) -> str:
+        return self.id[:16]
+
+    @property
+    def journal(self) -> bytes:
+        return self._named("json")
+
+    @property
+    def part(self) -> bytes:
+        return self._named("part")
+
+    @property
+    def orig(self) -> bytes:
+        return self._named("orig")
+
+    def _named(self, suffix: str) -> bytes:
+        return os.path.join(self.folder, f".vpo-{self.id}.{suffix}".encode())
+
+
+def stat_or_none(path: bytes) -> os.stat_result | None:
+    """Return what `lstat` says, None when there is nothing."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def create_journal(disk: Disk, names: Private, line: bytes) -> int:
+    """Write the journal's first line and make it durable. Returns the open journal."""
+    fd = disk.create(names.journal)
+    try:
+        disk.write(fd, line)
+        disk.fsync(fd)
+        disk.fsync_folder(names.folder)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def can_link(disk: Disk, names: Private) -> bool:
+    """Tell whether the filesystem has hard links, by linking the journal to a name of ours and back."""
+    try:
+        disk.link(names.journal, names.part)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
+    remove(disk, names.part)
+    return True
+
+
+def append_journal(disk: Disk, fd: int, line: bytes) -> None:
+    """Add a line and make it durable. Raises OSError, also when somebody removed the journal meanwhile."""
+    if os.fstat(fd).st_nlink == 0:
+        raise OSError(errno.ESTALE, "the recovery journal was removed by somebody else")
+    disk.write(fd, line)
+    disk.fsync(fd)
+
+
+def copy_attributes(disk: Disk, source: bytes, part: bytes, *, keep_mtime: bool) -> list[str]:
+    """Give `part` the owner, mode, extended attributes (ACLs among them) and times of `source`, and fsync it.
+
+    Returns a warning for everything that the system did not allow us to carry over.
+    """
+    warnings: list[str] = []
+    status = os.stat(source)
+    fd = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (status.st_uid, status.st_gid):
+            try:
+                disk.chown(fd, status.st_uid, status.st_gid)
+            except PermissionError:
+                warnings.append("the owner or group could not be carried over")
+        disk.chmod(fd, stat.S_IMODE(status.st_mode))
+        warnings += _copy_extended(disk, source, fd)
+        if keep_mtime:
+            disk.set_times(fd, status.st_atime_ns, status.st_mtime_ns)
+        disk.fsync(fd)
+    finally:
+        os.close(fd)
+    return warnings
+
+
+def _copy_extended(disk: Disk, source: bytes, fd: int) -> list[str]:
+    if not sys.platform.startswith("linux"):
+        return []
+    try:
+        names = os.listxattr(source)
+    except OSError:  # a filesystem that has none
+        return []
+    lost = []
+    for name in names:
+        try:
+            disk.set_attribute(fd, name, os.getxattr(source, name))
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.ENOSPC):
+                raise
+            lost.append(f"the extended attribute {name} could not be carried over")
+    return lost
+
+
+def link_original(disk: Disk, names: Private, source: bytes) -> bool:
+    """Keep the original under our own name. Returns False on a filesystem without hard links."""
+    try:
+        disk.link(source, names.orig)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
+    disk.fsync_folder(names.folder)
+    return True
+
+
+def set_original_aside(disk: Disk, names: Private, source: bytes) -> None:
+    """Move the old name to our own: after a change of names, or where there are no hard links."""
+    disk.rename(source, names.orig)
+    disk.fsync_folder(names.folder)
+
+
+def swap_in(disk: Disk, names: Private, target: bytes) -> None:
+    """Put the new video in place of what has that name, in one step."""
+    disk.rename(names.part, target)
+    disk.fsync_folder(names.folder)
+
+
+def place_new(disk: Disk, names: Private, target: bytes, *, without_links: bool) -> None:
+    """Give the new video a name that must be free. Raises FileExistsError."""
+    try:
+        disk.link(names.part, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not without_links:
+            raise OSError(error.errno, "the filesystem has no hard links") from error
+        if stat_or_none(target) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        disk.rename(names.part, target)
+    disk.fsync_folder(names.folder)
+
+
+def put_original_back(disk: Disk, names: Private, source: bytes) -> None:
+    """Undo a swap or a change of names."""
+    disk.rename(names.orig, source)
+    disk.fsync_folder(names.folder)
+
+
+def take_back(disk: Disk, names: Private, target: bytes) -> None:
+    """Remove a video of ours that turned out bad: it goes back to being a `.part`, then goes."""
+    remove(disk, names.part)  # renaming one name of a file onto another name of it does nothing
+    disk.rename(target, names.part)
+    disk.fsync_folder(names.folder)
+
+
+def remove(disk: Disk, path: bytes) -> None:
+    """Remove one of our own files, if it is there."""
+    if not _PRIVATE.fullmatch(os.path.basename(path)):
+        raise ValueError(path)
+    try:
+        disk.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def clean_up(disk: Disk, names: Private) -> None:
+    """Remove everything of ours, the journal last: as long as it stands, recovery knows the rest."""
+    remove(disk, names.part)
+    remove(disk, names.orig)
+    disk.fsync_folder(names.folder)
+    remove(disk, names.journal)
+    disk.fsync_folder(names.folder)
+
+
+def copy_content(disk: Disk, source: bytes, part: bytes) -> int:
+    """Make `part` with the content of `source`: by reflink where the filesystem can, else by copying.
+
+    Returns the bytes that were written (0 for a reflink).
+    """
+    source_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = disk.create(part)
+        try:
+            try:
+                disk.clone(source_fd, fd)
+                return 0
+            except OSError as error:
+                if error.errno in (errno.EIO, errno.ENOSPC):
+                    raise
+            written = 0
+            while chunk := os.read(source_fd, _COPY_BYTES):
+                disk.write(fd, chunk)
+                written += len(chunk)
+            return written
+        finally:
+            os.close(fd)
+    finally:
+        os.close(source_fd)

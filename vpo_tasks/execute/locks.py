@@ -1,0 +1,71 @@
+"""One holder a video. Locks are `flock`s on files in the local state folder that are never unlinked.
+
+An unlinked lock file lets two holders in; an flock on the video itself would be lost with its replacement.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from vpo_tasks.errors import LockedError
+from vpo_tasks.media.identity import Identity
+
+
+class VideoLock(NamedTuple):
+    """A lock that is held. A process that inherits `fds` holds it on after us."""
+
+    fds: tuple[int, ...]
+
+    @property
+    def fd(self) -> int:
+        return self.fds[0]
+
+
+def path_key(real_path: str) -> str:
+    """Return the 16 hex digits that name a path's lock; our private files carry them too."""
+    return hashlib.blake2b(b"path:" + os.fsencode(real_path), digest_size=8).hexdigest()
+
+
+def _inode_key(identity: Identity) -> str:
+    name = f"inode:{identity.device}:{identity.inode}".encode()
+    return hashlib.blake2b(name, digest_size=8).hexdigest()
+
+
+@contextmanager
+def video_lock(locks_dir: str, real_path: str, identity: Identity) -> Iterator[VideoLock]:
+    """Hold the video by its path and by its inode. Raises LockedError when another run has either."""
+    with _held(locks_dir, real_path, (path_key(real_path), _inode_key(identity))) as lock:
+        yield lock
+
+
+@contextmanager
+def key_lock(locks_dir: str, key: str, path: str, identity: Identity | None) -> Iterator[VideoLock]:
+    """Hold the video whose path had this key when its work began; `path` is only what LockedError names."""
+    keys = (key,) if identity is None else (key, _inode_key(identity))
+    with _held(locks_dir, path, keys) as lock:
+        yield lock
+
+
+@contextmanager
+def _held(locks_dir: str, path: str, keys: tuple[str, ...]) -> Iterator[VideoLock]:
+    with ExitStack() as stack:
+        fds = []
+        for key in keys:
+            folder = os.path.join(locks_dir, key[:2])
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            fd = os.open(os.path.join(folder, key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            stack.callback(os.close, fd)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise
+                raise LockedError(path, "another run has this video in hand") from error
+            fds.append(fd)
+        yield VideoLock(tuple(fds))

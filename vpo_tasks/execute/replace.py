@@ -1,0 +1,311 @@
+"""The safe-replace protocol: at any moment a path holds the complete old video or the verified new one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from vpo_tasks.errors import FileError, ReplaceError, SpaceError, ToolError, VanishedError, VpoError
+from vpo_tasks.execute import fsops
+from vpo_tasks.execute.base import Call, Heard, Tool
+from vpo_tasks.execute.fsops import Private
+from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
+from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
+from vpo_tasks.execute.run_tool import ToolRun
+from vpo_tasks.execute.settle import Settled, settle
+from vpo_tasks.execute.tools import tool_named
+from vpo_tasks.execute.verify import verify_counts, verify_media, verify_size
+from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.media.formats import suffix_of
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo, StreamCount
+
+_NAME_BYTES = 255
+
+
+class Job(NamedTuple):
+    """One replacement, with everything that is known before its first write."""
+
+    work: Work
+    kit: Kit
+    lock: VideoLock
+    mode: Mode
+    source: bytes
+    target: bytes
+    names: Private
+    record: Record
+
+
+class Made(NamedTuple):
+    """A `.part` that was verified."""
+
+    media: MediaInfo
+    counts: tuple[StreamCount, ...]
+    warnings: tuple[str, ...]
+
+
+def carry_out(work: Work, kit: Kit) -> Done:
+    """Bring one video in line. Returns when the new video is in its place and nothing of ours is left.
+
+    Raises FileError (LockedError, SpaceError, ToolError, VerifyError, ReplaceError, VanishedError, or what
+    `kit.recheck` raises) or Interrupted; then the video is as it was.
+    """
+    with video_lock(kit.locks_dir, work.source, work.identity) as lock:
+        job = _prepare(work, kit, lock)
+        size = max(work.step.writes_bytes, work.identity.size)
+        with kit.ledger.reserve(job.names.folder, size, video=work.source, output=job.names.part):
+            try:
+                return _replace(job)
+            except (OSError, VpoError) as error:
+                return _after_failure(job, error)
+
+
+def _replace(job: Job) -> Done:
+    disk, names = job.kit.disk, job.names
+    with _journal(job) as journal:
+        run_warnings = make_part(job)
+        made = verify_part(job)
+        warnings = fsops.copy_attributes(disk, job.source, names.part, keep_mtime=job.work.plan.keep_mtime)
+        _check_unchanged(job)
+        record = committing(job.record, names.part, made)
+        fsops.append_journal(disk, journal, encode(record))
+        put_in_place(job)
+        fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
+        fsops.clean_up(disk, names)
+    return _done(job, made.media, (*run_warnings, *made.warnings, *warnings))
+
+
+def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
+    source = os.fsencode(work.source)
+    old = current_identity(source, work)
+    mode, target = _target(work, source)
+    folder = os.path.dirname(target)
+    if mode == "output":
+        kit.disk.make_folders(folder)
+    record = Record(
+        mode=mode,
+        state="intent",
+        owner=owner_of(kit.locks_dir),
+        source=source if mode == "output" else os.path.basename(source),
+        target=os.path.basename(target),
+        old=old,
+        old_print=fingerprint(source),
+    )
+    return Job(work, kit, lock, mode, source, target, Private.new(folder, path_key(work.source)), record)
+
+
+def current_identity(source: bytes, work: Work) -> Identity:
+    """Return the source's identity now. Raises VanishedError, or ReplaceError when it is another."""
+    status = fsops.stat_or_none(source)
+    if status is None:
+        raise VanishedError(work.source, "the video is not there any more")
+    if not stat.S_ISREG(status.st_mode):
+        raise ReplaceError(work.source, "not a regular file")
+    identity = Identity.of(status)
+    if not identity.same_video(work.identity):
+        raise ReplaceError(work.source, "the video has changed since it was read; left as it is")
+    return identity
+
+
+def _target(work: Work, source: bytes) -> tuple[Mode, bytes]:
+    if work.destination is not None:
+        target = os.path.abspath(os.fsencode(work.destination))
+        if not work.may_overwrite and fsops.stat_or_none(target) is not None:
+            raise ReplaceError(work.source, f"{work.destination} exists already and is not ours")
+        mode: Mode = "output"
+    elif work.plan.result.container == work.plan.source.container:
+        return "replace", source
+    else:
+        suffix = os.fsencode(suffix_of(work.plan.result.container))
+        stem, old_suffix = os.path.splitext(source)
+        if not suffix or old_suffix.lower() == suffix:
+            return "replace", source
+        target = stem + suffix
+        if fsops.stat_or_none(target) is not None:
+            raise ReplaceError(work.source, f"{os.fsdecode(os.path.basename(target))} exists already")
+        mode = "rename"
+    if len(os.path.basename(target)) > _NAME_BYTES:
+        raise ReplaceError(work.source, f"the new name would be longer than {_NAME_BYTES} bytes")
+    return mode, target
+
+
+@contextmanager
+def _journal(job: Job) -> Iterator[int]:
+    fd = fsops.create_journal(job.kit.disk, job.names, encode(job.record))
+    try:
+        if job.mode != "output" and job.work.without_hard_links == "refuse":
+            _check_hard_links(job)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _check_hard_links(job: Job) -> None:
+    """Find out before hours of work, with the journal as the guinea pig."""
+    if not fsops.can_link(job.kit.disk, job.names):
+        detail = "the filesystem has no hard links, so the original cannot be kept while it is replaced"
+        raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
+
+
+def make_part(job: Job) -> tuple[str, ...]:
+    """Run the step's tool. Returns its warnings; raises ToolError when its status or words say failure."""
+    step = job.work.step
+    name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
+    tool = tool_named(name)
+    info = job.kit.toolbox.info(name, "this step")
+    results: list[bytes] = []
+    warnings: list[str] = []
+    for call in tool.calls(job.work.plan, info, job.source, job.names.part):
+        inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
+        ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
+        run = _run(job, tool, ready)
+        results.append(run.output)
+        warnings += [f"{name}: {text}" for text in run.warnings]
+    return tuple(warnings)
+
+
+def _run(job: Job, tool: Tool, call: Call) -> ToolRun:
+    duration_s = job.work.plan.source.duration_s or 0.0
+
+    def report(heard: Heard) -> None:
+        if heard.fraction is not None:
+            job.kit.progress(heard.fraction)
+        elif heard.position_s is not None and duration_s > 0:
+            job.kit.progress(min(1.0, heard.position_s / duration_s))
+
+    run = job.kit.children.run(
+        call,
+        video=job.work.source,
+        stall_timeout_s=job.kit.stall_timeout_s,
+        hear=tool.hear,
+        progress=report,
+        watch_output=job.names.part,
+    )
+    argv = [os.fsdecode(word) for word in call.argv]
+    if run.errors:
+        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail, run.errors[0])
+    if run.returncode not in call.ok_codes + call.warn_codes:
+        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail)
+    return run
+
+
+def verify_part(job: Job) -> Made:
+    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
+    video, plan, probes = job.work.source, job.work.plan, job.kit.probes
+    path = os.fsdecode(job.names.part)
+    if fsops.stat_or_none(job.names.part) is None:
+        raise ReplaceError(video, "the tool said success and wrote nothing")
+    verify_size(video, plan, os.stat(job.names.part).st_size)
+    found = probes.probe(path)
+    warnings = verify_media(video, plan, found)
+    counts = probes.count(path)
+    verify_counts(video, plan, probes.count(video), counts, found)
+    job.kit.recheck(found)
+    return Made(found, counts, tuple(warnings))
+
+
+def _check_unchanged(job: Job) -> None:
+    status = fsops.stat_or_none(job.source)
+    if status is None or Identity.of(status) != job.record.old:
+        raise _newcomer(job)
+
+
+def committing(record: Record, part: bytes, made: Made) -> Record:
+    """Return the record that makes the new video known to recovery."""
+    return msgspec.structs.replace(
+        record,
+        state="committing",
+        new=Identity.of(os.stat(part)),
+        new_print=fingerprint(part),
+        media=made.media,
+        counts=made.counts,
+    )
+
+
+def put_in_place(job: Job) -> None:
+    """Give the new video its name. Raises OSError or ReplaceError."""
+    disk, names, source = job.kit.disk, job.names, job.source
+    by_rename = job.work.without_hard_links == "rename"
+    if job.mode == "output":
+        if job.work.may_overwrite:
+            fsops.swap_in(disk, names, job.target)
+        else:
+            fsops.place_new(disk, names, job.target, without_links=True)
+    elif job.mode == "rename":
+        fsops.place_new(disk, names, job.target, without_links=by_rename)
+        fsops.set_original_aside(disk, names, source)
+        if not _is_original(job):
+            fsops.put_original_back(disk, names, source)
+            raise _newcomer(job)
+    else:
+        if not fsops.link_original(disk, names, source):
+            if not by_rename:
+                raise ReplaceError(job.work.source, "the filesystem has no hard links")
+            fsops.set_original_aside(disk, names, source)
+            if not _is_original(job):
+                fsops.put_original_back(disk, names, source)
+        if not _is_original(job):
+            raise _newcomer(job)
+        fsops.swap_in(disk, names, source)
+
+
+def _is_original(job: Job) -> bool:
+    """Tell whether what we hold as the original is it: somebody may have replaced it in the last moment."""
+    status = fsops.stat_or_none(job.names.orig)
+    return status is not None and Identity.of(status).same_video(job.record.old)
+
+
+def _newcomer(job: Job) -> ReplaceError:
+    return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
+
+
+def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...]) -> Done:
+    identity = Identity.of(os.stat(job.target))
+    size = job.record.old.size
+    final = os.fsdecode(job.target)
+    return Done(final, identity, media, size, identity.size, warnings, size, identity.size)
+
+
+def _after_failure(job: Job, error: OSError | VpoError) -> Done:
+    """Undo, or end what was already in place; the journal stays for the next start if even that fails."""
+    settled: Settled | None = None
+    found: list[Record] = []
+
+    def verified(path: bytes) -> bool:
+        # it was verified before it was put in place; only its being the same file is in question
+        return bool(found) and fingerprint(path) == found[0].new_print
+
+    try:
+        if fsops.stat_or_none(job.names.journal) is not None:
+            record = read_record(job.names.journal) or job.record
+            found.append(record)
+            settled = settle(job.kit.disk, job.names, record, verified)
+    except OSError as second:
+        raise ReplaceError(job.work.source, f"{_reason(error)}; to be settled at the next start") from second
+    if settled is not None and settled.outcome == "finished" and found[0].media is not None:
+        return _done(job, found[0].media, (f"{_reason(error)}; {settled.detail}",))
+    if settled is not None and settled.outcome == "kept":
+        raise ReplaceError(job.work.source, f"{_reason(error)}; {settled.detail}") from error
+    if isinstance(error, VpoError):
+        raise error
+    raise _as_file_error(job, error) from error
+
+
+def _as_file_error(job: Job, error: OSError) -> FileError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SpaceError(job.work.source, _reason(error))
+    return ReplaceError(job.work.source, _reason(error))
+
+
+def _reason(error: OSError | VpoError) -> str:
+    if isinstance(error, FileError):
+        return error.detail
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

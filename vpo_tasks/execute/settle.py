@@ -1,0 +1,155 @@
+"""Ending or undoing an unfinished replacement by what is on the disk. The caller holds the video's lock.
+
+The same decision serves a failure in the middle of the work and the first start after a crash. Invariant: a
+file goes only when it is provably a name of ours and another complete video remains; in doubt all is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from vpo_tasks.execute import fsops
+from vpo_tasks.execute.fsops import Disk, Private
+from vpo_tasks.execute.journal import Record, encode, fingerprint
+from vpo_tasks.execute.work import Outcome
+from vpo_tasks.media.identity import Identity
+
+Which = Literal["none", "old", "new", "unknown"]
+
+
+class Settled(NamedTuple):
+    """How it ended, and why in words."""
+
+    outcome: Outcome
+    detail: str
+
+
+class _Case(NamedTuple):
+    """A piece of work, and what the source, the target (the same name, or the new one) and `.orig` hold."""
+
+    disk: Disk
+    names: Private
+    record: Record
+    verified: Callable[[bytes], bool]
+    source_path: bytes
+    target_path: bytes
+    source: Which
+    target: Which
+    orig: Which
+
+
+_UNKNOWN = "holds a video that is neither the old nor the new one; nothing was touched"
+_BAD = "the new video does not verify"
+
+
+def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes], bool]) -> Settled:
+    """Bring the folder to rest. `verified` tells whether the video at a path is the complete new one.
+
+    Raises OSError; calling it again goes on from there.
+    """
+    if record.state == "done":
+        fsops.clean_up(disk, names)
+        return Settled("finished", "was complete, cleaned up")
+    source = os.path.join(names.folder, record.source)
+    target = os.path.join(names.folder, record.target)
+    held = which(source, record), which(target, record), which(names.orig, record)
+    case = _Case(disk, names, record, verified, source, target, *held)
+    if record.mode == "output":
+        return _settle_output(case)
+    if case.orig == "unknown" and not _orig_is_spare(case):
+        return Settled("kept", f"{os.fsdecode(names.orig)} {_UNKNOWN}")
+    return _settle_rename(case) if record.mode == "rename" else _settle_replace(case)
+
+
+def which(path: bytes, record: Record) -> Which:
+    """Tell which of the two videos a path holds: by identity, else by size and content.
+
+    Inode numbers change without the video changing on some mounts.
+    """
+    status = fsops.stat_or_none(path)
+    if status is None:
+        return "none"
+    identity = Identity.of(status)
+    if record.new is not None and identity[:3] == record.new[:3]:
+        return "new"
+    if identity.same_video(record.old):
+        return "old"
+    if identity.size in (record.old.size, record.new.size if record.new else None):
+        found = fingerprint(path)
+        if found == record.new_print:
+            return "new"
+        if found == record.old_print:
+            return "old"
+    return "unknown"
+
+
+def _settle_replace(case: _Case) -> Settled:
+    if case.source == "new":
+        if case.verified(case.source_path):
+            return _finish(case)
+        if case.orig != "old":
+            return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
+        fsops.put_original_back(case.disk, case.names, case.source_path)
+        return _undo(case, f"{_BAD}; the old one is back")
+    return _settle_source(case)
+
+
+def _settle_rename(case: _Case) -> Settled:
+    if case.target != "new":
+        return _settle_source(case)
+    if case.verified(case.target_path):
+        if case.source == "old":
+            fsops.set_original_aside(case.disk, case.names, case.source_path)
+        return _finish(case)
+    if case.source == "none" and case.orig == "old":
+        fsops.put_original_back(case.disk, case.names, case.source_path)
+    elif case.source != "old":
+        return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
+    fsops.take_back(case.disk, case.names, case.target_path)
+    return _undo(case, f"{_BAD}; the old one is back")
+
+
+def _settle_source(case: _Case) -> Settled:
+    """Settle what has not reached the swap."""
+    if case.source == "none" and case.orig == "old":
+        fsops.put_original_back(case.disk, case.names, case.source_path)
+        return _undo(case, "the old video is back under its name")
+    if case.source == "unknown" and not _orig_is_spare(case):
+        return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
+    return _undo(case, "was not begun; still to do")
+
+
+def _settle_output(case: _Case) -> Settled:
+    if case.target != "new":
+        return _undo(case, "was not begun; still to do")
+    if case.verified(case.target_path):
+        return _finish(case)
+    fsops.take_back(case.disk, case.names, case.target_path)
+    return _undo(case, f"{_BAD} and was removed; still to do")
+
+
+def _orig_is_spare(case: _Case) -> bool:
+    """Tell whether `.orig` is missing or merely another name of what the source's name holds."""
+    orig, current = fsops.stat_or_none(case.names.orig), fsops.stat_or_none(case.source_path)
+    return orig is None or (current is not None and os.path.samestat(orig, current))
+
+
+def _finish(case: _Case) -> Settled:
+    fd = case.disk.open_to_append(case.names.journal)
+    try:
+        # the newline ends a line that was torn
+        line = b"\n" + encode(msgspec.structs.replace(case.record, state="done"))
+        fsops.append_journal(case.disk, fd, line)
+    finally:
+        os.close(fd)
+    fsops.clean_up(case.disk, case.names)
+    return Settled("finished", "the new video was in place and verified; done")
+
+
+def _undo(case: _Case, detail: str) -> Settled:
+    fsops.clean_up(case.disk, case.names)
+    return Settled("undone", detail)

@@ -1,0 +1,113 @@
+"""Which external tools there are, and what each is used for. An explicit table: a new tool is a line here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from vpo_tasks.errors import ToolMissing
+from vpo_tasks.execute.base import Tool, ToolInfo
+from vpo_tasks.execute.ffmpeg import FFMPEG
+from vpo_tasks.execute.mkvmerge import MKVMERGE
+
+
+class Usage(NamedTuple):
+    """A tool that may be found. `tool` is None for one that no step calls yet."""
+
+    name: str
+    version_option: str
+    used_for: str
+    without_it: str
+    tool: Tool | None
+
+
+TABLE: tuple[Usage, ...] = (
+    Usage(
+        "ffmpeg", "-version", "stream copies and conversions of every container, encoding",
+        "only Matroska can be processed", FFMPEG,
+    ),
+    Usage(
+        "mkvmerge", "--version", "stream copies from Matroska to Matroska",
+        "ffmpeg copies Matroska files too, but keeps fewer of their details", MKVMERGE,
+    ),
+    Usage(
+        "mkvpropedit", "--version", "changing flags, languages and titles of Matroska without a copy",
+        "such changes cost a copy of the video", None,
+    ),
+)  # fmt: skip
+
+
+class Toolbox(msgspec.Struct, frozen=True):
+    """The tools that were found, by name."""
+
+    tools: Mapping[str, ToolInfo]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.tools)
+
+    def info(self, name: str, needed_for: str) -> ToolInfo:
+        """Return the tool. Raises ToolMissing."""
+        if name not in self.tools:
+            raise ToolMissing(name, needed_for, "see vpo doctor")
+        return self.tools[name]
+
+    def with_versions(self) -> Toolbox:
+        """Return the same tools with `version` filled in, at the cost of a process each."""
+        return Toolbox({name: ask_version(info) for name, info in self.tools.items()})
+
+
+def find_tools(path_env: str | None = None) -> Toolbox:
+    """Find every tool of the table: on PATH first, ffmpeg also in the wheel. Starts no process."""
+    found: dict[str, ToolInfo] = {}
+    for usage in TABLE:
+        path = shutil.which(usage.name, path=path_env)
+        if path is not None:
+            found[usage.name] = _info(usage.name, os.path.abspath(path), "PATH")
+    if "ffmpeg" not in found:
+        path = _ffmpeg_of_the_wheel()
+        if path is not None:
+            found["ffmpeg"] = _info("ffmpeg", path, "imageio-ffmpeg")
+    return Toolbox(found)
+
+
+def tool_named(name: str) -> Tool:
+    """Return the tool that carries out a step. Raises KeyError for one that is not in the table."""
+    return {usage.name: usage.tool for usage in TABLE if usage.tool is not None}[name]
+
+
+def ask_version(info: ToolInfo) -> ToolInfo:
+    """Return the tool with its version, `unknown` when it does not say."""
+    option = next(usage.version_option for usage in TABLE if usage.name == info.name)
+    try:
+        answer = subprocess.run(
+            [info.path, option], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return msgspec.structs.replace(info, version="unknown")
+    return msgspec.structs.replace(info, version=parse_version(answer.stdout.decode("utf-8", "replace")))
+
+
+def parse_version(answer: str) -> str:
+    """Return the version in `ffmpeg version 5.1.6-0+deb12u1 …` or `mkvmerge v74.0.0 ('…') 64-bit`."""
+    match = re.match(r"\w+ (?:version )?v?(\S+)", answer)
+    return match[1] if match else "unknown"
+
+
+def _info(name: str, path: str, origin: str) -> ToolInfo:
+    return ToolInfo(name=name, path=path, version="", origin=origin)
+
+
+def _ffmpeg_of_the_wheel() -> str | None:
+    import imageio_ffmpeg  # only a machine without ffmpeg pays for it
+
+    try:
+        return os.path.abspath(str(imageio_ffmpeg.get_ffmpeg_exe()))
+    except RuntimeError:  # a platform whose wheel carries none
+        return None

@@ -1,0 +1,167 @@
+"""Expected against found: an exit status proves nothing, so the output is read and compared.
+
+Every check raises VerifyError with its name, or returns warnings about what the new container cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vpo_tasks.errors import VerifyError
+from vpo_tasks.media.model import MediaInfo, StreamCount, Track
+from vpo_tasks.plan.model import Plan
+
+COPIED_TOLERANCE_S = 0.0021
+"""Matroska rounds to a millisecond, at reading and at writing."""
+ENCODED_TOLERANCE_S = 0.05
+_SLACK_BYTES = 1 << 20
+_VOLATILE_TAGS = frozenset({
+    "encoder", "creation_time", "duration", "major_brand", "minor_version", "compatible_brands",
+    "title",  # compared by itself
+})  # fmt: skip
+_CORE = ("video", "audio", "subtitle")
+_TRACK_FIELDS = ("type", "codec", "language", "title", "default", "forced")
+_COPIED_FIELDS = ("channels", "sample_rate", "width", "height")
+
+
+def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
+    """Compare what the probe found with `plan.result`. Returns warnings; raises VerifyError."""
+    expected = plan.result
+    _same(video, "container", expected.container, found.container)
+    if expected.doc_type is not None:
+        _same(video, "document type", expected.doc_type, found.doc_type)
+    wanted, got = _core(expected), _core(found)
+    _same(video, "number of tracks", len(wanted), len(got))
+    pairs = zip(expected.tracks, plan.streams, strict=True)
+    copied = {track.index for track, stream in pairs if not stream.encode}
+    for number, (one, other) in enumerate(zip(wanted, got, strict=True)):
+        _verify_track(video, f"track {number}", one, other, copied=one.index in copied)
+    converted = plan.source.container != expected.container
+    warnings = list(_lost_dispositions(video, wanted, got, converted=converted))
+    _verify_attachments(video, expected, found)
+    _same(video, "chapters", len(expected.chapters), len(found.chapters))
+    for number, (before, after) in enumerate(zip(expected.chapters, found.chapters, strict=True), 1):
+        if abs(before.start_s - after.start_s) > COPIED_TOLERANCE_S:
+            raise VerifyError(video, f"start of chapter {number}", before.start_s, after.start_s)
+        _same(video, f"title of chapter {number}", before.title or "", after.title or "")
+    return warnings + list(_lost_tags(video, expected, found, converted=converted))
+
+
+def verify_counts(
+    video: str, plan: Plan, source: Sequence[StreamCount], output: Sequence[StreamCount], found: MediaInfo
+) -> None:
+    """Compare packets and timestamps of every stream with the source's. Raises VerifyError.
+
+    A muxer may shift all streams together (a file that starts before zero); it may not shift one.
+    """
+    before = {count.index: count for count in source}
+    after = {count.index: count for count in output}
+    shifts: list[float] = []
+    pairs = zip(_core_streams(plan), _core(found), strict=True)
+    for number, (place, track) in enumerate(pairs):
+        stream = plan.streams[place]
+        one, other = before.get(stream.source), after.get(track.index)
+        if one is None or other is None:
+            raise VerifyError(
+                video, f"packets of track {number}", one and one.packets, other and other.packets
+            )
+        if stream.encode is None:
+            _same(video, f"packets of track {number}", one.packets, other.packets)
+        elif one.packets and not other.packets:
+            raise VerifyError(video, f"packets of track {number}", "some", 0)
+        # a subtitle conversion drops or adds the empty packets that stand for a pause
+        if not (stream.encode and track.type == "subtitle"):
+            shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place))
+            if stream.encode is None and shift is not None:
+                shifts.append(shift)
+    if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S:
+        raise VerifyError(video, "tracks in step", "one shift for all", [round(s, 4) for s in shifts])
+
+
+def verify_size(video: str, plan: Plan, size_bytes: int) -> None:
+    """Refuse a size that cannot be. Raises VerifyError."""
+    source = plan.source.size_bytes
+    if size_bytes <= 0:
+        raise VerifyError(video, "size", "some bytes", size_bytes)
+    if any(stream.encode for stream in plan.streams):
+        return
+    whole = len({stream.source for stream in plan.streams}) == len(plan.source.tracks)
+    lowest = source // 2 - _SLACK_BYTES if whole else 0
+    if not lowest <= size_bytes <= 2 * source + _SLACK_BYTES:
+        raise VerifyError(video, "size", f"{max(lowest, 0)} to {2 * source + _SLACK_BYTES}", size_bytes)
+
+
+def _same(video: str, check: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise VerifyError(video, check, expected, found)
+
+
+def _core(media: MediaInfo) -> list[Track]:
+    return [track for track in media.tracks if track.type in _CORE]
+
+
+def _core_streams(plan: Plan) -> list[int]:
+    return [place for place, track in enumerate(plan.result.tracks) if track.type in _CORE]
+
+
+def _verify_track(video: str, name: str, expected: Track, found: Track, *, copied: bool) -> None:
+    for field in _TRACK_FIELDS:
+        one, other = getattr(expected, field), getattr(found, field)
+        if field in {"title", "language"}:
+            one, other = one or "", other or ""
+        _same(video, f"{name}: {field}", one, other)
+    for field in _COPIED_FIELDS:
+        one, other = getattr(expected, field), getattr(found, field)
+        if copied and one is not None and other is not None:
+            _same(video, f"{name}: {field}", one, other)
+
+
+def _lost_dispositions(
+    video: str, wanted: Sequence[Track], got: Sequence[Track], *, converted: bool
+) -> Iterator[str]:
+    for number, (one, other) in enumerate(zip(wanted, got, strict=True)):
+        lost = set(one.dispositions) - set(other.dispositions)
+        if lost and not converted:
+            raise VerifyError(video, f"track {number}: flags", one.dispositions, other.dispositions)
+        if lost:
+            yield f"track {number}: the new container does not hold: {', '.join(sorted(lost))}"
+
+
+def _verify_attachments(video: str, expected: MediaInfo, found: MediaInfo) -> None:
+    wanted, got = expected.of_type("attachment"), found.of_type("attachment")
+    _same(video, "number of attachments", len(wanted), len(got))
+    names = sorted(track.filename for track in wanted if track.filename)
+    if len(names) == len(wanted):
+        _same(video, "attachments", names, sorted(track.filename or "" for track in got))
+
+
+def _lost_tags(video: str, expected: MediaInfo, found: MediaInfo, *, converted: bool) -> Iterator[str]:
+    _same(video, "title", expected.tags.get("title", ""), found.tags.get("title", ""))
+    for name, value in expected.tags.items():
+        if name in _VOLATILE_TAGS or found.tags.get(name) == value:
+            continue
+        if not converted:
+            raise VerifyError(video, f"tag {name}", value, found.tags.get(name))
+        yield f"the tag {name} was not carried over by the new container"
+
+
+def _tolerance_s(plan: Plan, place: int) -> float:
+    if plan.streams[place].encode is None:
+        return COPIED_TOLERANCE_S
+    rate = plan.result.tracks[place].frame_rate
+    numerator, _, denominator = (rate or "0").partition("/")
+    frames_per_s = float(numerator) / (float(denominator or 1) or 1)
+    return max(ENCODED_TOLERANCE_S, 1 / frames_per_s if frames_per_s else 0) + COPIED_TOLERANCE_S
+
+
+def _verify_span(
+    video: str, name: str, before: StreamCount, after: StreamCount, tolerance_s: float
+) -> float | None:
+    if before.first_s is None or before.last_s is None:
+        return None
+    if after.first_s is None or after.last_s is None:
+        raise VerifyError(video, f"{name}: last timestamp", before.last_s, after.last_s)
+    spans = before.last_s - before.first_s, after.last_s - after.first_s
+    if abs(spans[0] - spans[1]) > tolerance_s:
+        raise VerifyError(video, f"{name}: seconds from first to last packet", *(round(s, 4) for s in spans))
+    return after.first_s - before.first_s

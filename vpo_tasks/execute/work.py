@@ -1,0 +1,92 @@
+"""What carrying out a step takes and gives: values, and the few things with side effects it is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.run_tool import Children
+from vpo_tasks.execute.space import SpaceLedger
+from vpo_tasks.execute.tools import Toolbox
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.plan.model import Plan, Step
+
+
+class Probes(Protocol):
+    """Reading videos, behind a Protocol because it happens in other processes (media/probe.py)."""
+
+    def probe(self, path: str) -> MediaInfo:
+        """Return what is in the video. Raises ProbeError."""
+        ...
+
+    def count(self, path: str) -> tuple[StreamCount, ...]:
+        """Return packets and timestamps of every stream. Raises ProbeError."""
+        ...
+
+
+class Work(NamedTuple):
+    """One video to be brought in line. `source` is its real path, `identity` what it was when planned.
+
+    `destination` None is in place (renamed when the container changes), else the path of the target; then
+    the source is left alone, and an older target is replaced only if the caller knows it to be ours.
+    """
+
+    source: str
+    identity: Identity
+    plan: Plan
+    step: Step
+    destination: str | None = None
+    may_overwrite: bool = False
+    verify: str = "standard"
+    without_hard_links: str = "refuse"
+
+
+def _no_recheck(_media: MediaInfo) -> None:
+    pass
+
+
+def _no_progress(_fraction: float | None) -> None:
+    pass
+
+
+class Kit(NamedTuple):
+    """What the work is done with. `recheck` plans the probed output again and raises when it is refused.
+
+    `progress` is called with the part that is done, 0 to 1, from the thread that does the work.
+    """
+
+    toolbox: Toolbox
+    children: Children
+    probes: Probes
+    ledger: SpaceLedger
+    locks_dir: str
+    stall_timeout_s: float = 600.0
+    recheck: Callable[[MediaInfo], None] = _no_recheck
+    progress: Callable[[float | None], None] = _no_progress
+    disk: Disk = RealDisk()
+
+
+class Done(NamedTuple):
+    """Work that is done. `identity` and `media` are those of `final_path`; sizes in bytes."""
+
+    final_path: str
+    identity: Identity
+    media: MediaInfo
+    bytes_read: int
+    bytes_written: int
+    warnings: tuple[str, ...]
+    size_before: int
+    size_after: int
+
+
+Outcome = Literal["in-hand", "undone", "finished", "kept"]
+
+
+class RecoveryNote(NamedTuple):
+    """What became of unfinished work. `path` is the video's; `kept` means that a person must look."""
+
+    path: str
+    outcome: Outcome
+    detail: str
