@@ -21,7 +21,7 @@ _VIDEO = f"{TASK}:"
 
 
 class IdentityChecker(FileChangedChecker):  # type: ignore[misc]
-    """Compares identity (device, inode, size, mtime), never content; knows that an action may consume a file."""
+    """Compares identity (device, inode, size, mtime), never content; an action may consume its file."""
 
     def exists(self, file_path: str) -> bool:
         return os.path.exists(file_path)

@@ -1,4 +1,4 @@
-"""One run: hands each video to the processor, records what came of it, tells the person, decides when to stop."""
+"""One run: hands each video to the processor, records and tells what came of it, decides when to stop."""
 
 from __future__ import annotations
 
@@ -89,6 +89,15 @@ class BatchController:
         """Take in what needs no processing (a FIFO named like a video)."""
         self._take_in(result)
 
+    def add_up_to_date(self, path: str) -> None:
+        """Count a video that turned out to be up to date when its turn came."""
+        self._take_in(FileProcessingResult(path, "up-to-date"))
+
+    def advance(self, path: str, fraction: float | None) -> None:
+        """Show how far a video in hand is."""
+        self.tracker.advance(path, fraction)
+        self.console.update(self.tracker.snapshot())
+
     def stop_handing_out(self) -> None:
         """Start nothing new; what is in hand finishes."""
         self.interrupted = True
@@ -120,6 +129,8 @@ class BatchController:
         changed, unchanged = counts["changed"], counts["unchanged"]
         failed, skipped = counts["failed"], counts["skipped"]
         done = changed + unchanged + up_to_date + failed + skipped
+        if not self.stop.is_set():
+            total = done  # doit may have been asked for some of the videos only
         return BatchResult(
             total_files=total,
             success_count=changed + unchanged + up_to_date,
@@ -155,7 +166,7 @@ class BatchController:
             return None
         except StateError:
             raise
-        except Exception as error:  # the task boundary: a bug costs one video, not the run
+        except Exception as error:  # noqa: BLE001 - the task boundary: a bug costs one video, not the run
             if self.aborted.is_set():
                 return None
             self.has_bug = True
@@ -217,11 +228,13 @@ class BatchController:
         self.console.update(self.tracker.snapshot())
 
     def _tell(self, result: FileProcessingResult) -> None:
+        if result.status == "up-to-date":
+            return
         if result.status == "failed":
-            for line in file_lines(result, self.console.verbose):
+            for line in file_lines(result, self.console.verbose, dry_run=self.settings.dry_run):
                 self.console.error(line)
         elif not self.console.quiet and not self.settings.json:
-            for line in file_lines(result, self.console.verbose):
+            for line in file_lines(result, self.console.verbose, dry_run=self.settings.dry_run):
                 self.console.output(line)
 
     def _give_up(self, error: BaseException) -> None:

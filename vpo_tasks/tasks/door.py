@@ -6,7 +6,7 @@ library that the loader (or a bare dodo.py) opened is therefore kept here, once 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vpo_tasks.errors import UsageError
 
@@ -22,6 +22,15 @@ class Door(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    def begin(self) -> None:
+        """Tasks are about to run."""
+
+    def up_to_date(self, task: Any) -> None:
+        """doit found a video's task up to date."""
+
+    def finish(self) -> None:
+        """No task will run any more."""
 
 
 _doors: list[Door] = []

@@ -10,13 +10,18 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import (
     FileError,
+    Interrupted,
     LockedError,
     PlanError,
+    ReplaceError,
     ToolMissing,
     VanishedError,
     VerifyError,
 )
-from vpo_tasks.execute.replace import Done, Kit, Work, carry_out, export_unchanged, final_path
+from vpo_tasks.execute.export import export_unchanged
+from vpo_tasks.execute.replace import carry_out
+from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
@@ -41,8 +46,8 @@ class ProcessSettings(NamedTuple):
 class VideoJob(NamedTuple):
     """One video to process. `media` is what is recorded for `identity`, if it is.
 
-    `target` (with --output) is where the video goes if it keeps its container; `made` are targets made from it
-    by earlier runs, which may be overwritten.
+    `target` (with --output) is where the video goes if it keeps its container; `made` are targets made from
+    it by earlier runs, which may be overwritten.
     """
 
     path: str
@@ -51,6 +56,10 @@ class VideoJob(NamedTuple):
     target: str | None = None
     rivals: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+
+
+_LOOKS = 3
+"""A video that is changed by others again and again is given up, not chased."""
 
 
 class _Skip(Exception):
@@ -74,7 +83,7 @@ class WorkflowProcessor:
         self,
         settings: ProcessSettings,
         kit: Kit,
-        progress: Callable[[str, float | None, float | None], None],
+        progress: Callable[[str, float | None], None],
         close: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -98,7 +107,7 @@ class WorkflowProcessor:
         except VanishedError:
             result = result._replace(status="skipped", reason="vanished")
         except (FileError, ToolMissing) as error:
-            self._kit.children.check()
+            self._check_not_ended()
             result = result._replace(error=str(error), error_kind=type(error).__name__)
         return result._replace(duration_s=time.monotonic() - started)
 
@@ -114,24 +123,36 @@ class WorkflowProcessor:
     # -- the way of one video ----------------------------------------------------------------------------
 
     def _process(self, job: VideoJob) -> FileProcessingResult:
-        seen = self._look(job.path, job.identity, job.media)
+        for _ in range(_LOOKS - 1):
+            seen = self._look(job.path, job.identity, job.media)
+            result = self._process_seen(job, seen)
+            if result.error_kind != ReplaceError.__name__ or _identify(job.path)[0] == seen.identity:
+                return result
+            # another run, or its owner, has changed it since it was read: look again, at what is there now
+        return self._process_seen(job, self._look(job.path, None, None))
+
+    def _process_seen(self, job: VideoJob, seen: _Seen) -> FileProcessingResult:
         result = self._describe(job, seen)
-        if seen.plan.is_empty and job.target is None:
+        if seen.plan.is_empty and (job.target is None or result.status == "failed"):
             return result
-        if not seen.plan.is_empty and not self._settings.break_hardlinks and job.target is None:
-            if seen.links > 1:
-                raise _Skip("hard-linked")
+        if seen.links > 1 and job.target is None and not self._settings.break_hardlinks:
+            raise _Skip("hard-linked")
         destination = self._destination(job, seen.plan)
         if self._settings.dry_run:
-            return result._replace(status=_dry_status(result), final_path=destination)
+            return result._replace(final_path=destination)
         try:
             return self._carry_out(job, seen, destination, result)
+        except (LockedError, VanishedError):
+            raise
         except FileError as error:
-            error_phase = next((change.phase for change in seen.plan.changes), None)
-            if isinstance(error, (LockedError, VanishedError)):
-                raise
-            self._kit.children.check()
-            return self._failed(result, str(error), type(error).__name__, error_phase)
+            self._check_not_ended()
+            phase = next((change.phase for change in seen.plan.changes), None)
+            return self._failed(result, str(error), type(error).__name__, phase)
+
+    def _check_not_ended(self) -> None:
+        """Raise Interrupted when the run was ended: then a failure is only the end's echo."""
+        if self._kit.children.stopped:
+            raise Interrupted
 
     def _carry_out(
         self, job: VideoJob, seen: _Seen, destination: str, result: FileProcessingResult
@@ -148,13 +169,13 @@ class WorkflowProcessor:
         )
         kit = self._kit._replace(
             recheck=lambda found: self._recheck(destination, found),
-            progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
+            progress=lambda fraction: self._progress(job.path, fraction),
         )
         if seen.plan.is_empty:
             done = export_unchanged(work, kit, link=self._settings.link)
         else:
             done = carry_out(work, kit)
-        return _with_done(job, seen, result, done)
+        return _with_done(job, result, done)
 
     def _look(self, path: str, recorded: Identity | None, media: MediaInfo | None) -> _Seen:
         """Inspect (unless the record still holds) and plan one video."""
@@ -235,7 +256,16 @@ class WorkflowProcessor:
         )
 
 
-def _with_done(job: VideoJob, seen: _Seen, result: FileProcessingResult, done: Done) -> FileProcessingResult:
+def final_path(path: str, plan: Plan) -> str:
+    """Return where a video that is now at `path` is after its plan: another suffix in another container."""
+    suffix = suffix_of(plan.result.container)
+    if plan.result.container == plan.source.container or not suffix:
+        return path
+    stem, old_suffix = os.path.splitext(path)
+    return path if old_suffix.lower() == suffix else stem + suffix
+
+
+def _with_done(job: VideoJob, result: FileProcessingResult, done: Done) -> FileProcessingResult:
     result = result._replace(
         final_path=done.final_path,
         warnings=(*result.warnings, *done.warnings),
@@ -248,10 +278,6 @@ def _with_done(job: VideoJob, seen: _Seen, result: FileProcessingResult, done: D
         return result._replace(target_identity=done.identity)
     compliant = result.status != "failed"
     return result._replace(identity=done.identity, media=done.media, compliant=compliant)
-
-
-def _dry_status(result: FileProcessingResult) -> str:
-    return result.status
 
 
 def _identify(path: str) -> tuple[Identity, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
-from vpo_tasks.errors import UsageError
 from vpo_tasks.tasks.door import current_door
 from vpo_tasks.tasks.names import TASK
 
@@ -26,6 +25,7 @@ class VpoReporter:
     def initialize(self, tasks: dict[str, Any], selected_tasks: list[str]) -> None:
         """The run begins."""
         del tasks, selected_tasks
+        current_door().begin()
 
     def get_status(self, task: Any) -> None:
         """A task is looked at."""
@@ -46,9 +46,7 @@ class VpoReporter:
     def skip_uptodate(self, task: Any) -> None:
         """A task is up to date."""
         if _is_video(task):
-            count = getattr(current_door(), "count_up_to_date", None)
-            if count is not None:
-                count(task)
+            current_door().up_to_date(task)
 
     def skip_ignore(self, task: Any) -> None:
         """A task is ignored, as the user told doit (`doit ignore`)."""
@@ -69,13 +67,7 @@ class VpoReporter:
         """The run is over: what doit alone knows goes to stderr, the rest is the door's."""
         for text in self._errors:
             sys.stderr.write(text.rstrip("\n") + "\n")
-        try:
-            door = current_door()
-        except UsageError:
-            return  # doit could not even load the tasks
-        finish = getattr(door, "finish", None)
-        if finish is not None:
-            finish()
+        current_door().finish()
 
 
 def _is_video(task: Any) -> bool:

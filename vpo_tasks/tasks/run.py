@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from vpo_tasks.config import DEFAULT_WORKERS
 from vpo_tasks.discover import Discovery, discover
 from vpo_tasks.errors import UsageError
 from vpo_tasks.report.progress import ProgressTracker
@@ -42,11 +43,20 @@ class RunOptions(NamedTuple):
 class Run:
     """An open run over some folders and files. Close it (context manager) to release the database."""
 
-    def __init__(self, paths: Sequence[str], options: RunOptions, config: VPOConfig, console: Console) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        options: RunOptions,
+        config: VPOConfig,
+        console: Console,
+        *,
+        recover: bool = True,
+        allow_none: bool = False,
+    ) -> None:
         self.options = options
         self.config = config
         self.console = console
-        self.workers = self._resolve_workers()
+        self.workers = self.resolve_workers(options.workers)
         output = options.output or config.processing.output
         self.output = None if output is None else os.fsencode(os.path.realpath(os.path.expanduser(output)))
         self.pool = DaemonConnectionPool(config.database_path, read_only=options.dry_run)
@@ -54,11 +64,13 @@ class Run:
         try:
             self.store = Store(self.pool)
             policies = options.policies or (find_policy(paths, config.processing.policy),)
-            self.policies = PolicySet(
-                policies, self.store, phases=options.phases, on_error=options.on_error
-            )
+            self.policies = PolicySet(policies, self.store, phases=options.phases, on_error=options.on_error)
             self.digest = self.policies.digest
-            self.discovery = self._discover(paths)
+            self.discovery = self._walk(paths)
+            if recover and self.recover():
+                self.discovery = self._walk(paths)
+            if not allow_none and not self.discovery.videos and not self.discovery.odd:
+                raise self.nothing_found()
             self.survey = self.look()
         except BaseException:
             self.pool.close()
@@ -68,6 +80,10 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the database."""
         self.pool.close()
 
     @property
@@ -85,13 +101,28 @@ class Run:
             force=self.options.force or everything,
         )
 
-    def controller(self) -> BatchController:
+    def recover(self) -> bool:
+        """Finish or undo what a crashed run left behind. Return whether anything was found."""
+        if not self.discovery.private or self.options.dry_run:
+            return False
+        from vpo_tasks.tasks.recovery import recover_private  # only after a crash
+
+        self.notes = recover_private(self.discovery.private, self.config, self.store, self.console)
+        return bool(self.notes)
+
+    def nothing_found(self) -> UsageError:
+        """Return the error for a run without a single video."""
+        places = ", ".join(os.fsdecode(path) for path in self.discovery.searched)
+        extensions = ", ".join(self.config.discovery.extensions)
+        return UsageError(f"no video found in {places} (extensions: {extensions})")
+
+    def controller(self, on_error: OnError | None = None) -> BatchController:
         """Return the controller for this run's videos; odd things are already taken in."""
         tracker = ProgressTracker(len(self.survey.stale) + len(self.discovery.odd))
         settings = BatchSettings(
             workers=self.workers.workers,
             cap=self.workers.cap,
-            on_error=self.policies.on_error,
+            on_error=on_error or self.policies.on_error,
             digest=self.digest,
             policies=self.policies.names,
             dry_run=self.options.dry_run,
@@ -107,29 +138,14 @@ class Run:
                 controller.add(FileProcessingResult(path, "skipped", reason=odd.reason))
         return controller
 
-    def _resolve_workers(self) -> WorkerCount:
-        requested = self.options.workers or self.config.processing.workers
-        cores = count_cores(self.config.cpu_count)
-        count = resolve_worker_count(requested, cores)
-        if self.options.workers is None and count.warning and requested == type(self.config.processing)().workers:
-            return count._replace(warning="")  # the default is not a wish: no warning on a small machine
-        if count.warning:
+    def resolve_workers(self, requested: int | None) -> WorkerCount:
+        """Return how many workers to use; warn when that is fewer than a person asked for."""
+        configured = self.config.processing.workers
+        count = resolve_worker_count(requested or configured, count_cores(self.config.cpu_count))
+        # the built-in default is nobody's wish: no warning for it on a small machine
+        if count.warning and (requested is not None or configured != DEFAULT_WORKERS):
             self.console.warning(count.warning)
         return count
-
-    def _discover(self, paths: Sequence[str]) -> Discovery:
-        found = self._walk(paths)
-        if found.private and not self.options.dry_run:
-            from vpo_tasks.tasks.recovery import recover_private  # only after a crash
-
-            self.notes = recover_private(found.private, self.config, self.console)
-            if self.notes:
-                found = self._walk(paths)
-        if not found.videos and not found.odd:
-            places = ", ".join(os.fsdecode(path) for path in found.searched)
-            extensions = ", ".join(self.config.discovery.extensions)
-            raise UsageError(f"no video found in {places} (extensions: {extensions})")
-        return found
 
     def _walk(self, paths: Sequence[str]) -> Discovery:
         found = discover(
@@ -153,5 +169,3 @@ class Run:
             stop=controller.aborted,
             progress=controller.advance,
         )
-
-

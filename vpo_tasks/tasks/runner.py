@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import io
 import os
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from vpo_tasks.tasks.run import Run
 
 if TYPE_CHECKING:
     from vpo_tasks.report.result import BatchResult
+    from vpo_tasks.state.store import Store
     from vpo_tasks.tasks.batch import BatchController
 
 
 class _OpenDoor:
-    """The door of a run that `vpo process` opened itself."""
+    """The door of a run that `vpo process` opened itself: it begins and ends the run on its own."""
 
     running = True
+    root = b"/"
 
-    def __init__(self, run: Run) -> None:
-        self.root = b"/"
-        self.store = run.store
+    def __init__(self, store: Store, controller: BatchController) -> None:
+        self.store = store
+        self._controller = controller
+
+    def begin(self) -> None:
+        """The caller did."""
+
+    def finish(self) -> None:
+        """The caller will."""
+
+    def up_to_date(self, task: Any) -> None:
+        """Count a video that another run has brought up to date since the bulk check."""
+        self._controller.add_up_to_date(next(iter(task.file_dep)))
 
 
-def run_batch(run: Run) -> BatchResult:
-    """Process every stale video of the run. Returns the result; raises StateError, ToolMissing before work."""
+def run_batch(run: Run) -> tuple[BatchResult, int]:
+    """Process every stale video of the run. Returns the result and the exit code.
+
+    Raises ToolMissing before any work, StateError when the database failed on the way.
+    """
     controller = run.controller()
-    started = time.monotonic()
     if run.survey.stale:
         from vpo_tasks.tasks.signals import stop_signals  # an up-to-date run has nothing to stop
 
@@ -42,10 +55,10 @@ def run_batch(run: Run) -> BatchResult:
     if controller.fatal is not None:
         raise controller.fatal
     result = controller.batch_result(run.total, run.survey.up_to_date, run.notes)
-    return result._replace(total_duration_seconds=max(result.total_duration_seconds, time.monotonic() - started))
+    return result, exit_code(result, has_bug=controller.has_bug)
 
 
-def exit_code(result: BatchResult, *, has_bug: bool = False) -> int:
+def exit_code(result: BatchResult, *, has_bug: bool) -> int:
     """Return the process's exit code for a result."""
     if result.interrupted:
         return EXIT_INTERRUPTED
@@ -73,9 +86,11 @@ def _run_tasks(run: Run, controller: BatchController) -> None:
         def get_next_job(self, completed: object) -> object:
             return None if controller.stop.is_set() else super().get_next_job(completed)
 
-    set_door(_OpenDoor(run))
-    videos = VideoTasks(run.store, run.digest, lambda: controller, unique=True)
-    tasks = [task for task in generate_tasks(TASK, videos.dicts(run.survey.stale)) if not task.has_subtask]
+    set_door(_OpenDoor(run.store, controller))
+    videos = VideoTasks(run.store, run.digest, lambda: controller)
+    stale = {item.found.path for item in run.survey.stale}
+    made = generate_tasks(TASK, videos.dicts(run.survey.stale, stale=stale))
+    tasks = [task for task in made if not task.has_subtask]
     for task in tasks:
         task.task_dep = []
     control = TaskControl(tasks)

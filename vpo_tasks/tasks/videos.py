@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from doit.exceptions import TaskFailed
@@ -24,10 +24,10 @@ class VideoTasks:
         self._digest = digest
         self._controller = controller
 
-    def dicts(self, items: Iterable[Stale]) -> Iterator[dict[str, Any]]:
-        """Yield what a `task_process` generator yields."""
+    def dicts(self, items: Iterable[Stale], *, stale: Collection[bytes]) -> Iterator[dict[str, Any]]:
+        """Yield what a `task_process` generator yields; `stale` are the paths the bulk check calls stale."""
         for item in items:
-            yield self.task(item)
+            yield self.task(item) | {"meta": {"stale": item.found.path in stale}}
 
     def task(self, item: Stale) -> dict[str, Any]:
         """Return the task of one video: its file is the dependency, its target only under --output.
@@ -41,7 +41,7 @@ class VideoTasks:
             "file_dep": [path],
             "targets": self._targets(item),
             "actions": [(self._act, [item])],
-            "uptodate": [(self.is_up_to_date, [item])],
+            "uptodate": [_Recorded(self, item)],
             # doit would swap sys.stdout for the whole process, under every other thread's feet
             "io": {"capture": False},
             "clean": [],
@@ -74,8 +74,8 @@ class VideoTasks:
         )
 
     def _targets(self, item: Stale) -> list[str]:
-        if item.target is None:
-            return []
+        if item.target is None or item.rivals:
+            return []  # doit aborts the whole run over a target with two sources; here only those videos fail
         made = sorted(self._store.targets_of(item.found.path))
         # where it went the last time, if it went anywhere: the container decides about the extension
         return [os.fsdecode(made[0] if made else item.target)]
@@ -88,3 +88,17 @@ class VideoTasks:
             # told already, in full; doit only needs to know
             return TaskFailed(result.error or "failed", report=False)
         return True
+
+
+class _Recorded:
+    """The up-to-date check of one video, with a name a person understands in `doit info`."""
+
+    def __init__(self, tasks: VideoTasks, item: Stale) -> None:
+        self._tasks = tasks
+        self._item = item
+
+    def __call__(self) -> bool:
+        return self._tasks.is_up_to_date(self._item)
+
+    def __repr__(self) -> str:
+        return "the video is as recorded, and recorded as compliant with the policy in force"

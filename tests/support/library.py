@@ -1,0 +1,191 @@
+"""A media library, a private state folder and the real commands over both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from vpo_tasks.media.sample import SampleTrack, make_sample
+
+VPO = (sys.executable, "-m", "vpo_tasks.cli.main")
+DOIT = (sys.executable, "-m", "doit")
+
+POLICY = """
+schema_version: 13
+name: library
+config:
+  audio_languages: [eng, und]
+  on_error: {on_error}
+phases:
+  - name: languages
+    keep_audio:
+      languages: [eng]
+      fallback: {{mode: keep_all}}
+  - name: flags
+    default_flags: {{}}
+"""
+
+VIDEO = SampleTrack("video", "mpeg4", default=True)
+ENGLISH = SampleTrack("audio", "aac", language="eng", default=True)
+FRENCH = SampleTrack("audio", "aac", language="fre", title="VF")
+SUBTITLE = SampleTrack("subtitle", "subrip", language="eng", default=True)
+
+
+class Templates:
+    """Sample videos made once and copied as often as needed: making one costs a tool run, a copy nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, name: str, *tracks: SampleTrack, **options) -> Path:
+        path = self._folder / name
+        if not path.exists():
+            make_sample(str(path), tracks, seconds=0.4, **options)
+        return path
+
+    def messy(self, suffix: str = ".mkv") -> Path:
+        """A video that POLICY changes: a French track, and for Matroska a default flag on a subtitle."""
+        subtitle = (SUBTITLE,) if suffix == ".mkv" else ()
+        return self.get(f"messy{suffix}", VIDEO, ENGLISH, FRENCH, *subtitle)
+
+    def right(self, suffix: str = ".mkv") -> Path:
+        """A video with which POLICY agrees."""
+        return self.get(f"right{suffix}", VIDEO, ENGLISH)
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by relative name."""
+    return {
+        os.path.relpath(os.path.join(at, name), folder): Path(at, name).read_bytes()
+        for at, _, names in os.walk(folder)
+        for name in names
+    }
+
+
+class World:
+    """A library folder, `VPO_HOME`, a PATH in front of which tools can be faked, and the commands."""
+
+    def __init__(self, root: Path, templates: Templates) -> None:
+        self.root = root
+        self.templates = templates
+        self.media = root / "media"
+        self.home = root / "home"
+        self.bin = root / "bin"
+        for folder in (self.media, self.bin):
+            folder.mkdir(parents=True)
+        self.environ = {
+            **os.environ,
+            "VPO_HOME": str(self.home),
+            "VPO_CPU_COUNT": "32",
+            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.write_policy()
+
+    def write_policy(self, text: str = POLICY, on_error: str = "continue") -> Path:
+        path = self.media / "policy.yaml"
+        path.write_text(text.format(on_error=on_error) if text is POLICY else text)
+        return path
+
+    def configure(self, text: str) -> None:
+        self.home.mkdir(exist_ok=True)
+        (self.home / "config.toml").write_text(textwrap.dedent(text))
+
+    def add(self, *names: str, kind: str = "messy") -> list[Path]:
+        made = []
+        for name in names:
+            path = self.media / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(getattr(self.templates, kind)(path.suffix), path)
+            made.append(path)
+        return made
+
+    def add_many(self, count: int, kind: str = "messy") -> list[Path]:
+        return self.add(*(f"v{number:03}.mkv" for number in range(count)), kind=kind)
+
+    # -- commands ----------------------------------------------------------------------------------------
+
+    def vpo(self, *args: object, timeout: float = 120, **options) -> subprocess.CompletedProcess[str]:
+        return self._run(VPO, args, timeout, options)
+
+    def doit(self, *args: object, timeout: float = 120, **options) -> subprocess.CompletedProcess[str]:
+        options.setdefault("cwd", self.media)
+        return self._run(DOIT, args, timeout, options)
+
+    def start(self, *args: object, **options) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*VPO, *map(os.fspath, map(str, args))],
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+            start_new_session=True,
+            **options,
+        )
+
+    def _run(self, command, args, timeout, options) -> subprocess.CompletedProcess[str]:
+        words = [word if isinstance(word, bytes) else str(word) for word in args]
+        environ = {**self.environ, **options.pop("env", {})}
+        return subprocess.run(
+            [*command, *words],
+            env=environ,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+            **options,
+        )
+
+    # -- tools in front of the real ones -----------------------------------------------------------------
+
+    def watch_tools(self, *, delay: float = 0.0, delays: dict[str, float] | None = None) -> None:
+        """Put wrappers in front of mkvmerge and ffmpeg that log when they start and end, and take their time.
+
+        `delays` are extra seconds for videos whose command line holds the key.
+        """
+        log = self.root / "tools.log"
+        slow = "".join(f'case "$*" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items())
+        for name in ("mkvmerge", "ffmpeg"):
+            real = shutil.which(name)
+            if real is None:
+                continue
+            script = self.bin / name
+            script.write_text(
+                "#!/bin/bash\n"
+                'case "$*" in *-version*|*--version*) exec ' + real + ' "$@";; esac\n'
+                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $PWD" >> {log}\n'
+                f"sleep {delay}\n{slow}"
+                f'{real} "$@"\ncode=$?\n'
+                f'echo "end $$ $(date +%s%N)" >> {log}\nexit $code\n'
+            )
+            script.chmod(0o755)
+
+    def tool_log(self) -> list[list[str]]:
+        log = self.root / "tools.log"
+        return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+    def tool_runs(self) -> int:
+        return sum(line[0] == "start" for line in self.tool_log())
+
+    def most_at_once(self) -> int:
+        """The most tools that ran at the same time."""
+        active = most = 0
+        for line in sorted(self.tool_log(), key=lambda line: int(line[2])):
+            active += 1 if line[0] == "start" else -1
+            most = max(most, active)
+        return most
+
+    def leftovers(self) -> list[str]:
+        """Our own files that should be gone after a run."""
+        return [name for name in read_tree(self.media) if os.path.basename(name).startswith(".vpo-")]
+
+
+def make_templates() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vpo-templates-")

@@ -1,0 +1,69 @@
+"""`vpo process`: bring videos in line with a policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vpo_tasks.config import load_config
+from vpo_tasks.report.console import Console
+from vpo_tasks.report.summary import summary_text
+from vpo_tasks.tasks.run import Run, RunOptions
+from vpo_tasks.tasks.runner import run_batch
+
+
+@click.command(short_help="Bring videos in line with a policy.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH...")
+@click.option(
+    "-p",
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Policy to apply; several apply in the order given. Default: policy.yaml in the folder or above it.",
+)
+@click.option("-w", "--workers", type=click.IntRange(min=1), metavar="N", help="Videos in hand at once.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and why; touch nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["skip", "continue", "fail"]),
+    help="In place of the policy's own: leave the video (skip), go on with its next phase (continue), "
+    "or stop the run (fail).",
+)
+@click.option("--phases", multiple=True, metavar="A,B", help="Only these phases of the policy.")
+@click.option("--force", is_flag=True, help="Look at every video, up to date or not.")
+@click.option(
+    "-R", "--recursive/--no-recursive", default=True, help="Search folders in folders (the default)."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Leave the videos alone and put compliant ones under DIR, in the same folders.",
+)
+@click.option(
+    "--link", is_flag=True, help="With --output: hard-link what complies already instead of copying."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Say for every video what changed and why.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, **asked: Any) -> int:
+    """Bring the videos in PATH... (files, or folders with all that is in them) in line with a policy.
+
+    A video that is up to date is skipped; the others are changed safely: each is the complete old one or the
+    complete, verified new one at any moment.
+    """
+    options = RunOptions(json=as_json, **asked)
+    console = Console(quiet=quiet or as_json, verbose=verbose)
+    with Run(paths, options, load_config(), console) as run:
+        result, code = run_batch(run)
+    if as_json:
+        from vpo_tasks.report.document import batch_as_json  # only --json pays for it
+
+        console.output(batch_as_json(result))
+    elif not quiet:
+        console.output(summary_text(result, verbose=verbose))
+    return code
