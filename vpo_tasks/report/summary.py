@@ -29,7 +29,7 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
     """
     name = escape(result.path)
     if result.status == "failed":
-        return [f"{name}: {failure_reason(result)}", *_warnings(result)]
+        return [f"{name}: {failure_reason(result)}", *(_warnings(result) if verbose else ())]
     if result.status == "skipped":
         return [f"{name}: skipped: {escape(result.reason) or 'no reason given'}", *_warnings(result)]
     if result.status == "changed":
