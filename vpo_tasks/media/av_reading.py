@@ -70,7 +70,7 @@ def explain(error: Exception) -> str:
         return "cannot be read: permission denied"
     if isinstance(error, FileNotFoundError):
         return "does not exist"
-    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    number = getattr(error, "errno", None) or 0
     if number == errno.EINVAL:  # FFmpeg's word for a format outside the whitelist
         return "is not a video container (it may be a playlist or a list of files)"
     if number in errno.errorcode:  # FFmpeg's own errors have numbers of their own
