@@ -33,6 +33,8 @@ _MIME_TYPES = {"png": "image/png", "mjpeg": "image/jpeg", "webp": "image/webp", 
                "gif": "image/gif", "tiff": "image/tiff"}  # fmt: skip
 _IMAGE_SUFFIXES = {"mjpeg": "jpg", "tiff": "tif"}
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )?\[(warning|error|fatal|panic)\] (.*)")
+# said of every stream copy of sound MP4 files
+_CHATTER = ("timescale not set", "codec frame size is not set")
 _POSITION = re.compile(rb"out_time_us=(\d+)$")
 
 
@@ -62,7 +64,7 @@ class Ffmpeg:
         argv = [*_opening(info, plan.source, source), b"-progress", b"pipe:1", b"-nostats"]
         for item in mapped:
             argv += [b"-map", b"0:%d" % item.stream.source]
-        argv += [b"-map_metadata", b"0", b"-map_chapters", b"0", b"-c", b"copy"]
+        argv += [b"-map_metadata", b"0", b"-map_chapters", b"0"]
         results: list[tuple[int, int]] = []
         for place, item in enumerate(pictures):
             argv += [b"-attach", b""]
@@ -80,7 +82,9 @@ class Ffmpeg:
         if match:
             kind = "warning" if match[1] == b"warning" else "error"
             text = match[2].decode("utf-8", "replace").strip()
-            return Heard("error" if kind == "error" else "warning", text) if text else None
+            if not text or (kind == "warning" and text.endswith(_CHATTER)):
+                return None
+            return Heard("error" if kind == "error" else "warning", text)
         match = _POSITION.match(line)
         return Heard("progress", position_s=int(match[1]) / 1e6) if match else None
 
@@ -140,6 +144,8 @@ def _attachment_names(item: _Mapped) -> Iterator[bytes]:
 
 
 def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
+    if item.stream.encode is None:
+        yield from (b"-c:%d" % item.number, b"copy")
     if item.wanted.type == "attachment" and not item.wanted.is_picture:
         return
     number, wanted, found = item.number, item.wanted, item.found
@@ -150,7 +156,8 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
         if plan.result.container in _ISO_FAMILY:
             language = _TERMINOLOGICAL.get(language, language)
         yield from (metadata, b"language=" + _text(language))
-    if converted or wanted.title != found.title:
+    # ffmpeg writes a title into MP4, but does not read it back
+    if converted or wanted.title != found.title or plan.result.container in _ISO_FAMILY:
         yield from (metadata, b"title=" + _text(wanted.title or ""))
     yield from (b"-disposition:%d" % number, _disposition(wanted))
     if item.stream.encode is not None:

@@ -7,6 +7,7 @@ names ever unlinked are our own, `.vpo-<id>.{json,part,orig}`.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -296,10 +297,27 @@ def clean_up(disk: Disk, names: Private) -> None:
     disk.fsync_folder(names.folder)
 
 
-def copy_content(disk: Disk, source: bytes, part: bytes) -> int:
+def link_content(disk: Disk, source: bytes, part: bytes) -> None:
+    """Make `part` another name of `source`."""
+    disk.link(source, part)
+
+
+def content_digest(path: bytes) -> str:
+    """Return the digest of a whole file, as `copy_content` does."""
+    digest = hashlib.blake2b()
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        while chunk := os.read(fd, _COPY_BYTES):
+            digest.update(chunk)
+    finally:
+        os.close(fd)
+    return digest.hexdigest()
+
+
+def copy_content(disk: Disk, source: bytes, part: bytes) -> tuple[int, str | None]:
     """Make `part` with the content of `source`: by reflink where the filesystem can, else by copying.
 
-    Returns the bytes that were written (0 for a reflink).
+    Returns the bytes that were written and their digest; 0 and None for a reflink.
     """
     source_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -307,15 +325,16 @@ def copy_content(disk: Disk, source: bytes, part: bytes) -> int:
         try:
             try:
                 disk.clone(source_fd, fd)
-                return 0
+                return 0, None
             except OSError as error:
                 if error.errno in (errno.EIO, errno.ENOSPC):
                     raise
-            written = 0
+            written, digest = 0, hashlib.blake2b()
             while chunk := os.read(source_fd, _COPY_BYTES):
                 disk.write(fd, chunk)
+                digest.update(chunk)
                 written += len(chunk)
-            return written
+            return written, digest.hexdigest()
         finally:
             os.close(fd)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
 from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.settle import Settled, settle
 from vpo_tasks.execute.tools import tool_named
-from vpo_tasks.execute.verify import verify_counts, verify_media, verify_size
+from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
@@ -48,6 +48,8 @@ class Made(NamedTuple):
     media: MediaInfo
     counts: tuple[StreamCount, ...]
     warnings: tuple[str, ...]
+    bytes_written: int | None = None
+    """None: as many as it is long."""
 
 
 def carry_out(work: Work, kit: Kit) -> Done:
@@ -56,29 +58,39 @@ def carry_out(work: Work, kit: Kit) -> Done:
     Raises FileError (LockedError, SpaceError, ToolError, VerifyError, ReplaceError, VanishedError, or what
     `kit.recheck` raises) or Interrupted; then the video is as it was.
     """
+    return carry_out_by(_make_by_tool, work, kit, max(work.step.writes_bytes, work.identity.size))
+
+
+def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
+    """Carry out work whose `.part` is made and verified by `make`."""
     with video_lock(kit.locks_dir, work.source, work.identity) as lock:
         job = _prepare(work, kit, lock)
-        size = max(work.step.writes_bytes, work.identity.size)
-        with kit.ledger.reserve(job.names.folder, size, video=work.source, output=job.names.part):
+        with kit.ledger.reserve(job.names.folder, room_bytes, video=work.source, output=job.names.part):
             try:
-                return _replace(job)
+                return _replace(job, make)
             except (OSError, VpoError) as error:
                 return _after_failure(job, error)
 
 
-def _replace(job: Job) -> Done:
+def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
     disk, names = job.kit.disk, job.names
     with _journal(job) as journal:
-        run_warnings = make_part(job)
-        made = verify_part(job)
-        warnings = fsops.copy_attributes(disk, job.source, names.part, keep_mtime=job.work.plan.keep_mtime)
+        made = make(job)
         _check_unchanged(job)
         record = committing(job.record, names.part, made)
         fsops.append_journal(disk, journal, encode(record))
         put_in_place(job)
         fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
         fsops.clean_up(disk, names)
-    return _done(job, made.media, (*run_warnings, *made.warnings, *warnings))
+    return _done(job, made.media, made.warnings, made.bytes_written)
+
+
+def _make_by_tool(job: Job) -> Made:
+    said = make_part(job)
+    made = verify_part(job)
+    keep_mtime = job.work.plan.keep_mtime
+    lost = fsops.copy_attributes(job.kit.disk, job.source, job.names.part, keep_mtime=keep_mtime)
+    return made._replace(warnings=(*said, *made.warnings, *lost))
 
 
 def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
@@ -205,7 +217,8 @@ def verify_part(job: Job) -> Made:
     found = probes.probe(path)
     warnings = verify_media(video, plan, found)
     counts = probes.count(path)
-    verify_counts(video, plan, probes.count(video), counts, found)
+    shift_s = verify_counts(video, plan, probes.count(video), counts, found)
+    verify_chapters(video, plan, found, shift_s)
     job.kit.recheck(found)
     return Made(found, counts, tuple(warnings))
 
@@ -265,11 +278,12 @@ def _newcomer(job: Job) -> ReplaceError:
     return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
 
 
-def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...]) -> Done:
+def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | None = None) -> Done:
     identity = Identity.of(os.stat(job.target))
     size = job.record.old.size
     final = os.fsdecode(job.target)
-    return Done(final, identity, media, size, identity.size, warnings, size, identity.size)
+    written = identity.size if written is None else written
+    return Done(final, identity, media, size, written, warnings, size, identity.size)
 
 
 def _after_failure(job: Job, error: OSError | VpoError) -> Done:

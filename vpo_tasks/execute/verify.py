@@ -13,10 +13,13 @@ from vpo_tasks.plan.model import Plan
 
 COPIED_TOLERANCE_S = 0.0021
 """Matroska rounds to a millisecond, at reading and at writing."""
+OPUS_DELAY_S = 0.0075
+"""ffmpeg 5.1 takes Opus' start delay (6.5 ms) out a second time when it copies into Matroska; 9 does not."""
 ENCODED_TOLERANCE_S = 0.05
 _SLACK_BYTES = 1 << 20
 _VOLATILE_TAGS = frozenset({
     "encoder", "creation_time", "duration", "major_brand", "minor_version", "compatible_brands",
+    "software",  # AVI's name for the encoder
     "title",  # compared by itself
 })  # fmt: skip
 _CORE = ("video", "audio", "subtitle")
@@ -39,24 +42,21 @@ def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
     converted = plan.source.container != expected.container
     warnings = list(_lost_dispositions(video, wanted, got, converted=converted))
     _verify_attachments(video, expected, found)
-    _same(video, "chapters", len(expected.chapters), len(found.chapters))
-    for number, (before, after) in enumerate(zip(expected.chapters, found.chapters, strict=True), 1):
-        if abs(before.start_s - after.start_s) > COPIED_TOLERANCE_S:
-            raise VerifyError(video, f"start of chapter {number}", before.start_s, after.start_s)
-        _same(video, f"title of chapter {number}", before.title or "", after.title or "")
     return warnings + list(_lost_tags(video, expected, found, converted=converted))
 
 
 def verify_counts(
     video: str, plan: Plan, source: Sequence[StreamCount], output: Sequence[StreamCount], found: MediaInfo
-) -> None:
+) -> float:
     """Compare packets and timestamps of every stream with the source's. Raises VerifyError.
 
-    A muxer may shift all streams together (a file that starts before zero); it may not shift one.
+    A muxer may shift all streams together (a file that starts before zero); it may not shift one. Returns
+    the shift in seconds.
     """
     before = {count.index: count for count in source}
     after = {count.index: count for count in output}
     shifts: list[float] = []
+    opus_s = OPUS_DELAY_S if any(track.codec == "opus" for track in plan.result.tracks) else 0.0
     pairs = zip(_core_streams(plan), _core(found), strict=True)
     for number, (place, track) in enumerate(pairs):
         stream = plan.streams[place]
@@ -74,8 +74,19 @@ def verify_counts(
             shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place))
             if stream.encode is None and shift is not None:
                 shifts.append(shift)
-    if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S:
+    if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S + opus_s:
         raise VerifyError(video, "tracks in step", "one shift for all", [round(s, 4) for s in shifts])
+    return shifts[0] if shifts else 0.0
+
+
+def verify_chapters(video: str, plan: Plan, found: MediaInfo, shift_s: float) -> None:
+    """Compare the chapters, which move with the tracks. Raises VerifyError."""
+    expected = plan.result
+    _same(video, "chapters", len(expected.chapters), len(found.chapters))
+    for number, (before, after) in enumerate(zip(expected.chapters, found.chapters, strict=True), 1):
+        if min(abs(after.start_s - before.start_s - shift) for shift in (0, shift_s)) > COPIED_TOLERANCE_S:
+            raise VerifyError(video, f"start of chapter {number}", before.start_s, after.start_s)
+        _same(video, f"title of chapter {number}", before.title or "", after.title or "")
 
 
 def verify_size(video: str, plan: Plan, size_bytes: int) -> None:

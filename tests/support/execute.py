@@ -1,0 +1,75 @@
+"""Makers for the tests of execute: probes without helper processes, plans by hand, a kit in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from tests.support.fake_tools import real_toolbox
+from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.run_tool import Children
+from vpo_tasks.execute.space import SpaceLedger
+from vpo_tasks.execute.tools import Toolbox
+from vpo_tasks.execute.work import Kit, Work
+from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.counting import count_packets
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo, StreamCount, Track
+from vpo_tasks.plan.model import Change, Encode, Plan, Step, Stream
+
+
+class DirectProbes:
+    """The real readers, in this process."""
+
+    def probe(self, path: str) -> MediaInfo:
+        return read_media(path)
+
+    def count(self, path: str) -> tuple[StreamCount, ...]:
+        return count_packets(path, read_media(path))
+
+
+def plan_for(
+    source: MediaInfo,
+    *,
+    keep: Sequence[int] | None = None,
+    change: Callable[[Track], Track] = lambda track: track,
+    encode: dict[int, Encode] | None = None,
+    keep_mtime: bool = True,
+    **result: object,
+) -> Plan:
+    """Plan by hand: which tracks in which order, what becomes of each (`change`), fields of the result."""
+    by_index = {track.index: track for track in source.tracks}
+    chosen = [by_index[i] for i in keep] if keep is not None else list(source.tracks)
+    # a file holds its attachments behind its tracks, whatever the order asked for
+    chosen.sort(key=lambda track: track.type == "attachment")
+    tracks = tuple(msgspec.structs.replace(change(track), index=place) for place, track in enumerate(chosen))
+    streams = tuple(Stream(track.index, (encode or {}).get(track.index)) for track in chosen)
+    wanted = msgspec.structs.replace(source, tracks=tracks, **result)
+    note = Change(policy="p", phase="f", operation="o", what="order", reason="because")
+    return Plan(source=source, result=wanted, streams=streams, changes=(note,), keep_mtime=keep_mtime)
+
+
+def flip_default(track: Track) -> Track:
+    return msgspec.structs.replace(track, default=not track.default) if track.type == "audio" else track
+
+
+def make_kit(
+    folder: object, *, toolbox: Toolbox | None = None, disk: Disk | None = None, **rest: object
+) -> Kit:
+    return Kit(
+        toolbox=toolbox or real_toolbox(),
+        children=Children(),
+        probes=DirectProbes(),
+        ledger=SpaceLedger(0),
+        locks_dir=os.path.join(str(folder), "locks"),
+        disk=disk or RealDisk(),
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def work_for(path: str, plan: Plan, tool: str = "ffmpeg", **rest: object) -> Work:
+    kind = "encode" if any(stream.encode for stream in plan.streams) else "remux"
+    step = Step(kind=kind, tool=tool, writes_bytes=plan.source.size_bytes)
+    return Work(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
