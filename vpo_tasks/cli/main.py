@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, Entry] = COMMAND
         code = make_group(table).main(args=arguments, prog_name="vpo", standalone_mode=False)
         sys.stdout.flush()
     except VpoError as error:
-        _say(_describe(error))
+        _say(describe_error(error))
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED
@@ -138,14 +138,6 @@ def _say_usage(error: click.ClickException) -> None:
 
 def _subcommand(context: click.Context) -> str:
     return context.command_path.removeprefix("vpo")
-
-
-def _describe(error: VpoError) -> str:
-    if isinstance(error, IssuesError):  # path:line:column first, as editors and CI read it
-        return escape_lines(str(error))
-    if isinstance(error, FileError):
-        return f"error: {escape(error.path)}: {escape(error.detail)}"
-    return f"error: {escape(str(error)) or type(error).__name__}"
 
 
 def _report_bug(error: Exception) -> str:
