@@ -11,15 +11,8 @@ from typing import Any, NamedTuple
 import click
 
 from vpo_tasks import __version__
-from vpo_tasks.errors import (
-    EXIT_BUG,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    FileError,
-    IssuesError,
-    VpoError,
-)
+from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, VpoError
+from vpo_tasks.report.failure import describe_error
 from vpo_tasks.report.stream import discard
 from vpo_tasks.report.text import escape, escape_lines
 
