@@ -29,8 +29,8 @@ def inspect(file: str, as_json: bool) -> None:
 
 
 def to_document(path: str, media: MediaInfo) -> dict[str, Any]:
-    """Return the JSON document: every field of MediaInfo, unknown ones as null, and `file` (escaped)."""
-    return {"file": escape(os.path.abspath(path)), **_to_plain(media)}
+    """Return the JSON document: every field of MediaInfo, unknown ones as null, and `file` (surrogate-escaped)."""
+    return {"file": os.path.abspath(path), **_to_plain(media)}
 
 
 def _to_plain(value: Any) -> Any:
