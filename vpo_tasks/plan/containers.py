@@ -123,33 +123,32 @@ def is_changed(draft: Draft) -> bool:
 
 
 def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Limits) -> Track:
-    """Return the track as the container can hold it."""
-    if track is original and draft.container == draft.source.container:
+    """Return the track as the container can hold it. What the file has already, the container holds."""
+    converted = draft.container != draft.source.container
+    held = original if original is not None and not converted else None
+    if track is held:
         return track
     default, forced, title, language = track.default, track.forced, track.title, track.language
-    if default and not limits.default:
+    if default and not limits.default and not (held and held.default):
         default = False
         _leave_out(draft, track, "default", limits, "a default flag")
-    if forced and not limits.forced:
+    if forced and not limits.forced and not (held and held.forced):
         forced = False
         _leave_out(draft, track, "forced", limits, "a forced flag")
-    if title and not limits.title:
-        title = None
+    if title and not limits.title and not (held and held.title == title):
+        title = held.title if held else None
         _leave_out(draft, track, "title", limits, "a track title")
-    if language and not holds_language(limits, language):
-        was = original.language if original and draft.container == draft.source.container else None
-        kept = was if was and holds_language(limits, was) else "und"
+    if language and not holds_language(limits, language) and not (held and held.language == language):
         _leave_out(draft, track, "language", limits, f"the language {language}")
-        language = kept
+        language = held.language if held else "und"
     if (default, forced, title, language) == (track.default, track.forced, track.title, track.language):
         return track
     return msgspec.structs.replace(track, default=default, forced=forced, title=title, language=language)
 
 
 def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str) -> None:
-    asked = draft.causes.get((track.index, what))
     draft.warnings.append(f"{name_track(draft.source, track)}: {limits.name} cannot store {thing}")
-    if asked is None and draft.container != draft.source.container:
+    if draft.container != draft.source.container:
         draft.causes[track.index, what] = file_cause(draft, f"{limits.name} cannot store {thing}")
 
 

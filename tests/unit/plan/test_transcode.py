@@ -1,0 +1,87 @@
+"""Encoding (policy-format 9.6, T)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.tracks import effects, plan, policy, video
+from vpo_tasks.plan.evaluate import check_convergence, evaluate
+from vpo_tasks.plan.model import Context
+from vpo_tasks.policy.model import AudioTranscode, SkipIf, Transcode, VideoTranscode
+
+CAN = Context(can_encode=True)
+ROWS = [
+    ("T1 hvc1", {"to": "hevc"}, None, "v0 hvc1 D", ""),
+    ("T1 h265", {"to": "hevc"}, None, "v0 h265 D", ""),
+    ("T2", {"to": "hevc", "max_resolution": "720p"}, None, "v0 hevc 1920x800", "v0:codec=hevc v0:size=1280x532"),
+    ("T3", {"to": "hevc", "max_height": 500}, None, "v0 hevc 1000x750", "v0:codec=hevc v0:size=666x500"),
+    ("T4", {"to": "av1", "skip_if": SkipIf(codec_matches=("x265",), resolution_within="1080p")}, ("flac",), "v0 hevc 1920x1080, a1 mp3", ""),
+    ("T5", {"to": "hevc", "skip_if": SkipIf(bitrate_under=10_000_000)}, None, "v0 h264 10000000bps", "v0:codec=hevc"),
+    ("T5 below", {"to": "hevc", "skip_if": SkipIf(bitrate_under=10_000_000)}, None, "v0 h264 9999999bps", ""),
+    ("T8", None, ("flac",), "v0, a1 aac", ""),
+    ("T9", {"to": "h264"}, (), "v0 h264, a1 dts", "a1:codec=aac"),
+    ("T10", {"to": "hevc"}, None, "v0 h264, a1, s2, s3, s4, t5 ttf, t6 ttf", "v0:codec=hevc"),
+    ("a second video track cannot come along", {"to": "hevc"}, None, "v0 h264, v1 h264", "v0:codec=hevc v1-"),
+    ("an unknown codec triggers nothing", {"to": "hevc"}, None, "v0 none", ""),
+    ("never upscales", {"to": "hevc", "max_resolution": "1080p"}, None, "v0 hevc 640x480", ""),
+    ("no video, no operation", {"to": "hevc"}, (), "t0 ttf, a1 dts", ""),
+    ("DTS-HD is preserved by default", None, ("dts-hd",), "v0, a1 dts profile=dts-hd_ma", ""),
+]  # fmt: skip
+
+
+def transcode(video_fields, preserve):
+    return Transcode(
+        video=VideoTranscode(**video_fields) if video_fields else None,
+        audio=AudioTranscode(preserve=preserve) if preserve is not None else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "preserve", "tracks", "expected"), [pytest.param(*r[1:], id=r[0]) for r in ROWS]
+)
+def test_transcode(fields, preserve, tracks, expected):
+    asked = policy(transcode=transcode(fields, preserve))
+    planned = evaluate([asked], video(tracks), CAN)
+    assert (effects(planned), planned.failures) == (expected, ())
+    check_convergence([asked], planned, CAN)
+
+
+def test_t6_without_a_crf_the_codec_s_default_counts():
+    planned = plan("v0 h264", context=CAN, transcode=transcode({"to": "av1", "max_bitrate": 4_000_000}, None))
+    encode = planned.streams[0].encode
+    assert (encode.codec, encode.crf, encode.max_rate) == ("av1", 30, None)
+
+
+def test_t7_preserved_audio_is_copied_and_the_rest_encoded():
+    asked = Transcode(audio=AudioTranscode(preserve=("dts",), to="ac3", bitrate=448_000))
+    planned = plan("v0, a1 dts, a2 truehd 8ch, a3 aac 2ch", context=CAN, transcode=asked)
+    encodes = {stream.source: stream.encode for stream in planned.streams if stream.encode}
+    assert {index: (e.codec, e.bitrate) for index, e in encodes.items()} == {
+        2: ("ac3", 448_000),
+        3: ("ac3", 448_000),
+    }
+    assert planned.result.tracks[2].channels == 6  # the encoder takes no more
+
+
+@pytest.mark.parametrize(("tracks", "fails"), [("v0 h264", True), ("v0 hevc", False), ("t0 ttf", False)])
+def test_an_encode_that_is_not_available_yet_fails_only_where_it_is_needed(tracks, fails):
+    planned = plan(tracks, transcode=Transcode(video=VideoTranscode(to="hevc")))
+    reasons = [failure.reason for failure in planned.failures]
+    assert reasons == (["needs transcode, not available yet"] if fails else [])
+
+
+@pytest.mark.parametrize(
+    ("hw", "fallback", "encoders", "reason"),
+    [
+        ("none", True, {"libx265"}, None),
+        ("none", True, {"hevc_nvenc"}, "the encoder libx265 is missing"),
+        ("auto", True, {"hevc_nvenc"}, None),
+        ("nvenc", False, {"libx265"}, "the encoder hevc_nvenc is missing"),
+        ("nvenc", True, {"libx265"}, None),
+    ],
+)
+def test_a_missing_encoder_fails_the_phase(hw, fallback, encoders, reason):
+    context = Context(can_encode=True, encoders=frozenset(encoders))
+    asked = transcode({"to": "hevc", "hw": hw, "hw_fallback": fallback}, None)
+    planned = plan("v0 h264", context=context, transcode=asked)
+    assert [failure.reason for failure in planned.failures] == ([reason] if reason else [])
