@@ -301,7 +301,7 @@ def timestamps():
 @st.composite
 def skip_whens(draw):
     choices = {
-        "video_codec": st.lists(VIDEO_CODECS, max_size=2).map(tuple),
+        "video_codec": st.lists(VIDEO_CODECS, min_size=1, max_size=2).map(tuple),
         "audio_codec_exists": AUDIO_CODECS,
         "subtitle_language_exists": CODES,
         "container": st.sampled_from([("mkv",), ("mp4", "avi")]),

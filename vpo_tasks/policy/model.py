@@ -24,14 +24,14 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 # -- conditions (3.8.1) ----------------------------------------------------------------------------------
 
 
-class TitleMatch(_Value):
+class TitleMatch(_Value, frozen=True):
     """`contains` (case-insensitive substring) or `regex` (case-insensitive search); exactly one is set."""
 
     contains: str | None = None
     regex: str | None = None
 
 
-class TrackFilter(_Value):
+class TrackFilter(_Value, frozen=True):
     """3.8.2. None means not asked."""
 
     language: tuple[str, ...] | None = None
@@ -45,14 +45,14 @@ class TrackFilter(_Value):
     not_commentary: bool = False
 
 
-class Exists(_Value, tag="exists"):
+class Exists(_Value, frozen=True, tag="exists"):
     """Some track of the type passes the filter."""
 
     track_type: TrackKind
     where: TrackFilter = TrackFilter()
 
 
-class Count(_Value, tag="count"):
+class Count(_Value, frozen=True, tag="count"):
     """The number of passing tracks satisfies the comparison."""
 
     track_type: TrackKind
@@ -60,7 +60,7 @@ class Count(_Value, tag="count"):
     where: TrackFilter = TrackFilter()
 
 
-class MultiLanguage(_Value, tag="audio_is_multi_language"):
+class MultiLanguage(_Value, frozen=True, tag="audio_is_multi_language"):
     """Needs a stored language analysis."""
 
     threshold: float = 0.05
@@ -68,7 +68,7 @@ class MultiLanguage(_Value, tag="audio_is_multi_language"):
     primary_language: str | None = None
 
 
-class PluginMetadata(_Value, tag="plugin_metadata"):
+class PluginMetadata(_Value, frozen=True, tag="plugin_metadata"):
     """Looks into external metadata."""
 
     plugin: str
@@ -77,7 +77,7 @@ class PluginMetadata(_Value, tag="plugin_metadata"):
     value: Scalar | None = None
 
 
-class ContainerMetadata(_Value, tag="container_metadata"):
+class ContainerMetadata(_Value, frozen=True, tag="container_metadata"):
     """Looks into the container's tags."""
 
     field: str
@@ -85,7 +85,7 @@ class ContainerMetadata(_Value, tag="container_metadata"):
     value: Scalar | None = None
 
 
-class Original(_Value, tag="is_original"):
+class Original(_Value, frozen=True, tag="is_original"):
     """`is_original`."""
 
     value: bool = True
@@ -93,7 +93,7 @@ class Original(_Value, tag="is_original"):
     language: str | None = None
 
 
-class Dubbed(_Value, tag="is_dubbed"):
+class Dubbed(_Value, frozen=True, tag="is_dubbed"):
     """`is_dubbed`."""
 
     value: bool = True
@@ -101,19 +101,19 @@ class Dubbed(_Value, tag="is_dubbed"):
     language: str | None = None
 
 
-class And(_Value, tag="and"):
+class And(_Value, frozen=True, tag="and"):
     """All hold."""
 
     conditions: tuple[Condition, ...]
 
 
-class Or(_Value, tag="or"):
+class Or(_Value, frozen=True, tag="or"):
     """One holds."""
 
     conditions: tuple[Condition, ...]
 
 
-class Not(_Value, tag="not"):
+class Not(_Value, frozen=True, tag="not"):
     """It does not hold."""
 
     condition: Condition
@@ -127,39 +127,39 @@ Condition = (
 # -- actions (3.8.6) -------------------------------------------------------------------------------------
 
 
-class PluginField(_Value):
+class PluginField(_Value, frozen=True):
     """`from_plugin_metadata`."""
 
     plugin: str
     field: str
 
 
-class Skip(_Value, tag="skip"):
+class Skip(_Value, frozen=True, tag="skip"):
     """`skip_video_transcode`, `skip_audio_transcode`, `skip_track_filter`; false ones are not kept."""
 
     what: Literal["video_transcode", "audio_transcode", "track_filter"]
 
 
-class Warn(_Value, tag="warn"):
+class Warn(_Value, frozen=True, tag="warn"):
     """Report and go on."""
 
     message: str
 
 
-class Fail(_Value, tag="fail"):
+class Fail(_Value, frozen=True, tag="fail"):
     """Stop with a message."""
 
     message: str
 
 
-class SetForced(_Value, tag="set_forced"):
+class SetForced(_Value, frozen=True, tag="set_forced"):
     """On all matching subtitles."""
 
     language: str | None = None
     value: bool = True
 
 
-class SetDefault(_Value, tag="set_default"):
+class SetDefault(_Value, frozen=True, tag="set_default"):
     """On the first matching track."""
 
     track_type: Literal["video", "audio", "subtitle"]
@@ -167,7 +167,7 @@ class SetDefault(_Value, tag="set_default"):
     value: bool = True
 
 
-class SetLanguage(_Value, tag="set_language"):
+class SetLanguage(_Value, frozen=True, tag="set_language"):
     """On all matching tracks; exactly one source is set."""
 
     track_type: Literal["video", "audio", "subtitle"]
@@ -176,7 +176,7 @@ class SetLanguage(_Value, tag="set_language"):
     match_language: str | None = None
 
 
-class SetContainerMetadata(_Value, tag="set_container_metadata"):
+class SetContainerMetadata(_Value, frozen=True, tag="set_container_metadata"):
     """`value` "" deletes; exactly one source is set."""
 
     field: str
@@ -187,7 +187,7 @@ class SetContainerMetadata(_Value, tag="set_container_metadata"):
 Action = Skip | Warn | Fail | SetForced | SetDefault | SetLanguage | SetContainerMetadata
 
 
-class Rule(_Value):
+class Rule(_Value, frozen=True):
     """`then` and `otherwise` (`else`) in the order in which they run."""
 
     name: str
@@ -196,7 +196,7 @@ class Rule(_Value):
     otherwise: tuple[Action, ...] = ()
 
 
-class Rules(_Value):
+class Rules(_Value, frozen=True):
     """3.8."""
 
     match: Literal["first", "all"]
@@ -206,15 +206,15 @@ class Rules(_Value):
 # -- operations ------------------------------------------------------------------------------------------
 
 
-class CodecMapping(_Value):
-    """3.1. `action` is already inferred where the policy leaves it out only if that needs no track: else None."""
+class CodecMapping(_Value, frozen=True):
+    """3.1. `action` None: what suits the track (audio transcode, bitmap remove, other subtitle convert)."""
 
     codec: str
     bitrate: int | None = None
     action: Literal["transcode", "convert", "remove"] | None = None
 
 
-class Container(_Value):
+class Container(_Value, frozen=True):
     """3.1. Keys of `codec_mappings` are lower case."""
 
     target: Literal["mkv", "mp4"]
@@ -223,7 +223,7 @@ class Container(_Value):
     preserve_metadata: bool = True
 
 
-class KeepAudio(_Value):
+class KeepAudio(_Value, frozen=True):
     """3.2. `fallback` None is `error`."""
 
     languages: tuple[str, ...]
@@ -237,7 +237,7 @@ class KeepAudio(_Value):
     exclude_non_speech_from_language_filter: bool = True
 
 
-class KeepSubtitles(_Value):
+class KeepSubtitles(_Value, frozen=True):
     """3.3."""
 
     languages: tuple[str, ...] | None = None
@@ -245,13 +245,13 @@ class KeepSubtitles(_Value):
     remove_all: bool = False
 
 
-class FilterAttachments(_Value):
+class FilterAttachments(_Value, frozen=True):
     """3.3."""
 
     remove_all: bool = False
 
 
-class TrackActions(_Value):
+class TrackActions(_Value, frozen=True):
     """3.5, one of audio_actions, subtitle_actions, video_actions."""
 
     clear_all_forced: bool = False
@@ -274,7 +274,7 @@ TrackClass = Literal[
 ]
 
 
-class DefaultFlags(_Value):
+class DefaultFlags(_Value, frozen=True):
     """3.7."""
 
     set_first_video_default: bool = True
@@ -286,7 +286,7 @@ class DefaultFlags(_Value):
     preferred_audio_codec: tuple[str, ...] = ()
 
 
-class SkipIf(_Value):
+class SkipIf(_Value, frozen=True):
     """3.9.3. None means not asked."""
 
     codec_matches: tuple[str, ...] | None = None
@@ -294,7 +294,7 @@ class SkipIf(_Value):
     bitrate_under: int | None = None
 
 
-class VideoTranscode(_Value):
+class VideoTranscode(_Value, frozen=True):
     """3.9.1. `crf` None is the codec's default; `quality` says which of the rates count."""
 
     to: Literal["h264", "hevc", "vp9", "av1"]
@@ -318,7 +318,7 @@ class VideoTranscode(_Value):
     keep_if_larger: bool = False
 
 
-class AudioTranscode(_Value):
+class AudioTranscode(_Value, frozen=True):
     """3.9.2."""
 
     preserve: tuple[str, ...] = ("truehd", "dts-hd", "flac", "pcm_s24le")
@@ -326,14 +326,14 @@ class AudioTranscode(_Value):
     bitrate: int = 192_000
 
 
-class Transcode(_Value):
+class Transcode(_Value, frozen=True):
     """3.9."""
 
     video: VideoTranscode | None = None
     audio: AudioTranscode | None = None
 
 
-class SourceCriterion(_Value):
+class SourceCriterion(_Value, frozen=True):
     """3.10. None means not asked. `channels` is `max`, `min` or a number."""
 
     language: tuple[str, ...] | None = None
@@ -342,7 +342,7 @@ class SourceCriterion(_Value):
     codec: tuple[str, ...] | None = None
 
 
-class SkipIfExists(_Value):
+class SkipIfExists(_Value, frozen=True):
     """3.10."""
 
     codec: tuple[str, ...] | None = None
@@ -351,7 +351,7 @@ class SkipIfExists(_Value):
     not_commentary: bool = False
 
 
-class SynthesisTrack(_Value):
+class SynthesisTrack(_Value, frozen=True):
     """3.10. `channels` is a count; `bitrate` None is the table's default; None title and language inherit."""
 
     name: str
@@ -366,13 +366,13 @@ class SynthesisTrack(_Value):
     position: Literal["after_source", "end"] | int = "end"
 
 
-class AudioSynthesis(_Value):
+class AudioSynthesis(_Value, frozen=True):
     """3.10."""
 
     tracks: tuple[SynthesisTrack, ...]
 
 
-class Transcription(_Value):
+class Transcription(_Value, frozen=True):
     """3.11."""
 
     enabled: bool = False
@@ -383,7 +383,7 @@ class Transcription(_Value):
     reorder_commentary: bool = False
 
 
-class FileTimestamp(_Value):
+class FileTimestamp(_Value, frozen=True):
     """3.12."""
 
     mode: Literal["preserve", "release_date", "now"] = "preserve"
@@ -391,8 +391,8 @@ class FileTimestamp(_Value):
     date_source: Literal["auto", "radarr", "sonarr"] = "auto"
 
 
-class SkipWhen(_Value):
-    """2.6. None means not asked; lists are lower case; `container` normalised; sizes bytes, durations seconds."""
+class SkipWhen(_Value, frozen=True):
+    """2.6. None means not asked; lists lower case; `container` normalised; sizes bytes, durations seconds."""
 
     mode: Literal["any", "all"] = "any"
     video_codec: tuple[str, ...] | None = None
@@ -407,14 +407,14 @@ class SkipWhen(_Value):
     duration_over: float | None = None
 
 
-class RunIf(_Value):
+class RunIf(_Value, frozen=True):
     """Exactly one is set."""
 
     phase_modified: str | None = None
     phase_completed: str | None = None
 
 
-class Phase(_Value):
+class Phase(_Value, frozen=True):
     """2.1. An absent operation is None."""
 
     name: str
@@ -438,7 +438,7 @@ class Phase(_Value):
     on_error: OnError | None = None
 
 
-class Config(_Value):
+class Config(_Value, frozen=True):
     """1.2."""
 
     audio_languages: tuple[str, ...] = ("eng", "und")
@@ -447,7 +447,7 @@ class Config(_Value):
     on_error: OnError = "continue"
 
 
-class Policy(_Value):
+class Policy(_Value, frozen=True):
     """One policy. `name` is the document's name or the file's stem."""
 
     name: str

@@ -1,7 +1,7 @@
 """People's regular expressions, run so that none can stall a batch.
 
 The standard engine backtracks without limit. The `regex` package takes the same patterns, look-arounds
-included, and gives up after a time; a pattern without metacharacters needs no engine at all (0.2 µs a search).
+included, and gives up after a time; a pattern without metacharacters needs no engine (0.2 µs a search).
 """
 
 from __future__ import annotations

@@ -1,0 +1,106 @@
+"""Policy files into policies: every issue at once, each with its line and its path in the document."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+from vpo_tasks.errors import Issue, PolicyError
+from vpo_tasks.policy.document import MAX_BYTES, DocumentError, read_document
+from vpo_tasks.policy.model import Policy
+from vpo_tasks.policy.phases import CONFIG, NAME_FIELDS, PHASES, VersionReader, build_policy
+from vpo_tasks.policy.reading import BAD, At, Log, shown
+from vpo_tasks.policy.table import Field, Table
+
+_VERSIONS = (13, 12)
+
+
+DOCUMENT = Table(
+    Policy,
+    [
+        Field("schema_version", VersionReader(_VERSIONS[0]), "The version of the language.", required=True),
+        *NAME_FIELDS,
+        Field("config", CONFIG, "What holds for all phases."),
+        Field("phases", PHASES, "What is done, in order.", required=True),
+    ],
+    build=build_policy,
+)
+
+
+def load_policy(path: str) -> Policy:
+    """Return the policy in a file. Raise PolicyError with every issue."""
+    return load_policy_with_warnings(path)[0]
+
+
+def load_policy_with_warnings(path: str) -> tuple[Policy, tuple[Issue, ...]]:
+    """Return the policy in a file and what is doubtful about it. Raise PolicyError with every issue."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PolicyError(path, [Issue(0, 0, "", f"cannot be read: {reason}")]) from error
+    return parse_policy_with_warnings(data, path)
+
+
+def parse_policy(data: bytes, path: str) -> Policy:
+    """Return the policy in the bytes of a file; `path` names it in issues and, without a name, the policy."""
+    return parse_policy_with_warnings(data, path)[0]
+
+
+def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Issue, ...]]:
+    """As parse_policy, with what is doubtful."""
+    log = Log()
+    try:
+        root, issues = read_document(data)
+    except DocumentError as error:
+        raise PolicyError(path, error.issues) from error
+    log.issues.extend(issues)
+    policy: Any = BAD
+    if root is None or root.value is None:
+        log.issues.append(Issue(1, 1, "", "is empty; a policy starts with schema_version: 13"))
+    elif not isinstance(root.value, dict):
+        log.issues.append(Issue(root.line, root.column, "", f"{shown(root.value)} is not a policy"))
+    else:
+        policy = _read_policy(At(root, "", log))
+    if log.issues or not isinstance(policy, Policy):
+        raise PolicyError(path, sorted(set(log.issues), key=lambda issue: issue[:2]))
+    if not policy.name:
+        policy = _renamed(policy, path)
+    return policy, tuple(sorted(set(log.warnings), key=lambda issue: issue[:2]))
+
+
+def _renamed(policy: Policy, path: str) -> Policy:
+    import msgspec  # already imported by the model; named here where it is used
+
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return msgspec.structs.replace(policy, name=stem or path)
+
+
+class _Dialect(Protocol):
+    def read(self, at: At) -> Any: ...
+
+
+def _read_policy(at: At) -> Any:
+    entry = at.value.get("schema_version")
+    if entry is None:
+        return at.fail("schema_version is missing (write schema_version: 13)")
+    version = entry.node.value
+    if isinstance(version, bool) or not isinstance(version, int) or version not in _VERSIONS:
+        quoted = "; it is a number, without quotes" if version in ("12", "13") else ""
+        return at.fail_key("schema_version", f"{shown(version)} is not 13 or 12{quoted}")
+    dialect: _Dialect = DOCUMENT
+    if version != _VERSIONS[0]:
+        from vpo_tasks.policy import version12  # only old files need its tables
+
+        dialect = version12.FLAT if version12.is_flat(at) else version12.DOCUMENT
+    if dialect is not DOCUMENT or "phases" in at.value:
+        return dialect.read(at)
+    return _fail_without_phases(at)
+
+
+def _fail_without_phases(at: At) -> Any:
+    values = {key: entry for key, entry in at.value.items() if key in ("schema_version", "phases")}
+    operations = [key for key in at.value if key not in DOCUMENT.fields and key not in values]
+    hint = f"; put {', '.join(operations[:3])} into a phase" if operations else ""
+    return at.fail(f"phases is missing: a policy lists what to do as phases, each with its operations{hint}")

@@ -1,0 +1,348 @@
+"""The operations of a phase but rules and transcode: one table each, so that a new one is one entry."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from vpo_tasks.policy import model as m
+from vpo_tasks.policy.conditions import CONDITION, SHARE
+from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text, shown
+from vpo_tasks.policy.table import Field, Single, Table, Values
+from vpo_tasks.policy.values import (
+    CHANNEL_WORDS,
+    format_mapping_rate,
+    format_rate,
+    parse_mapping_rate,
+    parse_synthesis_rate,
+)
+from vpo_tasks.policy.words import (
+    FOLDED,
+    FOLDED_ONE_OR_MANY,
+    LANGUAGE,
+    LANGUAGES,
+    NUMBER_COMPARISON,
+    TEXT_ONE_OR_MANY,
+    parse_filled,
+    parse_language,
+)
+
+_SWITCH = Bool()
+
+TRACK_ACTIONS = Table(
+    m.TrackActions,
+    [
+        Field("clear_all_forced", _SWITCH, "Clear the forced flag of every track of this type."),
+        Field("clear_all_default", _SWITCH, "Clear the default flag of every track of this type."),
+        Field("clear_all_titles", _SWITCH, "Blank the title of every track of this type."),
+    ],
+)
+
+# -- container -------------------------------------------------------------------------------------------
+
+_MP4_CODECS = frozenset(
+    {"aac", "mp4a", "ac3", "eac3", "mp3", "mp3float", "flac", "opus", "alac", "mov_text", "tx3g", "webvtt"}
+)
+
+
+def _check_mapping(values: Values, at: At) -> None:
+    if "bitrate" in values and values.get("action") in ("convert", "remove"):
+        at.fail(f"bitrate has no meaning with the action {values['action']}")
+    if values["codec"] not in _MP4_CODECS and values.get("action") != "remove":
+        at.warn(f"{values['codec']} is no codec that MP4 takes")
+
+
+_MAPPING = Table(
+    m.CodecMapping,
+    [
+        Field("codec", FOLDED, "The codec to have instead.", required=True),
+        Field(
+            "bitrate",
+            Text(parse_mapping_rate, format_mapping_rate, examples=["256k"]),
+            "Between 32k and 1536k; for transcode.",
+        ),
+        Field("action", OneOf("transcode", "convert", "remove"), "What becomes of such a track."),
+    ],
+    check=_check_mapping,
+)
+
+
+class _MappingsReader:
+    """Source codec to what becomes of it; keys in lower case."""
+
+    def read(self, at: At) -> Any:
+        if not isinstance(at.value, dict):
+            return at.fail(f"{shown(at.value)} is not a mapping")
+        mappings: dict[str, Any] = {}
+        good = True
+        for key in at.value:
+            codec = key.strip().lower()
+            mapping = _MAPPING.read(at.key(key))
+            if codec in mappings or not codec:
+                at.fail_key(key, "given twice" if codec else "the codec's name is blank")
+                good = False
+            good = good and mapping is not BAD
+            mappings[codec] = mapping
+        return dict(sorted(mappings.items())) if good else BAD
+
+    def write(self, value: Any) -> Any:
+        return {codec: _MAPPING.write(mapping) for codec, mapping in value.items()}
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": _MAPPING.schema()}
+
+
+def _check_container(values: Values, at: At) -> None:
+    if values.get("codec_mappings") and values.get("on_incompatible_codec") != "transcode":
+        at.warn("codec_mappings has no effect unless on_incompatible_codec is transcode")
+
+
+CONTAINER = Table(
+    m.Container,
+    [
+        Field("target", OneOf("mkv", "mp4"), "The container to have.", required=True),
+        Field(
+            "on_incompatible_codec",
+            OneOf("error", "skip", "transcode"),
+            "What to do when the container cannot hold a track as it is.",
+        ),
+        Field("codec_mappings", _MappingsReader(), "What becomes of tracks that do not fit, by codec."),
+        Field("preserve_metadata", _SWITCH, "Carry the container's tags over."),
+    ],
+    check=_check_container,
+)
+
+# -- filters, order, flags -------------------------------------------------------------------------------
+
+_FALLBACK = Single("mode", OneOf("content_language", "keep_all", "keep_first", "error"))
+
+KEEP_AUDIO = Table(
+    m.KeepAudio,
+    [
+        Field("languages", ListOf(LANGUAGE, least=1), "Languages whose audio is kept.", required=True),
+        Field("minimum", Integer(1), "How many audio tracks must be left."),
+        Field("fallback", _FALLBACK, "What to do when fewer are left."),
+        Field("keep_music_tracks", _SWITCH),
+        Field("exclude_music_from_language_filter", _SWITCH),
+        Field("keep_sfx_tracks", _SWITCH),
+        Field("exclude_sfx_from_language_filter", _SWITCH),
+        Field("keep_non_speech_tracks", _SWITCH),
+        Field("exclude_non_speech_from_language_filter", _SWITCH),
+    ],
+)
+KEEP_SUBTITLES = Table(
+    m.KeepSubtitles,
+    [
+        Field("languages", LANGUAGES, "Languages whose subtitles are kept; without it, all."),
+        Field("preserve_forced", _SWITCH, "Keep forced subtitles in any language."),
+        Field("remove_all", _SWITCH, "Drop every subtitle."),
+    ],
+)
+FILTER_ATTACHMENTS = Table(
+    m.FilterAttachments, [Field("remove_all", _SWITCH, "Drop fonts, pictures and other attachments.")]
+)
+TRACK_ORDER = ListOf(OneOf(*get_args(m.TrackClass)), least=1)
+DEFAULT_FLAGS = Table(
+    m.DefaultFlags,
+    [
+        Field("set_first_video_default", _SWITCH),
+        Field("set_preferred_audio_default", _SWITCH),
+        Field("set_preferred_subtitle_default", _SWITCH),
+        Field("clear_other_defaults", _SWITCH),
+        Field("set_subtitle_default_when_audio_differs", _SWITCH),
+        Field("set_subtitle_forced_when_audio_differs", _SWITCH),
+        Field("preferred_audio_codec", FOLDED_ONE_OR_MANY, "Among tracks of one language, the best first."),
+    ],
+)
+
+# -- audio synthesis -------------------------------------------------------------------------------------
+
+
+def _parse_name(text: str) -> str:
+    name = parse_filled(text)
+    if any(part in name for part in ("/", "\\", "..")):
+        raise ValueError("holds a part of a path")
+    return name
+
+
+class _ChannelsReader:
+    """mono, stereo, 5.1, 7.1 or a whole number, as the number of channels."""
+
+    def read(self, at: At) -> Any:
+        value = at.value
+        if isinstance(value, str) and value in CHANNEL_WORDS:
+            return CHANNEL_WORDS[value]
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 8:
+            return value
+        hint = " (put it in quotes)" if isinstance(value, float) else ""
+        return at.fail(f'{shown(value)} is not mono, stereo, "5.1", "7.1" or a whole number to 8{hint}')
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(CHANNEL_WORDS)}, {"type": "integer", "minimum": 1, "maximum": 8}]}
+
+
+class _WantedChannelsReader:
+    """max, min, a whole number, or a mapping with one of max and min true."""
+
+    _mapping = Table(None, [Field("max", _SWITCH), Field("min", _SWITCH)])
+
+    def read(self, at: At) -> Any:
+        if at.value in ("max", "min"):
+            return at.value
+        if not isinstance(at.value, dict):
+            return Integer().read(at) if not isinstance(at.value, str) else at.fail(self._wrong(at))
+        values = self._mapping.read(at)
+        if values is BAD:
+            return BAD
+        wanted = [name for name, on in values.items() if on]
+        return (
+            wanted[0] if len(wanted) == len(values) == 1 else at.fail("needs exactly one of max, min as true")
+        )
+
+    @staticmethod
+    def _wrong(at: At) -> str:
+        return f"{shown(at.value)} is not max, min or a whole number"
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": ["max", "min"]}, {"type": "integer"}, self._mapping.schema()]}
+
+
+class _InheritedReader:
+    """Text, or the word `inherit`, which is None."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def read(self, at: At) -> Any:
+        return None if at.value == "inherit" else self._text.read(at)
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class _PositionReader:
+    """after_source, end, or the place among the audio tracks, from 1."""
+
+    def read(self, at: At) -> Any:
+        value = at.value
+        if value in ("after_source", "end"):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        return at.fail(f"{shown(value)} is not after_source, end or a whole number from 1 on")
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": ["after_source", "end"]}, {"type": "integer", "minimum": 1}]}
+
+
+_CRITERION = Table(
+    m.SourceCriterion,
+    [
+        Field("language", TEXT_ONE_OR_MANY),
+        Field("not_commentary", _SWITCH),
+        Field("channels", _WantedChannelsReader()),
+        Field("codec", FOLDED_ONE_OR_MANY),
+    ],
+    some="is empty: give at least one of language, not_commentary, channels, codec",
+)
+_SKIP_IF_EXISTS = Table(
+    m.SkipIfExists,
+    [
+        Field("codec", FOLDED_ONE_OR_MANY),
+        Field("channels", NUMBER_COMPARISON),
+        Field("language", TEXT_ONE_OR_MANY),
+        Field("not_commentary", _SWITCH),
+    ],
+)
+_NEW_TRACK = Table(
+    m.SynthesisTrack,
+    [
+        Field("name", Text(_parse_name), "Names the track in messages.", required=True),
+        Field("codec", OneOf("eac3", "aac", "ac3", "opus", "flac", fold=True), required=True),
+        Field("channels", _ChannelsReader(), "How many channels.", required=True),
+        Field(
+            "source",
+            Single("prefer", ListOf(_CRITERION, least=1)),
+            "Which track it is made from.",
+            attribute="prefer",
+            required=True,
+        ),
+        Field("bitrate", Text(parse_synthesis_rate, format_rate, examples=["192k"])),
+        Field("create_if", CONDITION, "Make it only when this holds."),
+        Field("skip_if_exists", _SKIP_IF_EXISTS, "Do not make it when there is such a track."),
+        Field("title", _InheritedReader(Text()), "Its title; inherit takes the source's.", default="inherit"),
+        Field(
+            "language",
+            _InheritedReader(Text(lambda text: parse_language(text.lower()))),
+            "Its language; inherit takes the source's.",
+            default="inherit",
+        ),
+        Field("position", _PositionReader(), "Its place among the audio tracks."),
+    ],
+)
+
+
+def _check_new_tracks(values: Values, at: At) -> None:
+    names: set[str] = set()
+    for place, track in enumerate(values["tracks"]):
+        if track.name in names:
+            at.key("tracks").items()[place].fail(f"the name {track.name!r} is given twice")
+        names.add(track.name)
+
+
+AUDIO_SYNTHESIS = Table(
+    m.AudioSynthesis,
+    [Field("tracks", ListOf(_NEW_TRACK, least=1), "The tracks to make.", required=True)],
+    check=_check_new_tracks,
+)
+
+# -- the rest --------------------------------------------------------------------------------------------
+
+
+def _check_transcription(values: Values, at: At) -> None:
+    if values.get("reorder_commentary") and not values.get("detect_commentary"):
+        at.fail_key("reorder_commentary", "needs detect_commentary: true")
+
+
+TRANSCRIPTION = Table(
+    m.Transcription,
+    [
+        Field("enabled", _SWITCH, "Listen to the audio tracks."),
+        Field("update_language_from_transcription", _SWITCH),
+        Field("update_title_from_classification", _SWITCH),
+        Field("confidence_threshold", SHARE, "How sure a result must be to be used, 0 to 1."),
+        Field("detect_commentary", _SWITCH),
+        Field("reorder_commentary", _SWITCH),
+    ],
+    check=_check_transcription,
+)
+
+
+def _check_timestamp(values: Values, at: At) -> None:
+    if values.get("mode", "preserve") == "release_date":
+        return
+    for key in ("fallback", "date_source"):
+        if key in values and values[key] not in ("preserve", "auto"):
+            at.warn(f"{key} has no effect unless mode is release_date")
+
+
+FILE_TIMESTAMP = Table(
+    m.FileTimestamp,
+    [
+        Field("mode", OneOf("preserve", "release_date", "now"), "Which modification time the file gets."),
+        Field("fallback", OneOf("preserve", "now", "skip"), "When there is no release date."),
+        Field("date_source", OneOf("auto", "radarr", "sonarr"), "Whose release date."),
+    ],
+    check=_check_timestamp,
+)
