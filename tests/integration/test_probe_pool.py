@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +40,11 @@ def reason(pool, path):
 
 def processes(pool):
     return [child._process for child in pool._children]
+
+
+def unread_bytes(pipe):
+    """Return how much of what was written the other end has not read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def wait_until(holds):
@@ -142,7 +149,7 @@ def test_crash_costs_one_request(tmp_path):
         os.kill(process.pid, signal.SIGSTOP)
         with ThreadPoolExecutor(1) as threads:
             asked = threads.submit(pool.probe, path)
-            wait_until(lambda: not pool._idle)
+            wait_until(lambda: unread_bytes(process.stdin))
             os.kill(process.pid, signal.SIGSEGV)
             os.kill(process.pid, signal.SIGCONT)
             with pytest.raises(ProbeError, match="crashed the probe process .SIGSEGV."):

@@ -29,7 +29,7 @@ def inspect(file: str, as_json: bool) -> None:
 
 
 def to_document(path: str, media: MediaInfo) -> dict[str, Any]:
-    """Return the JSON document: every field of MediaInfo, unknown ones as null, and `file` (surrogate-escaped)."""
+    """Return the JSON document: `file` (absolute, surrogate-escaped) and every field of MediaInfo."""
     return {"file": os.path.abspath(path), **_to_plain(media)}
 
 
