@@ -151,7 +151,9 @@ class World:
         `delays` are extra seconds for videos whose command line holds the key.
         """
         log = self.root / "tools.log"
-        slow = "".join(f'case "$*" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items())
+        slow = "".join(
+            f'case "$*" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items()
+        )
         for name in ("mkvmerge", "ffmpeg"):
             real = shutil.which(name)
             if real is None:
@@ -160,7 +162,7 @@ class World:
             script.write_text(
                 "#!/bin/bash\n"
                 'case "$*" in *-version*|*--version*) exec ' + real + ' "$@";; esac\n'
-                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $PWD" >> {log}\n'
+                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $(basename "${{!#}}")" >> {log}\n'
                 f"sleep {delay}\n{slow}"
                 f'{real} "$@"\ncode=$?\n'
                 f'echo "end $$ $(date +%s%N)" >> {log}\nexit $code\n'

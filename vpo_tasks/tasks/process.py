@@ -157,23 +157,32 @@ class WorkflowProcessor:
     def _carry_out(
         self, job: VideoJob, seen: _Seen, destination: str, result: FileProcessingResult
     ) -> FileProcessingResult:
-        work = Work(
-            source=job.path,
-            identity=seen.identity,
-            plan=seen.plan,
-            step=seen.step,
-            destination=destination if job.target is not None else None,
-            may_overwrite=destination in job.made,
-            verify=self._settings.verify,
-            without_hard_links=self._settings.without_hard_links,
-        )
         kit = self._kit._replace(
             recheck=lambda found: self._recheck(destination, found),
             progress=lambda fraction: self._progress(job.path, fraction),
         )
+        may_overwrite = destination in job.made
         if seen.plan.is_empty:
-            done = export_unchanged(work, kit, link=self._settings.link)
+            done = export_unchanged(
+                job.path,
+                destination,
+                kit,
+                identity=seen.identity,
+                media=seen.media,
+                link=self._settings.link,
+                may_overwrite=may_overwrite,
+            )
         else:
+            work = Work(
+                source=job.path,
+                identity=seen.identity,
+                plan=seen.plan,
+                step=seen.step,
+                destination=destination if job.target is not None else None,
+                may_overwrite=may_overwrite,
+                verify=self._settings.verify,
+                without_hard_links=self._settings.without_hard_links,
+            )
             done = carry_out(work, kit)
         return _with_done(job, result, done)
 

@@ -1,0 +1,127 @@
+"""Ctrl-C, SIGTERM and SIGKILL: no orphan, no debris, no original lost, no work done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.support.library import read_tree
+from tests.support.waiting import wait_for
+
+
+def ended(world) -> int:
+    return sum(line[0] == "end" for line in world.tool_log())
+
+
+def tools_alive(world) -> list[str]:
+    """Processes that work in the library: the wrappers and the tools behind them run there."""
+    alive = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            where = os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            continue
+        if where.startswith(str(world.media)):
+            alive.append(pid)
+    return alive
+
+
+@pytest.fixture
+def slow(world):
+    world.add_many(6)
+    world.watch_tools(delay=1.0)
+    return world
+
+
+def up_to_date(world) -> int:
+    return json.loads(world.vpo("process", "-n", "--json", world.media).stdout)["summary"]["up_to_date_count"]
+
+
+def test_ctrl_c_once_finishes_what_is_in_hand_and_starts_nothing_new(slow):
+    run = slow.start("process", "--json", "-w", "2", slow.media)
+    wait_for(lambda: slow.tool_runs() == 2)
+    os.kill(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert (slow.tool_runs(), ended(slow)) == (2, 2)
+    summary = json.loads(out)["summary"]
+    assert (summary["changed_count"], summary["not_started_count"]) == (2, 4)
+    assert "Traceback" not in err
+    assert up_to_date(slow) == 2
+    assert slow.leftovers() == []
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)])
+def test_a_second_ctrl_c_or_sigterm_ends_the_tools_and_leaves_every_video_as_it_was(slow, signals):
+    before = read_tree(slow.media)
+    run = slow.start("process", "-w", "2", slow.media)
+    wait_for(lambda: slow.tool_runs() == 2)
+    for number in signals:
+        os.kill(run.pid, number)
+        if len(signals) > 1:
+            wait_for(lambda: True)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130, err
+    assert ended(slow) == 0
+    assert read_tree(slow.media) == before
+    assert tools_alive(slow) == []
+    assert "Traceback" not in err
+
+
+def test_sigkill_loses_nothing_and_the_next_run_redoes_none_of_the_finished(slow):
+    before = read_tree(slow.media)
+    run = slow.start("process", "-w", "2", slow.media)
+    wait_for(lambda: ended(slow) >= 2 and slow.tool_runs() >= 4)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    wait_for(lambda: tools_alive(slow) == [])
+    for name, data in read_tree(slow.media).items():
+        if name.endswith(".mkv") and data != before[name]:
+            check = subprocess.run(
+                ["ffmpeg", "-v", "error", "-i", slow.media / name, "-f", "null", "-"], capture_output=True
+            )
+            assert check.returncode == 0, name
+    finished = ended(slow)
+    done = slow.vpo("process", "--json", "-w", 2, slow.media)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["changed_count"] + summary["up_to_date_count"] + summary["unchanged_count"] == 6
+    assert summary["up_to_date_count"] >= finished - 2, "what was recorded is not looked at again"
+    assert up_to_date(slow) == 6
+    assert slow.leftovers() == []
+
+
+def test_a_killed_runs_orphaned_tool_keeps_its_video_locked(world):
+    world.add("a.mkv")
+    world.watch_tools(delay=3.0)
+    run = world.start("process", world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate()
+    done = world.vpo("process", "--json", world.media)
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["status"], result["reason"]) == ("skipped", "locked")
+    assert done.returncode == 0
+    wait_for(lambda: tools_alive(world) == [])
+    assert json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]["changed_count"] == 1
+    assert world.leftovers() == []
+
+
+def test_two_runs_at_once_process_every_video_exactly_once(world):
+    world.add_many(40)
+    world.watch_tools(delay=0.05)
+    runs = [world.start("process", "--json", "-w", "3", world.media) for _ in range(2)]
+    reports = []
+    for run in runs:
+        out, err = run.communicate(timeout=120)
+        assert run.returncode == 0, err
+        reports.append(json.loads(out)["summary"])
+    assert sum(summary["changed_count"] for summary in reports) == 40
+    assert sum(summary["fail_count"] for summary in reports) == 0
+    assert world.tool_runs() == 40
+    assert up_to_date(world) == 40
+    assert world.leftovers() == []

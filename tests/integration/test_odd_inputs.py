@@ -1,0 +1,159 @@
+"""Broken and odd things where videos should be: one clear line each, and the rest is processed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support.library import VPO, read_tree
+
+
+@pytest.fixture
+def odd(world):
+    world.add("good1.mkv", "good2.mp4")
+    (world.media / "empty.mkv").write_bytes(b"")
+    (world.media / "text.mkv").write_text("not a video\n" * 100)
+    whole = world.templates.messy().read_bytes()
+    (world.media / "truncated.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    whole = world.templates.messy(".mp4").read_bytes()
+    (world.media / "truncated.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    (world.media / "garbage.mkv").write_bytes(bytes(range(256)) * 200)
+    (world.media / "folder.mkv").mkdir()
+    os.mkfifo(world.media / "fifo.mkv")
+    (world.media / "dangling.mkv").symlink_to(world.media / "nowhere")
+    return world
+
+
+EXPECTED = {
+    "good1.mkv": "changed",
+    "good2.mp4": "changed",
+    "empty.mkv": "failed",
+    "text.mkv": "failed",
+    "truncated.mkv": "failed",
+    "truncated.mp4": "failed",
+    "garbage.mkv": "failed",
+    "folder.mkv": "skipped",
+    "fifo.mkv": "skipped",
+    "dangling.mkv": "skipped",
+}
+
+
+def test_each_fails_or_is_skipped_with_one_clear_line_and_the_rest_is_processed(odd):
+    before = {name: data for name, data in files(odd).items() if not name.startswith("good")}
+    done = odd.vpo("process", "--json", odd.media)
+    assert done.returncode == 1
+    results = {os.path.basename(result["file"]): result for result in json.loads(done.stdout)["results"]}
+    assert {name: result["status"] for name, result in results.items()} == EXPECTED
+    for name, status in EXPECTED.items():
+        if status == "failed":
+            lines = [line for line in done.stderr.splitlines() if name in line]
+            assert len(lines) == 1, (name, done.stderr)
+    assert "empty" in results["empty.mkv"]["error"]
+    assert "truncated" in results["truncated.mkv"]["error"]
+    assert "folder" in results["folder.mkv"]["reason"]
+    assert "FIFO" in results["fifo.mkv"]["reason"]
+    assert "dangling" in results["dangling.mkv"]["reason"]
+    assert {name: data for name, data in files(odd).items() if not name.startswith("good")} == before
+    assert odd.leftovers() == []
+
+
+def files(world) -> dict[str, bytes]:
+    return {
+        name: (world.media / name).read_bytes()
+        for name in os.listdir(world.media)
+        if (world.media / name).is_file() and not (world.media / name).is_symlink()
+    }
+
+
+def test_the_same_through_doit(odd):
+    (odd.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    done = odd.doit("-n", 2)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for name, status in EXPECTED.items():
+        assert status == "changed" or name in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs user ids")
+def test_an_unreadable_file_fails_alone(world, templates):
+    """Run as a user who may not read it; root reads everything, so root becomes somebody else."""
+    world.add("good.mkv")
+    (locked,) = world.add("locked.mkv")
+    locked.chmod(0o000)
+    settings = {}
+    if os.geteuid() == 0:
+        for folder in (world.root, world.media):
+            os.chown(folder, 65534, 65534)
+        os.chown(world.media / "good.mkv", 65534, 65534)
+        settings = {"user": 65534, "group": 65534, "extra_groups": []}
+        for above in world.root.parents:
+            if above.stat().st_uid == 0 and above.stat().st_mode & 0o077 == 0:
+                above.chmod(above.stat().st_mode | 0o011)
+    python_is_reachable = subprocess.run(
+        [*VPO, "--version"], capture_output=True, env=world.environ, **settings
+    )
+    if python_is_reachable.returncode != 0:
+        pytest.skip("another user cannot run this Python (it is in a private home folder)")
+    done = world.vpo("process", "--json", world.media, **settings)
+    assert done.returncode == 1, done.stderr
+    results = {os.path.basename(r["file"]): r for r in json.loads(done.stdout)["results"]}
+    assert results["good.mkv"]["status"] == "changed"
+    assert results["locked.mkv"]["status"] == "failed"
+    assert "ermission" in results["locked.mkv"]["error"]
+
+
+def test_a_video_that_vanishes_while_running_is_skipped(world):
+    world.add("a.mkv", "z.mkv")
+    shutil.copy(world.templates.messy(), world.media / "m.mkv")
+    (world.bin / "mkvmerge").write_text(
+        f'#!/bin/bash\nrm -f {world.media}/m.mkv\nexec {shutil.which("mkvmerge") or shutil.which("ffmpeg")} "$@"\n'
+    )
+    (world.bin / "mkvmerge").chmod(0o755)
+    done = world.vpo("process", "--json", "-w", 1, world.media)
+    results = {os.path.basename(r["file"]): r for r in json.loads(done.stdout)["results"]}
+    assert (results["m.mkv"]["status"], results["m.mkv"]["reason"]) == ("skipped", "vanished")
+    assert results["z.mkv"]["status"] == "changed"
+    assert done.returncode == 0
+
+
+def test_a_source_replaced_during_the_work_survives(world):
+    (path,) = world.add("a.mkv")
+    newcomer = world.templates.right().read_bytes()
+    staged = world.root / "new.mkv"
+    staged.write_bytes(newcomer)
+    (world.bin / "mkvmerge").write_text(
+        f'#!/bin/bash\nmv {staged} {path}\nexec {shutil.which("mkvmerge")} "$@"\n'
+    )
+    (world.bin / "mkvmerge").chmod(0o755)
+    world.vpo("process", "--json", world.media)
+    assert path.read_bytes() == newcomer
+    assert world.leftovers() == []
+
+
+def test_terminal_escapes_in_titles_and_names_never_reach_the_terminal(world):
+    from tests.support.library import ENGLISH, FRENCH, VIDEO
+
+    evil = world.templates.get("evil.mkv", VIDEO, ENGLISH, FRENCH._replace(title="\x1b]0;owned\x07\x1b[2J"))
+    shutil.copy(evil, world.media / "x\x1b[31m.mkv")
+    done = world.vpo("process", "-v", world.media)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x07" not in done.stdout + done.stderr
+
+
+def test_a_playlist_named_like_a_video_opens_no_other_file(world):
+    secret = world.root / "secret.mkv"
+    shutil.copy(world.templates.messy(), secret)
+    (world.media / "hls.mkv").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n"
+    )
+    (world.media / "concat.mkv").write_text(f"ffconcat version 1.0\nfile {secret}\n")
+    before = read_tree(world.root)
+    done = world.vpo("process", "-n", "--json", world.media)
+    assert done.returncode == 1
+    assert {result["status"] for result in json.loads(done.stdout)["results"]} == {"failed"}
+    assert read_tree(world.root) == before

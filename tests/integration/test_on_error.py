@@ -1,0 +1,132 @@
+"""What a failure stops, what it does not, and what the exit code says."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+DODO = "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n"
+CFG = "[GLOBAL]\nloader = vpo\nreporter = vpo\nbackend = vpo\n"
+
+
+def results(done):
+    return {
+        os.path.basename(result["file"]): result["status"] for result in json.loads(done.stdout)["results"]
+    }
+
+
+@pytest.fixture
+def mixed(world):
+    """Six videos in path order; the third is broken."""
+    world.add("a.mkv", "b.mkv", "d.mkv", "e.mkv", "f.mkv")
+    (world.media / "c.mkv").write_text("this is a text")
+    return world
+
+
+@pytest.mark.parametrize("mode", ["skip", "continue"])
+def test_one_failure_does_not_stop_the_others(mixed, mode):
+    mixed.write_policy(on_error=mode)
+    done = mixed.vpo("process", "--json", "-w", 1, mixed.media)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["summary"]["changed_count"] == 5
+    assert report["summary"]["fail_count"] == 1
+    assert report["summary"]["stopped_early"] is False
+
+
+def test_fail_stops_handing_out_and_names_file_and_reason(mixed):
+    mixed.write_policy(on_error="fail")
+    done = mixed.vpo("process", "--json", "-w", 1, mixed.media)
+    assert done.returncode == 1
+    assert results(done) == {"a.mkv": "changed", "b.mkv": "changed", "c.mkv": "failed"}
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["stopped_early"] is True
+    assert summary["not_started_count"] == 3
+    assert "c.mkv" in done.stderr
+    again = mixed.vpo("process", "--json", "-w", 1, "--on-error", "skip", mixed.media)
+    assert json.loads(again.stdout)["summary"]["up_to_date_count"] == 2
+
+
+def test_what_is_in_hand_when_one_fails_finishes_and_is_recorded(mixed):
+    mixed.write_policy(on_error="fail")
+    for name in ("a.mkv", "b.mkv"):
+        (mixed.media / name).unlink()
+    mixed.watch_tools(delay=0.8)  # d and e are in hand while c fails at once
+    done = mixed.vpo("process", "--json", "-w", 3, mixed.media)
+    status = results(done)
+    assert status["c.mkv"] == "failed"
+    assert "f.mkv" not in status
+    assert {status["d.mkv"], status["e.mkv"]} == {"changed"}
+    again = mixed.vpo("process", "--json", "--on-error", "skip", mixed.media)
+    assert json.loads(again.stdout)["summary"]["up_to_date_count"] == 2
+
+
+def test_the_command_line_wins_over_the_policy(mixed):
+    mixed.write_policy(on_error="fail")
+    done = mixed.vpo("process", "--json", "-w", 1, "--on-error", "continue", mixed.media)
+    assert json.loads(done.stdout)["summary"]["changed_count"] == 5
+    (mixed.media / "g.mkv").write_text("text")
+    mixed.write_policy(on_error="continue")
+    done = mixed.vpo("process", "--json", "-w", 1, "--on-error", "fail", mixed.media)
+    assert json.loads(done.stdout)["summary"]["stopped_early"] is True
+
+
+STEPS = """
+schema_version: 13
+config: {{on_error: {mode}}}
+phases:
+  - name: audio
+    keep_audio: {{languages: [kor]}}
+  - name: titles
+    audio_actions: {{clear_all_titles: true}}
+"""
+
+
+@pytest.mark.parametrize(("mode", "changed"), [("skip", set()), ("continue", {"titles"}), ("fail", set())])
+def test_a_phase_that_cannot_be_done_drops_the_videos_further_phases_or_not(world, mode, changed):
+    world.write_policy(STEPS.format(mode=mode))
+    world.add("a.mkv")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 1
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["status"] == "failed"
+    assert {change["phase"] for change in result["changes"]} == changed
+    assert "audio" in done.stderr
+    again = world.vpo("process", "--json", world.media)
+    assert json.loads(again.stdout)["results"][0]["changes"] == []
+
+
+@pytest.mark.parametrize(("arguments", "mode", "changed"), [
+    ((), "fail", 2), (("--continue",), "fail", 5), ((), "skip", 5), ((), "continue", 5), (("--no-continue",), "skip", 2),
+])  # fmt: skip
+def test_doit_maps_continue_and_else_obeys_the_policy(mixed, arguments, mode, changed):
+    mixed.write_policy(on_error=mode)
+    (mixed.media / "dodo.py").write_text(DODO)
+    (mixed.media / "doit.cfg").write_text(CFG)
+    done = mixed.doit("-n", 1, *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "c.mkv" in done.stderr
+    report = json.loads(mixed.vpo("process", "-n", "--json", mixed.media).stdout)
+    assert report["summary"]["up_to_date_count"] == changed
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [
+        (lambda world: None, 0),
+        (lambda world: (world.media / "x.mkv").write_bytes(b""), 1),
+        (lambda world: (world.media / "policy.yaml").write_text("schema_version: 13\nphasen: []\n"), 2),
+        (lambda world: world.configure("[processing]\nworkers = 0\n"), 2),
+        (lambda world: (world.configure(""), (world.home / "state.db").write_bytes(b"garbage" * 1000)), 4),
+    ],
+    ids=["fine", "one failed", "policy", "config", "database"],
+)
+def test_exit_codes(world, break_it, code):
+    world.add("a.mkv")
+    break_it(world)
+    done = world.vpo("process", world.media)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert bool(done.stderr.strip()) == (code != 0)
