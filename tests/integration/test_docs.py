@@ -88,7 +88,9 @@ def test_the_pages_do_show_commands():
 
 
 def test_the_readme_sets_everything_up_with_exactly_two_commands_that_ci_runs():
-    indented = re.findall(r"^    (\S.*)$", (ROOT / "README.md").read_text().split("## Every day")[0], re.M)
+    indented = re.findall(
+        r"^    (\S.*)$", (ROOT / "README.md").read_text().split("## Every day")[0], re.MULTILINE
+    )
     assert indented == SET_UP
     ci = (ROOT / ".ci" / "run").read_text().replace(" --quiet", "")
     for command in SET_UP:

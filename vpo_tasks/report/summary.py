@@ -23,9 +23,9 @@ STEP_WORDS = {
 
 
 def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = False) -> list[str]:
-    """Return what is to be said of one video: its outcome, then each change and why, indented.
+    """Return what is to be said of one video: its outcome, and in a dry run each change and why, indented.
 
-    Nothing for one that was left as it is, unless `verbose` or something about it needs saying.
+    `verbose` shows the changes of a real run too, the phase and rule behind each, and what was left as it is.
     """
     name = escape(result.path)
     if result.status == "failed":
@@ -33,11 +33,8 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
     if result.status == "skipped":
         return [f"{name}: skipped: {escape(result.reason) or 'no reason given'}", *_warnings(result)]
     if result.status == "changed":
-        return [
-            f"{name}: {_what_was_done(result, verbose, dry_run)}",
-            *_changes(result, verbose),
-            *_warnings(result),
-        ]
+        changes = _changes(result, verbose) if verbose or dry_run else []
+        return [f"{name}: {_what_was_done(result, dry_run)}", *changes, *_warnings(result)]
     if _has_own_output(result):
         verb = "would be copied to" if dry_run else "copied to"
         return [f"{name}: as the policy says, {verb} {escape(result.final_path or '')}", *_warnings(result)]
@@ -57,16 +54,14 @@ def failure_reason(result: FileProcessingResult) -> str:
     return phase + escape(" ".join((result.error or "").split()) or result.error_kind or "failed")
 
 
-def _what_was_done(result: FileProcessingResult, verbose: bool, dry_run: bool) -> str:
+def _what_was_done(result: FileProcessingResult, dry_run: bool) -> str:
     step = STEP_WORDS.get(result.step, result.step)
     tool = f" with {result.tool}" if result.tool else ""
-    target = ""
-    if _has_own_output(result):
-        target = f" to {escape(result.final_path or '')}"
+    target = f" to {escape(result.final_path or '')}" if _has_own_output(result) else ""
+    size = human_bytes(result.bytes_written)
     if dry_run:
-        return f"would be changed{target} by {step}{tool}, about {human_bytes(result.bytes_written)} to write"
-    took = f", {human_bytes(result.bytes_written)} written in {human_duration(result.duration_s)}"
-    return f"changed{target} by {step}{tool}{took if verbose or result.step != 'none' else ''}"
+        return f"would be changed{target} by {step}{tool}, about {size} to write"
+    return f"changed{target} by {step}{tool}, {size} written in {human_duration(result.duration_s)}"
 
 
 def _changes(result: FileProcessingResult, verbose: bool) -> list[str]:

@@ -49,9 +49,11 @@ def human_bytes(count: int) -> str:
 
 
 def human_duration(seconds: float) -> str:
-    """Return `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min` or `3 d 4 h`; what is negative counts as 0."""
+    """Return `40 ms`, `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min` or `3 d 4 h`; negatives count as 0."""
+    if seconds < 0.0995:
+        return f"{max(0.0, seconds) * 1000:.0f} ms"
     if seconds < 9.95:
-        return f"{max(0.0, seconds):.1f} s"
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

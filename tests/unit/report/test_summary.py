@@ -81,11 +81,13 @@ def test_what_failed_writes_nothing_so_its_estimate_is_not_counted():
     assert "written" not in summary_text(make_batch(failed))
 
 
-def test_a_changed_video_shows_how_and_each_change_with_its_reason():
-    head, change = file_lines(CHANGED, verbose=False)
-    assert head == "/media/a.mkv: changed by a stream copy with mkvmerge, 3.0 GiB written in 2.5 s"
+def test_a_changed_video_shows_how_and_when_asked_each_change_with_its_reason():
+    head = "/media/a.mkv: changed by a stream copy with mkvmerge, 3.0 GiB written in 2.5 s"
+    assert file_lines(CHANGED, verbose=False) == [head]
+    first, change = file_lines(CHANGED, verbose=True)
+    assert first == head
     assert change.startswith("  audio 2 (fre ac3 5.1): ")
-    assert change.endswith("fre is not one of eng, und")
+    assert "fre is not one of eng, und" in change
 
 
 def test_verbose_adds_the_phase_and_the_rule_that_decided():
@@ -95,10 +97,12 @@ def test_verbose_adds_the_phase_and_the_rule_that_decided():
 
 def test_a_dry_run_shows_step_and_bytes_of_each_video():
     converted = CHANGED._replace(path="/media/a.avi")
-    assert file_lines(converted, verbose=False, dry_run=True)[0] == (
+    head, change = file_lines(converted, verbose=False, dry_run=True)
+    assert head == (
         "/media/a.avi: would be changed to /media/a.mkv by a stream copy with mkvmerge, "
         "about 3.0 GiB to write"
     )
+    assert change.endswith("fre is not one of eng, und")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_bytes_are_shown_in_units_of_1024(count, shown):
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (-1, "0.0 s"),
+        (-1, "0 ms"),
+        (0.042, "42 ms"),
+        (0.0999, "0.1 s"),
         (0.44, "0.4 s"),
         (9.96, "10 s"),
         (59.6, "1 min 00 s"),
