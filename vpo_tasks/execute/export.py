@@ -1,4 +1,4 @@
-"""An already compliant video for another folder: reflinked, copied or hard-linked, by the replace protocol."""
+"""An already compliant video for another folder: reflinked, copied or hard-linked, by the same protocol."""
 
 from __future__ import annotations
 

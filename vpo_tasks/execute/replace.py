@@ -63,13 +63,16 @@ def carry_out(work: Work, kit: Kit) -> Done:
 
 def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
     """Carry out work whose `.part` is made and verified by `make`."""
-    with video_lock(kit.locks_dir, work.source, work.identity) as lock:
-        job = _prepare(work, kit, lock)
-        with kit.ledger.reserve(job.names.folder, room_bytes, video=work.source, output=job.names.part):
-            try:
-                return _replace(job, make)
-            except (OSError, VpoError) as error:
-                return _after_failure(job, error)
+    try:
+        with video_lock(kit.locks_dir, work.source, work.identity) as lock:
+            job = _prepare(work, kit, lock)
+            with kit.ledger.reserve(job.names.folder, room_bytes, video=work.source, output=job.names.part):
+                try:
+                    return _replace(job, make)
+                except (OSError, VpoError) as error:
+                    return _after_failure(job, error)
+    except OSError as error:
+        raise _as_file_error(work.source, error) from error
 
 
 def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
@@ -225,7 +228,13 @@ def verify_part(job: Job) -> Made:
 
 def _check_unchanged(job: Job) -> None:
     status = fsops.stat_or_none(job.source)
-    if status is None or Identity.of(status) != job.record.old:
+    if status is None:
+        raise _newcomer(job)
+    found, old = Identity.of(status), job.record.old
+    if os.path.samestat(status, os.lstat(job.names.part)):
+        # our own link to it moved its ctime
+        old = old._replace(ctime_ns=found.ctime_ns)
+    if found != old:
         raise _newcomer(job)
 
 
@@ -302,19 +311,17 @@ def _after_failure(job: Job, error: OSError | VpoError) -> Done:
             settled = settle(job.kit.disk, job.names, record, verified)
     except OSError as second:
         raise ReplaceError(job.work.source, f"{_reason(error)}; to be settled at the next start") from second
-    if settled is not None and settled.outcome == "finished" and found[0].media is not None:
-        return _done(job, found[0].media, (f"{_reason(error)}; {settled.detail}",))
+    if settled is not None and settled.outcome == "finished":
+        return _done(job, found[0].media or job.work.plan.result, (f"{_reason(error)}; {settled.detail}",))
     if settled is not None and settled.outcome == "kept":
         raise ReplaceError(job.work.source, f"{_reason(error)}; {settled.detail}") from error
-    if isinstance(error, VpoError):
-        raise error
-    raise _as_file_error(job, error) from error
+    raise error
 
 
-def _as_file_error(job: Job, error: OSError) -> FileError:
+def _as_file_error(video: str, error: OSError) -> FileError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SpaceError(job.work.source, _reason(error))
-    return ReplaceError(job.work.source, _reason(error))
+        return SpaceError(video, _reason(error))
+    return ReplaceError(video, _reason(error))
 
 
 def _reason(error: OSError | VpoError) -> str:

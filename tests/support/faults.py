@@ -1,0 +1,56 @@
+"""Disks that fail or die at one chosen operation."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from vpo_tasks.execute.fsops import RealDisk
+
+KILL = -1
+
+
+class FaultyDisk:
+    """A real disk whose operation number `at` (from 1) fails with an errno, or kills the process.
+
+    `forever` makes all later ones fail too. `operations` is how many there were.
+    """
+
+    def __init__(self, at: int = 0, fault: int = 0, *, forever: bool = False) -> None:
+        self.operations = 0
+        self.names: list[str] = []
+        self._at = at
+        self._fault = fault
+        self._forever = forever
+        self._real = RealDisk()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        real = getattr(self._real, name)
+
+        def operation(*args: Any) -> Any:
+            self.operations += 1
+            self.names.append(name)
+            if self.operations == self._at or (self._forever and 0 < self._at < self.operations):
+                if self._fault == KILL:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if name == "write":  # a disk fills up in the middle of a write
+                    real(args[0], args[1][: len(args[1]) // 2])
+                raise OSError(self._fault, os.strerror(self._fault))
+            return real(*args)
+
+        return operation
+
+
+def in_a_process_that_may_die(work: Callable[[], object]) -> int:
+    """Run `work` in a forked process. Returns its wait status: 0, or the signal that killed it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1]
