@@ -40,8 +40,18 @@ from vpo_tasks.policy.words import (
     parse_filled,
 )
 
-_SIZE = Text(parse_size, format_size, examples=["700MB", "4.5GB"])
-_DURATION = Text(parse_duration, format_duration, examples=["90s", "1h30m"])
+_SIZE = Text(
+    parse_size,
+    format_size,
+    pattern="^\\s*[0-9]+(\\.[0-9]+)?\\s*[kKmMgGtT]?[bB]\\s*$",
+    examples=["700MB", "4.5GB"],
+)
+_DURATION = Text(
+    parse_duration,
+    format_duration,
+    pattern="^\\s*([0-9]+(\\.[0-9]+)?[smh]|[0-9]+h[0-9]+m)\\s*$",
+    examples=["90s", "1h30m"],
+)
 
 SKIP_CONDITIONS = (
     Field("video_codec", FOLDED_LIST, "The first video track has one of these codecs."),

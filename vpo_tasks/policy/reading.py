@@ -205,7 +205,9 @@ class Text(_AsIs):
         *,
         pattern: str = "",
         examples: Sequence[str] = (),
+        words: Sequence[str] = (),
     ) -> None:
+        self.words = tuple(words)
         self.parse = parse
         self._write = write
         self.pattern = pattern
@@ -224,6 +226,8 @@ class Text(_AsIs):
         return self._write(value)
 
     def schema(self) -> dict[str, Any]:
+        if self.words:
+            return {"enum": list(self.words)}
         schema: dict[str, Any] = {"type": "string"}
         if self.pattern:
             schema["pattern"] = self.pattern

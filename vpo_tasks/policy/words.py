@@ -10,7 +10,14 @@ from vpo_tasks.policy.model import OnError, TrackKind
 from vpo_tasks.policy.patterns import InvalidPattern, compile_pattern
 from vpo_tasks.policy.reading import Integer, ListOf, OneOf, OneOrMany, Text
 from vpo_tasks.policy.table import Comparison
-from vpo_tasks.policy.values import format_rate, parse_rate, parse_scale_resolution, parse_skip_resolution
+from vpo_tasks.policy.values import (
+    SCALE_RESOLUTIONS,
+    SKIP_RESOLUTIONS,
+    format_rate,
+    parse_rate,
+    parse_scale_resolution,
+    parse_skip_resolution,
+)
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _PHASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -98,6 +105,6 @@ RATE = Text(
     pattern="^\\s*[0-9]+(\\.[0-9]+)?[kKmM]\\s*$|^\\s*[0-9]+\\s*$",
     examples=["192k", "4M"],
 )
-SKIP_RESOLUTION = text(parse_skip_resolution, "1080p", "4k")
-SCALE_RESOLUTION = text(parse_scale_resolution, "1080p", "4k")
+SKIP_RESOLUTION = Text(parse_skip_resolution, words=SKIP_RESOLUTIONS)
+SCALE_RESOLUTION = Text(parse_scale_resolution, words=SCALE_RESOLUTIONS)
 NUMBER_COMPARISON = Comparison(Integer())
