@@ -11,7 +11,8 @@ from vpo_tasks.cli.init import read_template, write_new
 from vpo_tasks.errors import UsageError
 from vpo_tasks.media.sample import SampleTrack, make_sample
 
-MARKER = ".vpo-demo"
+# not `.vpo-…`: such names are journals and parts of replacements, and a run would look into them
+MARKER = ".made-by-vpo-demo"
 STATE = ".state"
 POLICY = "policy.yaml"
 EDIT = ("languages: [eng, ger, und]", "languages: [eng, und]")
