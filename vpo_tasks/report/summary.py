@@ -100,10 +100,7 @@ def _nothing_to_do(batch: BatchResult) -> str:
         parts.append(f"{batch.up_to_date_count:,} up to date")
     if batch.unchanged_count:
         parts.append(f"{batch.unchanged_count:,} looked at")
-    says = "say" if len(batch.policies) > 1 else "says"
-    return (
-        f"Nothing to do: {subject} {verb} as {_policy(batch)} {says} ({'; '.join([*parts, _time(batch)])})."
-    )
+    return f"Nothing to do: {subject} {verb} {_as_asked(batch)} ({'; '.join([*parts, _time(batch)])})."
 
 
 def _headline(batch: BatchResult) -> str:
@@ -188,11 +185,10 @@ def _end(batch: BatchResult) -> list[str]:
     return []
 
 
-def _policy(batch: BatchResult) -> str:
-    if not batch.policies:
-        return "the policy"
-    names = " and ".join(escape(name) for name in batch.policies)
-    return f"the policy {names}" if len(batch.policies) == 1 else f"the policies {names}"
+def _as_asked(batch: BatchResult) -> str:
+    if len(batch.policies) < 2:
+        return "as the policy says"
+    return f"as the policies {' and '.join(map(escape, batch.policies))} say"
 
 
 def _time(batch: BatchResult) -> str:

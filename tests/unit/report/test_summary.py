@@ -19,11 +19,17 @@ from vpo_tasks.report.summary import file_lines, summary_text
 def test_a_run_with_nothing_to_do_says_so_in_one_line():
     assert (
         summary_text(make_batch(up_to_date=1200, total_duration_seconds=0.31))
-        == "Nothing to do: 1,200 videos are as the policy movies says (1,200 up to date; 0.3 s)."
+        == "Nothing to do: 1,200 videos are as the policy says (1,200 up to date; 0.3 s)."
     )
     assert (
         summary_text(make_batch(UNCHANGED))
-        == "Nothing to do: 1 video is as the policy movies says (1 looked at; 12 s)."
+        == "Nothing to do: 1 video is as the policy says (1 looked at; 12 s)."
+    )
+
+
+def test_several_policies_are_named():
+    assert "1 video is as the policies a and b say (" in summary_text(
+        make_batch(UNCHANGED, policies=("a", "b"))
     )
 
 
