@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 
+import msgspec
 import pytest
 
 from tests.support.media import (
@@ -20,7 +21,7 @@ from tests.support.media import (
 )
 from vpo_tasks.errors import ToolError
 from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.model import Chapter
+from vpo_tasks.media.model import Chapter, MediaInfo
 
 CHAPTERS = (SampleChapter(0, 0.5, "One"), SampleChapter(0.5, 1, "Zwei ü"))
 
@@ -159,3 +160,20 @@ def test_sample_that_cannot_be_made(tmp_path):
         make_sample(to_path(tmp_path, "a.mkv"), (SampleTrack("attachment", "ttf"), VIDEO))
     with pytest.raises(ValueError, match="extension"):
         make_sample(to_path(tmp_path, "a.txt"))
+
+
+def test_names_that_are_not_utf8_are_text_all_the_same(tmp_path):
+    tracks = (VIDEO, SampleTrack("audio", "ac3", "eng", "Latein"), SampleTrack("attachment", "ttf"))
+    path = sample(
+        tmp_path, "a.mkv", *tracks, tags={"title": "Schluss"}, chapters=[SampleChapter(0, 1, "Anfang")]
+    )
+    with open(path, "r+b") as stream:
+        data = stream.read()
+        for old, new in ((b"Latein", b"Lat\xe4in"), (b"Schluss", b"Schlu\xdf."), (b"Anfang", b"Anf\xe4ng")):
+            data = data.replace(old, new)
+        stream.seek(0)
+        stream.write(data)
+    media = read_media(path)
+    assert msgspec.json.decode(msgspec.json.encode(media), type=MediaInfo) == media
+    assert (media.tracks[1].title, media.tags["title"]) == ("Lat\ufffdin", "Schlu\ufffd.")
+    assert media.chapters[0].title == "Anf\ufffdng"

@@ -87,7 +87,7 @@ def test_unreadable_file(pool, tmp_path):
     assert reason(pool, path) == "cannot be read: permission denied"
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.999])
 def test_truncated_file_says_how_much_is_missing(pool, tmp_path, name, kept):
     path = sample(tmp_path, name)

@@ -31,12 +31,16 @@ _MAX_TAG_VALUE = 4096
 _MAX_TITLE = 4096
 
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
+_RIFF_UNKNOWN = 0xFFFFFF00
 _MOVIE_MAGIC = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 _PLAIN_FLAGS = {"default", "forced", "attached_pic"}
 _DISPOSITIONS = tuple(
     (name, flag) for name, flag in Disposition.__members__.items() if name not in _PLAIN_FLAGS
 )
+
+_DECODING = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+"""PyAV 19 takes no such option any more and hands over what is not UTF-8 by itself."""
 
 _TYPES: Mapping[str, TrackType] = {"video": "video", "audio": "audio", "subtitle": "subtitle"}
 _FONT_CODECS = (("truetype", "ttf"), ("ttf", "ttf"), ("opentype", "otf"), ("otf", "otf"))
@@ -54,7 +58,7 @@ def open_container(path: str) -> Iterator[Any]:
     }
     try:
         # surrogate escapes reach the file name as the bytes they stand for
-        container = av.open("file:" + path, options=options, metadata_errors="replace")
+        container = av.open("file:" + path, options=options, **_DECODING)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
         raise ProbeError(path, explain(error)) from error
     try:
@@ -90,7 +94,7 @@ def read_media(path: str) -> MediaInfo:
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
-        metadata = dict(container.metadata)
+        metadata = _read_metadata(container)
         format_name = str(container.format.name)
         return MediaInfo(
             container=normalise_container(format_name, metadata.get("major_brand")),
@@ -108,7 +112,7 @@ def read_media(path: str) -> MediaInfo:
 def _read_structure(path: str) -> tuple[Layout | None, Movie | None]:
     """Check with our own eyes that the file is whole: FFmpeg reads a truncated one without a word."""
     with open_source(path) as source:
-        head = source.read(0, 12)
+        head, size = source.read(0, 12), source.size
     if head[:4] == _EBML_MAGIC:
         layout = read_layout(path)
         _refuse_truncated(path, layout.missing_bytes)
@@ -117,11 +121,16 @@ def _read_structure(path: str) -> tuple[Layout | None, Movie | None]:
         movie = read_movie(path)
         _refuse_truncated(path, movie.missing_bytes)
         return None, movie
+    if head[:4] == b"RIFF" and head[8:] == b"AVI ":
+        claimed = int.from_bytes(head[4:8], "little") + 8
+        # recorders leave the size at 0 or at its largest; some count the header or a padding byte wrongly
+        if claimed < _RIFF_UNKNOWN:
+            _refuse_truncated(path, claimed - size, slack=8)
     return None, None
 
 
-def _refuse_truncated(path: str, missing: int) -> None:
-    if missing > 0:
+def _refuse_truncated(path: str, missing: int, slack: int = 0) -> None:
+    if missing > slack:
         raise ProbeError(path, f"truncated: {missing} bytes missing")
 
 
@@ -134,7 +143,7 @@ def _is_chapter_track(stream: Any, movie: Movie | None) -> bool:
 
 
 def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float | None) -> Track:
-    metadata = {key.lower(): value for key, value in stream.metadata.items()}
+    metadata = _read_metadata(stream)
     flags = stream.disposition
     is_picture = bool(flags & Disposition.attached_pic)
     kind = "attachment" if is_picture or stream.type == "attachment" else _TYPES.get(stream.type, "other")
@@ -233,13 +242,23 @@ def _seconds(value: int | None, time_base: Fraction | None) -> float | None:
 def _read_chapters(container: Any) -> Iterator[Chapter]:
     for chapter in container.chapters():
         start, end = (float(chapter[key] * chapter["time_base"]) for key in ("start", "end"))
-        title = {key.lower(): value for key, value in chapter["metadata"].items()}.get("title")
-        yield Chapter(round(start, 6), round(end, 6), title or None)
+        title = next((text for key, text in chapter["metadata"].items() if key.lower() == "title"), "")
+        yield Chapter(round(start, 6), round(end, 6), _to_text(title) or None)
+
+
+def _read_metadata(owner: Any) -> dict[str, str]:
+    """Return the tags of a container or stream: keys in lower case, values that are text."""
+    return {_to_text(key).lower(): _to_text(value) for key, value in owner.metadata.items()}
+
+
+def _to_text(text: str) -> str:
+    """Replace what is not UTF-8, however PyAV handed it over, so that the value can be stored and shown."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _read_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     return {
-        key.lower(): value
+        key: value
         for key, value in metadata.items()
         if len(key) <= _MAX_TAG_KEY and len(value) <= _MAX_TAG_VALUE
     }
