@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
-import secrets
 import stat
 import sys
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-_PRIVATE = re.compile(rb"\.vpo-([0-9a-f]{16})-[0-9a-f]{4}\.(json|part|orig)")
+from vpo_tasks.execute.private import Private
+
 _COPY_BYTES = 1 << 20
 _FICLONE = 0x40049409
 # what a filesystem without hard links answers to link()
@@ -104,43 +103,14 @@ class RealDisk:
         os.utime(fd, ns=(atime_ns, mtime_ns))
 
 
-class Private(NamedTuple):
-    """Our own files for one piece of work: `folder` and the three names in it."""
-
-    folder: bytes
-    id: str
-
-    @classmethod
-    def new(cls, folder: bytes, key: str) -> Private:
-        """Return names nobody has; `key` is the lock's (locks.path_key), so that recovery finds the lock."""
-        return cls(folder, f"{key}-{secrets.token_hex(2)}")
-
-    @classmethod
-    def parse(cls, path: bytes) -> Private | None:
-        """Return what a private file belongs to, None for a name that is not ours."""
-        folder, name = os.path.split(path)
-        if not _PRIVATE.fullmatch(name):
-            return None
-        return cls(folder, name[len(b".vpo-") : name.rindex(b".")].decode())
-
-    @property
-    def key(self) -> str:
-        return self.id[:16]
-
-    @property
-    def journal(self) -> bytes:
-        return self._named("json")
-
-    @property
-    def part(self) -> bytes:
-        return self._named("part")
-
-    @property
-    def orig(self) -> bytes:
-        return self._named("orig")
-
-    def _named(self, suffix: str) -> bytes:
-        return os.path.join(self.folder, f".vpo-{self.id}.{suffix}".encode())
+def set_modification_time(disk: Disk, path: bytes, mtime_ns: int) -> None:
+    """Set the time of a video that is left as it is otherwise."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        disk.set_times(fd, os.fstat(fd).st_atime_ns, mtime_ns)
+        disk.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def stat_or_none(path: bytes) -> os.stat_result | None:
@@ -184,9 +154,10 @@ def append_journal(disk: Disk, fd: int, line: bytes) -> None:
     disk.fsync(fd)
 
 
-def copy_attributes(disk: Disk, source: bytes, part: bytes, *, keep_mtime: bool) -> list[str]:
-    """Give `part` the owner, mode, extended attributes (ACLs among them) and times of `source`, and fsync it.
+def copy_attributes(disk: Disk, source: bytes, part: bytes, *, mtime_ns: int | None) -> list[str]:
+    """Give `part` the owner, mode, extended attributes (ACLs among them) of `source`, and fsync it.
 
+    `mtime_ns` is the modification time to give it, None for that of its writing.
     Returns a warning for everything that the system did not allow us to carry over.
     """
     warnings: list[str] = []
@@ -200,8 +171,8 @@ def copy_attributes(disk: Disk, source: bytes, part: bytes, *, keep_mtime: bool)
                 warnings.append("the owner or group could not be carried over")
         disk.chmod(fd, stat.S_IMODE(status.st_mode))
         warnings += _copy_extended(disk, source, fd)
-        if keep_mtime:
-            disk.set_times(fd, status.st_atime_ns, status.st_mtime_ns)
+        if mtime_ns is not None:
+            disk.set_times(fd, status.st_atime_ns, mtime_ns)
         disk.fsync(fd)
     finally:
         os.close(fd)
@@ -280,7 +251,7 @@ def take_back(disk: Disk, names: Private, target: bytes) -> None:
 
 def remove(disk: Disk, path: bytes) -> None:
     """Remove one of our own files, if it is there."""
-    if not _PRIVATE.fullmatch(os.path.basename(path)):
+    if Private.parse(path) is None:
         raise ValueError(path)
     try:
         disk.unlink(path)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from vpo_tasks.errors import LockedError, ProbeError
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Private
 from vpo_tasks.execute.journal import Record, fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import key_lock
+from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import settle
 from vpo_tasks.execute.work import Kit, RecoveryNote
 from vpo_tasks.media.identity import Identity

@@ -7,49 +7,22 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 
-from vpo_tasks.errors import FileError, ReplaceError, SpaceError, ToolError, VanishedError, VpoError
+from vpo_tasks.errors import FileError, ReplaceError, SpaceError, VanishedError, VpoError
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.base import Call, Heard, Tool
-from vpo_tasks.execute.fsops import Private
 from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
-from vpo_tasks.execute.run_tool import ToolRun
+from vpo_tasks.execute.making import Job, Made, make_by_copy, make_by_tool
+from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled, settle
-from vpo_tasks.execute.tools import tool_named
-from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.media.model import MediaInfo
 
 _NAME_BYTES = 255
-
-
-class Job(NamedTuple):
-    """One replacement, with everything that is known before its first write."""
-
-    work: Work
-    kit: Kit
-    lock: VideoLock
-    mode: Mode
-    source: bytes
-    target: bytes
-    names: Private
-    record: Record
-
-
-class Made(NamedTuple):
-    """A `.part` that was verified."""
-
-    media: MediaInfo
-    counts: tuple[StreamCount, ...]
-    warnings: tuple[str, ...]
-    bytes_written: int | None = None
-    """None: as many as it is long."""
 
 
 def carry_out(work: Work, kit: Kit) -> Done:
@@ -58,7 +31,12 @@ def carry_out(work: Work, kit: Kit) -> Done:
     Raises FileError (LockedError, SpaceError, ToolError, VerifyError, ReplaceError, VanishedError, or what
     `kit.recheck` raises) or Interrupted; then the video is as it was.
     """
-    return carry_out_by(_make_by_tool, work, kit, max(work.step.writes_bytes, work.identity.size))
+    room = max(work.step.writes_bytes, work.identity.size)
+    if work.step.kind != "none":
+        return carry_out_by(make_by_tool, work, kit, room)
+    if work.destination is not None:
+        return carry_out_by(make_by_copy, work, kit, room)
+    return _set_time(work, kit)
 
 
 def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
@@ -75,6 +53,20 @@ def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: 
         raise _as_file_error(work.source, error) from error
 
 
+def _set_time(work: Work, kit: Kit) -> Done:
+    """Carry out a plan that changes nothing but the file's time; that is one call, so it has no journal."""
+    source = os.fsencode(work.source)
+    with video_lock(kit.locks_dir, work.source, work.identity):
+        size = current_identity(source, work).size
+        if work.plan.mtime_s is not None:
+            try:
+                fsops.set_modification_time(kit.disk, source, int(work.plan.mtime_s * 1e9))
+            except OSError as error:
+                raise _as_file_error(work.source, error) from error
+        identity = Identity.of(os.lstat(source))
+    return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
+
+
 def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
     disk, names = job.kit.disk, job.names
     with _journal(job) as journal:
@@ -86,14 +78,6 @@ def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
         fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
         fsops.clean_up(disk, names)
     return _done(job, made.media, made.warnings, made.bytes_written)
-
-
-def _make_by_tool(job: Job) -> Made:
-    said = make_part(job)
-    made = verify_part(job)
-    keep_mtime = job.work.plan.keep_mtime
-    lost = fsops.copy_attributes(job.kit.disk, job.source, job.names.part, keep_mtime=keep_mtime)
-    return made._replace(warnings=(*said, *made.warnings, *lost))
 
 
 def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
@@ -166,64 +150,6 @@ def _check_hard_links(job: Job) -> None:
     if not fsops.can_link(job.kit.disk, job.names):
         detail = "the filesystem has no hard links, so the original cannot be kept while it is replaced"
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
-
-
-def make_part(job: Job) -> tuple[str, ...]:
-    """Run the step's tool. Returns its warnings; raises ToolError when its status or words say failure."""
-    step = job.work.step
-    name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
-    tool = tool_named(name)
-    info = job.kit.toolbox.info(name, "this step")
-    results: list[bytes] = []
-    warnings: list[str] = []
-    for call in tool.calls(job.work.plan, info, job.source, job.names.part):
-        inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
-        ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
-        run = _run(job, tool, ready)
-        results.append(run.output)
-        warnings += [f"{name}: {text}" for text in run.warnings]
-    return tuple(warnings)
-
-
-def _run(job: Job, tool: Tool, call: Call) -> ToolRun:
-    duration_s = job.work.plan.source.duration_s or 0.0
-
-    def report(heard: Heard) -> None:
-        if heard.fraction is not None:
-            job.kit.progress(heard.fraction)
-        elif heard.position_s is not None and duration_s > 0:
-            job.kit.progress(min(1.0, heard.position_s / duration_s))
-
-    run = job.kit.children.run(
-        call,
-        video=job.work.source,
-        stall_timeout_s=job.kit.stall_timeout_s,
-        hear=tool.hear,
-        progress=report,
-        watch_output=job.names.part,
-    )
-    argv = [os.fsdecode(word) for word in call.argv]
-    if run.errors:
-        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail, run.errors[0])
-    if run.returncode not in call.ok_codes + call.warn_codes:
-        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail)
-    return run
-
-
-def verify_part(job: Job) -> Made:
-    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
-    video, plan, probes = job.work.source, job.work.plan, job.kit.probes
-    path = os.fsdecode(job.names.part)
-    if fsops.stat_or_none(job.names.part) is None:
-        raise ReplaceError(video, "the tool said success and wrote nothing")
-    verify_size(video, plan, os.stat(job.names.part).st_size)
-    found = probes.probe(path)
-    warnings = verify_media(video, plan, found)
-    counts = probes.count(path)
-    shift_s = verify_counts(video, plan, probes.count(video), counts, found)
-    verify_chapters(video, plan, found, shift_s)
-    job.kit.recheck(found)
-    return Made(found, counts, tuple(warnings))
 
 
 def _check_unchanged(job: Job) -> None:

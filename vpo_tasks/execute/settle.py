@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Disk, Private
+from vpo_tasks.execute.fsops import Disk
 from vpo_tasks.execute.journal import Record, encode, fingerprint
+from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.work import Outcome
 from vpo_tasks.media.identity import Identity
 

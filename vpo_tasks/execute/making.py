@@ -1,0 +1,139 @@
+"""Making a `.part` and reading it back: by a tool, by copying, by linking. No video's name is touched."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import msgspec
+
+from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
+from vpo_tasks.execute import fsops
+from vpo_tasks.execute.base import Call, Heard, Tool
+from vpo_tasks.execute.journal import Mode, Record
+from vpo_tasks.execute.locks import VideoLock
+from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.run_tool import ToolRun
+from vpo_tasks.execute.tools import tool_named
+from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
+from vpo_tasks.execute.work import Kit, Work
+from vpo_tasks.media.model import MediaInfo, StreamCount
+
+
+class Job(NamedTuple):
+    """One replacement, with everything that is known before its first write."""
+
+    work: Work
+    kit: Kit
+    lock: VideoLock
+    mode: Mode
+    source: bytes
+    target: bytes
+    names: Private
+    record: Record
+
+
+class Made(NamedTuple):
+    """A `.part` that was verified."""
+
+    media: MediaInfo
+    counts: tuple[StreamCount, ...]
+    warnings: tuple[str, ...]
+    bytes_written: int | None = None
+    """None: as many as it is long."""
+
+
+def make_by_tool(job: Job) -> Made:
+    """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
+    said = _run_step(job)
+    made = _verify_part(job)
+    lost = _copy_attributes(job)
+    return made._replace(warnings=(*said, *made.warnings, *lost))
+
+
+def make_by_link(job: Job) -> Made:
+    """Make the `.part` another name of the source."""
+    fsops.link_content(job.kit.disk, job.source, job.names.part)
+    return Made(job.work.plan.result, (), (), 0)
+
+
+def make_by_copy(job: Job) -> Made:
+    """Copy the source, by reflink where the filesystem can, and read the copy back. Raises VerifyError."""
+    part = job.names.part
+    written, digest = fsops.copy_content(job.kit.disk, job.source, part)
+    found = os.stat(part).st_size
+    if found != job.record.old.size:
+        raise VerifyError(job.work.source, "size of the copy", job.record.old.size, found)
+    if digest is not None and fsops.content_digest(part) != digest:
+        raise VerifyError(job.work.source, "content of the copy", digest[:16], "another digest")
+    return Made(job.work.plan.result, (), tuple(_copy_attributes(job)), written)
+
+
+def wanted_mtime_ns(job: Job) -> int | None:
+    """Return the modification time that the plan asks for, None for the time of writing."""
+    plan = job.work.plan
+    if plan.mtime_s is not None:
+        return int(plan.mtime_s * 1e9)
+    return job.record.old.mtime_ns if plan.keep_mtime else None
+
+
+def _copy_attributes(job: Job) -> list[str]:
+    return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=wanted_mtime_ns(job))
+
+
+def _run_step(job: Job) -> tuple[str, ...]:
+    """Run the step's tool. Returns its warnings; raises ToolError when its status or words say failure."""
+    step = job.work.step
+    name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
+    tool = tool_named(name)
+    info = job.kit.toolbox.info(name, "this step")
+    results: list[bytes] = []
+    warnings: list[str] = []
+    for call in tool.calls(job.work.plan, info, job.source, job.names.part):
+        inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
+        ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
+        run = _run(job, tool, ready)
+        results.append(run.output)
+        warnings += [f"{name}: {text}" for text in run.warnings]
+    return tuple(warnings)
+
+
+def _run(job: Job, tool: Tool, call: Call) -> ToolRun:
+    duration_s = job.work.plan.source.duration_s or 0.0
+
+    def report(heard: Heard) -> None:
+        if heard.fraction is not None:
+            job.kit.progress(heard.fraction)
+        elif heard.position_s is not None and duration_s > 0:
+            job.kit.progress(min(1.0, heard.position_s / duration_s))
+
+    run = job.kit.children.run(
+        call,
+        video=job.work.source,
+        stall_timeout_s=job.kit.stall_timeout_s,
+        hear=tool.hear,
+        progress=report,
+        watch_output=job.names.part,
+    )
+    argv = [os.fsdecode(word) for word in call.argv]
+    if run.errors:
+        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail, run.errors[0])
+    if run.returncode not in call.ok_codes + call.warn_codes:
+        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail)
+    return run
+
+
+def _verify_part(job: Job) -> Made:
+    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
+    video, plan, probes = job.work.source, job.work.plan, job.kit.probes
+    path = os.fsdecode(job.names.part)
+    if fsops.stat_or_none(job.names.part) is None:
+        raise ReplaceError(video, "the tool said success and wrote nothing")
+    verify_size(video, plan, os.stat(job.names.part).st_size)
+    found = probes.probe(path)
+    warnings = verify_media(video, plan, found)
+    counts = probes.count(path)
+    shift_s = verify_counts(video, plan, probes.count(video), counts, found)
+    verify_chapters(video, plan, found, shift_s)
+    job.kit.recheck(found)
+    return Made(found, counts, tuple(warnings))
