@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import io
 import os
 import shutil
 import signal
@@ -14,11 +15,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from tests.support.media import AUDIO, VIDEO, need_tool, sample, to_path
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.probe import ProbePool
+from vpo_tasks.media.probe_messages import LENGTH, Answer, Request
+from vpo_tasks.media.probe_process import answer
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n"
 CONCAT = "ffconcat version 1.0\nfile '{secret}'\n"
@@ -167,6 +171,43 @@ def test_hang_costs_one_request(tmp_path):
         assert reason(pool, path) == "could not be read: no progress in 3 s"
         assert process.returncode == -signal.SIGKILL
         assert pool.probe(path).container == "mkv"
+
+
+SLOW_READER = """
+import sys, time
+from vpo_tasks.media.probe_messages import Answer, pack
+sys.stdin.buffer.read(1)
+for _ in range(8):
+    time.sleep(0.5)
+    sys.stdout.buffer.write(pack(Answer()))
+    sys.stdout.buffer.flush()
+sys.stdout.buffer.write(pack(Answer(counts=())))
+sys.stdout.buffer.flush()
+time.sleep(60)
+"""
+
+
+def test_long_count_that_makes_progress_is_left_alone(tmp_path):
+    # eight half seconds: more than the three seconds of silence that would end it
+    with ProbePool(1, timeout_s=3, command=[sys.executable, "-c", SLOW_READER]) as pool:
+        assert pool.count(to_path(tmp_path, "a.mkv")) == ()
+
+
+def test_reading_tells_its_progress(tmp_path):
+    said = io.BytesIO()
+    path = sample(tmp_path, "a.ts")
+    final = answer(Request("count", os.fsencode(path)), said, progress_s=0)
+    assert [count.index for count in final.counts] == [0, 1]
+    (length,) = LENGTH.unpack(said.getvalue()[: LENGTH.size])
+    first = msgspec.msgpack.decode(said.getvalue()[LENGTH.size : LENGTH.size + length], type=Answer)
+    assert not first.is_final
+
+
+@pytest.mark.parametrize("spoken", ["'hello, this is no message'", "'\\0\\0\\0\\1x'", "''"])
+def test_process_that_talks_nonsense_costs_its_request(tmp_path, spoken):
+    code = f"import sys; sys.stdin.buffer.read(1); sys.stdout.write({spoken})"
+    with ProbePool(1, timeout_s=20, command=[sys.executable, "-c", code]) as pool:
+        assert "probe process" in reason(pool, to_path(tmp_path, "a.mkv"))
 
 
 def test_process_killed_while_idle_costs_nothing(tmp_path):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal
 
@@ -32,8 +33,10 @@ class ProbePool:
     file) that long between two signs of progress.
     """
 
-    def __init__(self, size: int, timeout_s: float = 60.0) -> None:
+    def __init__(self, size: int, timeout_s: float = 60.0, command: Sequence[str] | None = None) -> None:
+        """`command` replaces the program that is run: another build of the reader, or a test's."""
         self._timeout_s = timeout_s
+        self._command = tuple(command) if command is not None else _reader_command()
         self._slots = threading.BoundedSemaphore(max(size, 1))
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
@@ -96,7 +99,7 @@ class ProbePool:
                     raise ProbeError(path, "probing was ended")
                 if not self._idle:
                     try:
-                        child = _Child()
+                        child = _Child(self._command)
                     except OSError as error:
                         raise ProbeError(path, f"the probe process cannot start: {error}") from error
                     self._children.add(child)
@@ -116,14 +119,18 @@ class ProbePool:
         child.end()
 
 
+def _reader_command() -> tuple[str, ...]:
+    folders = (os.path.abspath(folder) for folder in sys.path if folder)
+    return (sys.executable, "-I", "-X", "utf8", "-c", _START, *folders)
+
+
 class _Child:
     """One probe process and the two pipes to it. Used by one thread at a time; any thread may kill it."""
 
-    def __init__(self) -> None:
-        folders = [os.path.abspath(folder) for folder in sys.path if folder]
+    def __init__(self, command: Sequence[str]) -> None:
         # its own session: the terminal's Ctrl-C is for us to handle
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", _START, *folders],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -66,14 +66,14 @@ def _send(answers: BinaryIO, message: Answer) -> None:
         data = data[answers.write(data) :]
 
 
-def answer(request: Request, answers: BinaryIO) -> Answer:
-    """Do what is asked; every failure becomes a reason."""
+def answer(request: Request, answers: BinaryIO, progress_s: float = _PROGRESS_S) -> Answer:
+    """Do what is asked, sending a sign of progress every so often; every failure becomes a reason."""
     path = os.fsdecode(request.path)
     told_at = time.monotonic()
 
     def tell_progress() -> None:
         nonlocal told_at
-        if time.monotonic() - told_at >= _PROGRESS_S:
+        if time.monotonic() - told_at >= progress_s:
             told_at = time.monotonic()
             _send(answers, Answer())
 
