@@ -102,7 +102,8 @@ def test_always_execute_looks_at_every_video(library):
     assert library.doit().returncode == 0
     done = library.doit("-a")
     assert done.returncode == 0
-    assert "unchanged" in done.stdout
+    assert "1 video is" in done.stdout
+    assert "1 looked at" in done.stdout
 
 
 def test_clean_deletes_nothing(library):

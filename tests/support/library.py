@@ -59,11 +59,12 @@ class Templates:
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by relative name."""
+    """Every regular file below a folder, by relative name."""
+    paths = [Path(at, name) for at, _, names in os.walk(folder) for name in names]
     return {
-        os.path.relpath(os.path.join(at, name), folder): Path(at, name).read_bytes()
-        for at, _, names in os.walk(folder)
-        for name in names
+        os.path.relpath(path, folder): path.read_bytes()
+        for path in paths
+        if path.is_file() and not path.is_symlink()
     }
 
 
@@ -111,7 +112,7 @@ class World:
     # -- commands ----------------------------------------------------------------------------------------
 
     def vpo(self, *args: object, timeout: float = 120, **options) -> subprocess.CompletedProcess[str]:
-        return self._run(VPO, args, timeout, options)
+        return self._run((*options.pop("through", ()), *VPO), args, timeout, options)
 
     def doit(self, *args: object, timeout: float = 120, **options) -> subprocess.CompletedProcess[str]:
         options.setdefault("cwd", self.media)

@@ -60,6 +60,7 @@ class BatchController:
         self._make_processor = make_processor
         self._processor: WorkflowProcessor | None = None
         self._results: list[FileProcessingResult] = []
+        self._odd: set[str] = set()
         self._stopped_early = False
         self._lock = threading.Lock()
         # holds the cap through every door, also where something else started more threads
@@ -87,6 +88,7 @@ class BatchController:
 
     def add(self, result: FileProcessingResult) -> None:
         """Take in what needs no processing (a FIFO named like a video)."""
+        self._odd.add(result.path)
         self._take_in(result)
 
     def add_up_to_date(self, path: str) -> None:
@@ -119,6 +121,11 @@ class BatchController:
             processor, self._processor = self._processor, None
         if processor is not None:
             processor.close()
+
+    def handled(self) -> list[str]:
+        """Return the paths of the videos that were looked at; odd things are not among them."""
+        with self._lock:
+            return [result.path for result in self._results if result.path not in self._odd]
 
     def batch_result(self, total: int, up_to_date: int, notes: tuple[str, ...] = ()) -> BatchResult:
         """Return what the run came to. `total` counts every discovered video and odd thing."""

@@ -29,8 +29,8 @@ class Door(Protocol):
     def up_to_date(self, task: Any) -> None:
         """doit found a video's task up to date."""
 
-    def finish(self) -> None:
-        """No task will run any more."""
+    def finish(self, *, is_only_ours: bool) -> None:
+        """No task will run any more. `is_only_ours`: whatever failed was a video, or waited for one."""
 
 
 _doors: list[Door] = []

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any, NoReturn
 
 from vpo_tasks.config import load_config
-from vpo_tasks.errors import EXIT_BUG, EXIT_INTERRUPTED, VpoError
+from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, VpoError
 from vpo_tasks.plan.model import OnError
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import summary_text
@@ -116,13 +116,17 @@ class Library:
         if task.meta and task.meta.get("stale"):
             self.controller().add_up_to_date(next(iter(task.file_dep)))
 
-    def finish(self) -> None:
+    def finish(self, *, is_only_ours: bool) -> None:
         """The run is over: print the summary. Raises SystemExit where doit would not know the exit code."""
         controller = self.controller()
         self._signals.close()
         controller.close()
         self._console.finish()
-        result = controller.batch_result(self._run.total, self._run.survey.up_to_date, self._run.notes)
+        stale = {os.fsdecode(item.found.path) for item in self._run.survey.stale}
+        # up to date, and asked for by name (or `-a`) all the same
+        named = sum(path not in stale for path in controller.handled())
+        up_to_date = self._run.survey.up_to_date - named
+        result = controller.batch_result(self._run.total, up_to_date, self._run.notes)
         self._console.output(summary_text(result, verbose=False))
         self.running = False
         self._run.close()
@@ -132,6 +136,8 @@ class Library:
             raise SystemExit(EXIT_INTERRUPTED)
         if controller.has_bug:
             raise SystemExit(EXIT_BUG)
+        if result.fail_count and is_only_ours:
+            raise SystemExit(EXIT_FAILED)  # doit would say 2, for the group that could not be completed
 
 
 def open_library(folder: str) -> Library:

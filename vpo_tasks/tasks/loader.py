@@ -33,7 +33,7 @@ class VpoLoader(DodoTaskLoader):  # type: ignore[misc]
             door = current_door()
         except UsageError:
             return super().load_tasks(cmd, pos_args)  # type: ignore[no-any-return] # no videos in this dodo.py
-        if isinstance(door, Library) and "num_process" in self._options:
+        if isinstance(door, Library) and cmd.execute_tasks:
             self._prepare_run(door, pos_args)
         return super().load_tasks(cmd, pos_args)  # type: ignore[no-any-return]
 

@@ -21,6 +21,7 @@ class VpoReporter:
         del options
         self._outstream = outstream
         self._errors: list[str] = []
+        self._has_other_error = False
 
     def initialize(self, tasks: dict[str, Any], selected_tasks: list[str]) -> None:
         """The run begins."""
@@ -34,9 +35,15 @@ class VpoReporter:
         """A task's action starts (worker thread)."""
 
     def add_failure(self, task: Any, fail: Any) -> None:
-        """A task failed; a video's failure was told already, in full."""
-        if not _is_video(task) or _is_unexpected(fail):
-            self._errors.append(f"{task.name}: {fail.get_msg().strip()}")
+        """A task failed; a video's failure was told already, in full, and so is the group's."""
+        kind = fail.get_name()
+        if task.name == TASK or (_is_video(task) and kind == "TaskFailed"):
+            return
+        if kind == "UnmetDependency":
+            self._errors.append(f"{task.name}: not run, because a task it depends on failed")
+            return
+        self._has_other_error = True
+        self._errors.append(f"{task.name}: {fail.get_msg().strip()}")
 
     def add_success(self, task: Any) -> None:
         """A task's action succeeded."""
@@ -58,6 +65,7 @@ class VpoReporter:
 
     def runtime_error(self, msg: str) -> None:
         """doit itself has a complaint."""
+        self._has_other_error = True
         self._errors.append(msg)
 
     def teardown_task(self, task: Any) -> None:
@@ -67,12 +75,8 @@ class VpoReporter:
         """The run is over: what doit alone knows goes to stderr, the rest is the door's."""
         for text in self._errors:
             sys.stderr.write(text.rstrip("\n") + "\n")
-        current_door().finish()
+        current_door().finish(is_only_ours=not self._has_other_error)
 
 
 def _is_video(task: Any) -> bool:
     return bool(task.name == TASK or task.name.startswith(f"{TASK}:"))
-
-
-def _is_unexpected(fail: Any) -> bool:
-    return fail.get_name() != "TaskFailed"

@@ -28,8 +28,9 @@ class _OpenDoor:
     def begin(self) -> None:
         """The caller did."""
 
-    def finish(self) -> None:
+    def finish(self, *, is_only_ours: bool) -> None:
         """The caller will."""
+        del is_only_ours
 
     def up_to_date(self, task: Any) -> None:
         """Count a video that another run has brought up to date since the bulk check."""

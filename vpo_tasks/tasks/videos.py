@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from doit.exceptions import TaskFailed
+from doit.exceptions import TaskError, TaskFailed
 
 from vpo_tasks.discover import Found
 from vpo_tasks.state.store import Store
@@ -23,6 +23,7 @@ class VideoTasks:
         self._store = store
         self._digest = digest
         self._controller = controller
+        self._process = os.getpid()
 
     def dicts(self, items: Iterable[Stale], *, stale: Collection[bytes]) -> Iterator[dict[str, Any]]:
         """Yield what a `task_process` generator yields; `stale` are the paths the bulk check calls stale."""
@@ -80,7 +81,9 @@ class VideoTasks:
         # where it went the last time, if it went anywhere: the container decides about the extension
         return [os.fsdecode(made[0] if made else item.target)]
 
-    def _act(self, item: Stale) -> bool | TaskFailed:
+    def _act(self, item: Stale) -> bool | TaskFailed | TaskError:
+        if os.getpid() != self._process:  # a fork has our locks and connections in an unknown state
+            return TaskError("videos are processed by threads of one process: leave out `-P process`")
         result = self._controller().handle(item)
         if result is None:
             return TaskFailed("not started: the run is stopping", report=False)
