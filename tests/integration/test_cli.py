@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 from tests.integration import __file__ as here
 
@@ -20,14 +23,15 @@ def run(*argv: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-c", BOUNDARY, *argv], cwd=ROOT, capture_output=True, **settings)
 
 
-def test_a_reader_that_leaves_early_ends_the_command_quietly():
+@pytest.mark.parametrize("command", ["shout", "show-name"], ids=["much to say", "little to say"])
+def test_a_reader_that_leaves_early_ends_the_command_quietly(command):
     process = subprocess.Popen(
-        [sys.executable, "-c", BOUNDARY, "shout"],
+        [sys.executable, "-c", BOUNDARY, command],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
-    process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(timeout=30) == 1

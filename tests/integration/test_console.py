@@ -96,8 +96,10 @@ def test_a_terminal_made_narrower_gets_narrower_lines():
 
 
 def test_a_reader_that_closes_the_pipe_does_not_end_the_program():
+    # unbuffered streams would have nothing left to flush at exit, which is half of the trouble
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=env
     )
     process.stdout.close()
     process.stderr.close()
