@@ -18,8 +18,8 @@ DIGEST_SIZE = 16
 def policy_digest(policies: Sequence[Policy], phases: Sequence[str] | None = None) -> bytes:
     """Return 16 bytes: equal for policies that ask for the same, in order, with the same phases selected.
 
-    Names, descriptions and categories of policies change no video and do not count. `phases` is what the person
-    selected (its order means nothing); None is all of them.
+    Names, descriptions and categories of policies change no video and do not count. `phases` is what the
+    person selected (its order means nothing); None is all of them.
     """
     meanings = [
         [msgspec.to_builtins(policy.config), msgspec.to_builtins(policy.phases)] for policy in policies

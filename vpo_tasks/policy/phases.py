@@ -195,17 +195,18 @@ def _check_names(at: At) -> None:
     phases = [item for item in at.items() if isinstance(item.value, dict)]
     names = [item.value["name"].node.value if "name" in item.value else None for item in phases]
     every = {name for name in names if isinstance(name, str)}
-    earlier: dict[str, str] = {}
+    earlier: set[str] = set()
+    folded: set[str] = set()
     for item, name in zip(phases, names, strict=True):
         for reference, target in _references(item):
-            _check_reference(reference, target, set(earlier.values()), every)
+            _check_reference(reference, target, earlier, every)
         if not isinstance(name, str):
             continue
-        first = earlier.get(name.lower())
-        if first is not None:
+        if name.lower() in folded:
             item.key("name").fail(f"{shown(name)} is given twice (letter case does not tell names apart)")
         else:
-            earlier[name.lower()] = name
+            earlier.add(name)
+            folded.add(name.lower())
 
 
 def _references(phase: At) -> list[tuple[At, str]]:

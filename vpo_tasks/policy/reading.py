@@ -7,6 +7,7 @@ look at a file finds all its mistakes.
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -81,6 +82,10 @@ class Reader(Protocol):
         """Return the JSON Schema of what people should write."""
 
 
+MAX_CANDIDATES = 100
+"""How many words a misspelt one is compared with: no hint is worth a stall over 10,000 mistakes."""
+
+
 def shown(value: Any) -> str:
     """Return a value as an issue quotes it."""
     if value is None:
@@ -99,7 +104,7 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     """Return ` (did you mean …?)`, or the valid words when none is near."""
     import difflib  # only a mistake pays for it
 
-    words = sorted(valid)
+    words = sorted(itertools.islice(valid, MAX_CANDIDATES))
     close = difflib.get_close_matches(word.lower()[:100], words, n=1)
     if close:
         return f" (did you mean {close[0]}?)"
