@@ -17,6 +17,7 @@ from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
 from vpo_tasks.execute.work import Kit, Work
+from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
 
@@ -46,6 +47,7 @@ class Made(NamedTuple):
 def make_by_tool(job: Job) -> Made:
     """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
     said = _run_step(job)
+    check_unchanged(job)  # else the comparison would blame the tool
     made = _verify_part(job)
     lost = _copy_attributes(job)
     return made._replace(warnings=(*said, *made.warnings, *lost))
@@ -67,6 +69,25 @@ def make_by_copy(job: Job) -> Made:
     if digest is not None and fsops.content_digest(part) != digest:
         raise VerifyError(job.work.source, "content of the copy", digest[:16], "another digest")
     return Made(job.work.plan.result, (), tuple(_copy_attributes(job)), written)
+
+
+def check_unchanged(job: Job) -> None:
+    """Raise ReplaceError when the source is not the file the work began with."""
+    status = fsops.stat_or_none(job.source)
+    if status is None:
+        raise newcomer(job)
+    found, old = Identity.of(status), job.record.old
+    part = fsops.stat_or_none(job.names.part)
+    if part is not None and os.path.samestat(status, part):
+        # our own link to it moved its ctime
+        old = old._replace(ctime_ns=found.ctime_ns)
+    if found != old:
+        raise newcomer(job)
+
+
+def newcomer(job: Job) -> ReplaceError:
+    """Return the error for a source that somebody replaced or wrote to while we had it in hand."""
+    return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
 
 
 def wanted_mtime_ns(job: Job) -> int | None:

@@ -14,7 +14,7 @@ from vpo_tasks.errors import FileError, ReplaceError, SpaceError, VanishedError,
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
-from vpo_tasks.execute.making import Job, Made, make_by_copy, make_by_tool
+from vpo_tasks.execute.making import Job, Made, check_unchanged, make_by_copy, make_by_tool, newcomer
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled, settle
 from vpo_tasks.execute.work import Done, Kit, Work
@@ -71,7 +71,7 @@ def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
     disk, names = job.kit.disk, job.names
     with _journal(job) as journal:
         made = make(job)
-        _check_unchanged(job)
+        check_unchanged(job)
         record = committing(job.record, names.part, made)
         fsops.append_journal(disk, journal, encode(record))
         put_in_place(job)
@@ -152,18 +152,6 @@ def _check_hard_links(job: Job) -> None:
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
 
 
-def _check_unchanged(job: Job) -> None:
-    status = fsops.stat_or_none(job.source)
-    if status is None:
-        raise _newcomer(job)
-    found, old = Identity.of(status), job.record.old
-    if os.path.samestat(status, os.lstat(job.names.part)):
-        # our own link to it moved its ctime
-        old = old._replace(ctime_ns=found.ctime_ns)
-    if found != old:
-        raise _newcomer(job)
-
-
 def committing(record: Record, part: bytes, made: Made) -> Record:
     """Return the record that makes the new video known to recovery."""
     return msgspec.structs.replace(
@@ -190,7 +178,7 @@ def put_in_place(job: Job) -> None:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job):
             fsops.put_original_back(disk, names, source)
-            raise _newcomer(job)
+            raise newcomer(job)
     else:
         if not fsops.link_original(disk, names, source):
             if not by_rename:
@@ -199,7 +187,7 @@ def put_in_place(job: Job) -> None:
             if not _is_original(job):
                 fsops.put_original_back(disk, names, source)
         if not _is_original(job):
-            raise _newcomer(job)
+            raise newcomer(job)
         fsops.swap_in(disk, names, source)
 
 
@@ -207,10 +195,6 @@ def _is_original(job: Job) -> bool:
     """Tell whether what we hold as the original is it: somebody may have replaced it in the last moment."""
     status = fsops.stat_or_none(job.names.orig)
     return status is not None and Identity.of(status).same_video(job.record.old)
-
-
-def _newcomer(job: Job) -> ReplaceError:
-    return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
 
 
 def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | None = None) -> Done:
