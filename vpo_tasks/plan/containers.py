@@ -103,10 +103,9 @@ def settle(draft: Draft) -> None:
     if limits.tags is not None:
         _settle_tags(draft, limits)
         originals = {track.index: track for track in draft.source.tracks}
-        for position, track in enumerate(draft.tracks):
-            if track.type in ("video", "audio", "subtitle"):
-                original = originals.get(track.index)
-                draft.tracks[position] = _settle_track(draft, track, original, limits)
+        draft.tracks = tuple(
+            [_settle_track(draft, track, originals.get(track.index), limits) for track in draft.tracks]
+        )
     if limits.one_default and is_changed(draft):
         _enable_one_of_each(draft, limits)
 
@@ -115,7 +114,7 @@ def is_changed(draft: Draft) -> bool:
     """Tell whether the draft differs from the source in anything that is written to the file."""
     source = draft.source
     return (
-        draft.tracks != list(source.tracks)
+        draft.tracks != source.tracks
         or draft.container != source.container
         or draft.tags != source.tags
         or any(track.index in draft.encodes for track in draft.tracks)
@@ -124,6 +123,8 @@ def is_changed(draft: Draft) -> bool:
 
 def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Limits) -> Track:
     """Return the track as the container can hold it. What the file has already, the container holds."""
+    if track.type in ("attachment", "other"):
+        return track
     converted = draft.container != draft.source.container
     held = original if original is not None and not converted else None
     if track is held:
@@ -147,9 +148,9 @@ def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Li
 
 
 def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str) -> None:
-    draft.warnings.append(f"{name_track(draft.source, track)}: {limits.name} cannot store {thing}")
+    draft.warn(f"{name_track(draft.source, track)}: {limits.name} cannot store {thing}")
     if draft.container != draft.source.container:
-        draft.causes[track.index, what] = file_cause(draft, f"{limits.name} cannot store {thing}")
+        draft.note((track.index, what), file_cause(draft, f"{limits.name} cannot store {thing}"))
 
 
 def holds_language(limits: Limits, language: str) -> bool:
@@ -170,7 +171,7 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
         for name in lost:
             draft.set_tag(name, None, file_cause(draft, f"{limits.name} cannot store the tag {name}"))
         if lost:
-            draft.warnings.append(f"{limits.name} cannot store the tags {', '.join(sorted(lost))}")
+            draft.warn(f"{limits.name} cannot store the tags {', '.join(sorted(lost))}")
         return
     for name in sorted({*draft.tags, *before}):
         if (
@@ -178,7 +179,7 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
             and draft.tags.get(name) != before.get(name)
             and draft.tags.get(name) is not None
         ):
-            draft.warnings.append(f"{limits.name} cannot store the tag {name}")
+            draft.warn(f"{limits.name} cannot store the tag {name}")
             draft.set_tag(name, before.get(name), file_cause(draft, "left as it was"))
 
 
@@ -188,9 +189,7 @@ def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
         tracks = draft.of_type(kind)
         if tracks and not any(track.default for track in tracks):
             label = name_track(draft.source, tracks[0])
-            draft.warnings.append(
-                f"{label}: {limits.name} always has a default {kind} track, so it is this one"
-            )
+            draft.warn(f"{label}: {limits.name} always has a default {kind} track, so it is this one")
             draft.set_default(
                 tracks[0], True, file_cause(draft, f"{limits.name} always has a default {kind} track")
             )

@@ -21,7 +21,7 @@ def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[P
         changes = _timestamp_change(draft)
     else:
         _drop_data_streams(draft)
-        draft.tracks.sort(key=is_trailing)
+        draft.tracks = tuple(sorted(draft.tracks, key=is_trailing))
         changes = _net_changes(draft) + _timestamp_change(draft)
         result = _predict(draft)
         streams = tuple(
@@ -66,7 +66,7 @@ def _predict(draft: Draft) -> MediaInfo:
         container=draft.container,
         format_name=draft.format_name,
         doc_type=doc_type,
-        tags=tags,
+        tags=dict(tags),
         tracks=tuple(
             [msgspec.structs.replace(track, index=position) for position, track in enumerate(draft.tracks)]
         ),
@@ -76,8 +76,8 @@ def _predict(draft: Draft) -> MediaInfo:
 def _drop_data_streams(draft: Draft) -> None:
     """Leave data streams out of a rewrite: no tool of ours copies them all, so nothing is promised."""
     for track in draft.of_type("other"):
-        draft.warnings.append(f"{name_track(draft.source, track)} is not carried over")
-    draft.tracks = [track for track in draft.tracks if track.type != "other"]
+        draft.warn(f"{name_track(draft.source, track)} is not carried over")
+    draft.tracks = tuple([track for track in draft.tracks if track.type != "other"])
 
 
 def _net_changes(draft: Draft) -> list[Change]:

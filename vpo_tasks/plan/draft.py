@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -36,6 +37,7 @@ class Refusal(Exception):
 class Draft:
     """A video in the making. Tracks keep their source index as identity; made ones get indexes past it.
 
+    Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing.
     `made` maps a made track to the source track it is encoded from.
     """
 
@@ -46,14 +48,14 @@ class Draft:
 
     def __init__(self, source: MediaInfo) -> None:
         self.source = source
-        self.tracks = list(source.tracks)
+        self.tracks = source.tracks
         self.container = source.container
         self.format_name = source.format_name
-        self.tags = source.tags
-        self.encodes: dict[int, Encode] = {}
-        self.made: dict[int, int] = {}
-        self.causes: dict[Edit, Cause] = {}
-        self.warnings: list[str] = []
+        self.tags: Mapping[str, str] = source.tags
+        self.encodes: Mapping[int, Encode] = {}
+        self.made: Mapping[int, int] = {}
+        self.causes: Mapping[Edit, Cause] = {}
+        self.warnings: tuple[str, ...] = ()
         self.keep_mtime = True
         self.mtime_s: float | None = None
         self.next_index = 1 + max((track.index for track in source.tracks), default=-1)
@@ -67,14 +69,14 @@ class Draft:
     def adopt(self, other: Draft) -> None:
         """Become what another draft is."""
         self.source = other.source
-        self.tracks = other.tracks[:]
+        self.tracks = other.tracks
         self.container = other.container
         self.format_name = other.format_name
         self.tags = other.tags
-        self.encodes = other.encodes.copy()
-        self.made = other.made.copy()
-        self.causes = other.causes.copy()
-        self.warnings = other.warnings[:]
+        self.encodes = other.encodes
+        self.made = other.made
+        self.causes = other.causes
+        self.warnings = other.warnings
         self.keep_mtime = other.keep_mtime
         self.mtime_s = other.mtime_s
         self.next_index = other.next_index
@@ -93,13 +95,27 @@ class Draft:
         """Return the tracks of one type, in order."""
         return [track for track in self.tracks if track.type == kind]
 
+    def warn(self, text: str) -> None:
+        """Say something to the owner of the video."""
+        self.warnings = (*self.warnings, text)
+
+    def note(self, edit: Edit, cause: Cause) -> None:
+        """Remember who asked for an edit; the last one counts."""
+        self.causes = {**self.causes, edit: cause}
+
     def put(self, track: Track, what: str, cause: Cause) -> None:
         """Put an edited track in the place of the one with its index."""
-        for position, present in enumerate(self.tracks):
-            if present.index == track.index:
-                self.tracks[position] = track
-                self.causes[track.index, what] = cause
-                return
+        self.tracks = tuple([track if present.index == track.index else present for present in self.tracks])
+        self.note((track.index, what), cause)
+
+    def insert(self, place: int, track: Track, source: Track, encode: Encode, cause: Cause) -> None:
+        """Put in a new track, encoded from `source`, at a place in the list of tracks."""
+        self.next_index += 1
+        self.tracks = (*self.tracks[:place], track, *self.tracks[place:])
+        # made from a made track: the essence comes from the source of that one
+        self.made = {**self.made, track.index: self.made.get(source.index, source.index)}
+        self.encodes = {**self.encodes, track.index: encode}
+        self.note((track.index, "created"), cause)
 
     def set_default(self, track: Track, value: bool, cause: Cause) -> None:
         """Set the default flag."""
@@ -129,16 +145,16 @@ class Draft:
         if value is not None:
             tags[name] = value
         self.tags = tags
-        self.causes[None, f"tag:{name}"] = cause
+        self.note((None, f"tag:{name}"), cause)
 
     def remove(self, track: Track, cause: Cause) -> None:
         """Take a track out."""
-        self.tracks = [present for present in self.tracks if present.index != track.index]
-        self.causes[track.index, "removed"] = cause
+        self.tracks = tuple([present for present in self.tracks if present.index != track.index])
+        self.note((track.index, "removed"), cause)
 
     def encode(self, track: Track, encode: Encode, cause: Cause) -> None:
         """Have a track encoded; `track` is what comes out of it."""
-        self.encodes[track.index] = encode
+        self.encodes = {**self.encodes, track.index: encode}
         self.put(track, "codec", cause)
 
 

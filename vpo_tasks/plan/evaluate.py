@@ -6,7 +6,7 @@ Pure. Raises PlanError only; whatever else a policy cannot have on this video is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
+from typing import NamedTuple, TypeVar, Union
 
 import msgspec
 
@@ -17,24 +17,38 @@ from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, OnError, PhaseOutcome, Plan, PlanFailure
-from vpo_tasks.plan.operations import OPERATIONS, Work, rule_verdict
+from vpo_tasks.plan.operations import OPERATIONS, Operation, Work, rule_verdict
 from vpo_tasks.policy.match import Terms
 from vpo_tasks.policy.model import Phase, Policy
 from vpo_tasks.policy.patterns import PatternTimeout
 
 _NOTHING_KNOWN = Context()
+_MORE_RUNS = 4
 
+Known = TypeVar("Known")
 Policies = Union[Sequence[Policy], "Prepared"]
 
 
 class Prepared:
     """Policies with what does not depend on the video worked out once; made by `prepare`."""
 
-    __slots__ = ("policies", "terms")
+    __slots__ = ("policies",)
 
     def __init__(self, policies: Sequence[Policy]) -> None:
-        self.policies = tuple(policies)
-        self.terms = tuple(Terms(policy.config) for policy in policies)
+        self.policies = tuple(_Ready.of(policy) for policy in policies)
+
+
+class _Ready(NamedTuple):
+    """One policy, ready: its terms, and the operations that each of its phases has."""
+
+    policy: Policy
+    terms: Terms
+    phases: tuple[tuple[Phase, tuple[Operation, ...]], ...]
+
+    @classmethod
+    def of(cls, policy: Policy) -> _Ready:
+        phases = [(phase, tuple(op for op in OPERATIONS if op.is_asked(phase))) for phase in policy.phases]
+        return cls(policy, Terms(policy.config), tuple(phases))
 
 
 def prepare(policies: Policies) -> Prepared:
@@ -50,12 +64,31 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
     prepared = prepare(policies)
     simulation = _Simulation(Draft(media), context)
     try:
-        for policy, terms in zip(prepared.policies, prepared.terms, strict=True):
-            simulation.run_policy(policy, terms)
+        simulation.run(prepared)
+        if not simulation.failures and is_changed(simulation.draft):
+            _come_to_rest(simulation.draft, prepared, context)
     except PatternTimeout as error:
         raise PlanError(context.path, str(error)) from error
     simulation.finish()
     return build_plan(simulation.draft, tuple(simulation.outcomes), tuple(simulation.failures))
+
+
+def _come_to_rest(draft: Draft, prepared: Prepared, context: Context) -> None:
+    """Simulate what further runs would do, so that one run does it all.
+
+    An early phase may depend on what a later one sets (an order on languages). What never comes to rest stays
+    as the first run leaves it: `check_convergence` then says who disagrees.
+    """
+    trial = draft.copy()
+    for _ in range(_MORE_RUNS):
+        before = trial.copy()
+        again = _Simulation(trial, context)
+        again.run(prepared)
+        if again.failures:
+            return
+        if trial.same_video(before):
+            draft.adopt(before)
+            return
 
 
 class _Simulation:
@@ -71,30 +104,35 @@ class _Simulation:
         self.modes: dict[tuple[str, str], OnError] = {}
         self.stopped = False
 
-    def run_policy(self, policy: Policy, terms: Terms) -> None:
-        """Simulate one policy, unless an earlier one stopped everything."""
+    def run(self, prepared: Prepared) -> None:
+        """Simulate every policy, in order."""
+        for ready in prepared.policies:
+            self._run_policy(ready)
+
+    def _run_policy(self, ready: _Ready) -> None:
+        policy = ready.policy
         known: dict[str, PhaseOutcome] = {}
-        for phase in policy.phases:
+        for phase, operations in ready.phases:
             selected = self.context.phases is None or phase.name in self.context.phases
             if self.stopped or not selected:
                 outcome = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="pending")
             else:
-                outcome = self._run_phase(policy, phase, terms, known)
+                outcome = self._run_phase(ready, phase, operations, known)
             known[phase.name] = outcome
             self.outcomes.append(outcome)
 
     def _run_phase(
-        self, policy: Policy, phase: Phase, terms: Terms, known: dict[str, PhaseOutcome]
+        self, ready: _Ready, phase: Phase, operations: Sequence[Operation], known: dict[str, PhaseOutcome]
     ) -> PhaseOutcome:
         """Simulate one phase. Failing under `skip` or `fail`, it leaves no trace."""
-        draft = self.draft
+        draft, policy = self.draft, ready.policy
         why = closed_gate(phase, draft, known)
         if why is not None:
             return PhaseOutcome(policy=policy.name, phase=phase.name, outcome="skipped", reason=why)
         scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
         self.modes[policy.name, phase.name] = scope.on_error
         before = draft.copy()
-        _run_operations(Work(draft, phase, terms, scope, self.context))
+        _run_operations(Work(draft, phase, ready.terms, scope, self.context), operations)
         if scope.failures and scope.on_error != "continue":
             before.warnings = draft.warnings
             draft.adopt(before)
@@ -132,7 +170,7 @@ class _Simulation:
         )
 
 
-def _run_operations(work: Work) -> None:
+def _run_operations(work: Work, operations: Sequence[Operation]) -> None:
     """Run a phase's operations in canonical order; its rules are judged before anything changes."""
     structural = True
     try:
@@ -140,10 +178,10 @@ def _run_operations(work: Work) -> None:
     except Refusal as refusal:
         work.scope.fail(refusal)
         structural = False
-    for operation in OPERATIONS:
+    for operation in operations:
         if work.scope.failures and work.scope.on_error != "continue":
             return
-        if operation.is_asked(work.phase) and (structural or not operation.structural):
+        if structural or not operation.structural:
             try:
                 operation.run(work)
             except Refusal as refusal:
@@ -157,9 +195,8 @@ def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHIN
     """
     if plan.is_empty or plan.failures:
         return
-    mtime_s = context.mtime_s if plan.mtime_s is None else plan.mtime_s
-    again = evaluate(policies, plan.result, msgspec.structs.replace(context, mtime_s=mtime_s))
-    if not again.changes:
+    again = evaluate(policies, plan.result, of_result(context, plan))
+    if again.is_empty:
         return
     sides = dict.fromkeys(
         f"{change.policy}: {change.phase}: {change.rule or change.operation} ({change.what})"
@@ -168,3 +205,20 @@ def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHIN
     )
     detail = f"the policy never comes to rest on this video; these disagree: {'; '.join(sides)}"
     raise PlanError(context.path, detail)
+
+
+def of_result(context: Context, plan: Plan) -> Context:
+    """Return the context for the plan's result: its time, and what is known of tracks by new indexes."""
+    places = {stream.source: place for place, stream in reversed(list(enumerate(plan.streams)))}
+    return msgspec.structs.replace(
+        context,
+        mtime_s=context.mtime_s if plan.mtime_s is None else plan.mtime_s,
+        analyses=_renumbered(context.analyses, places),
+        originals=_renumbered(context.originals, places),
+    )
+
+
+def _renumbered(known: dict[int, Known] | None, places: dict[int, int]) -> dict[int, Known] | None:
+    if known is None:
+        return None
+    return {places[index]: value for index, value in known.items() if index in places}

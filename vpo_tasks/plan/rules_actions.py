@@ -58,7 +58,7 @@ def decide(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> Verdict:
         if isinstance(action, Fail):
             raise Refusal("rules", expand(action.message, rule.name, scene.context.path), rule.name)
         if isinstance(action, Warn):
-            draft.warnings.append(expand(action.message, rule.name, scene.context.path))
+            draft.warn(expand(action.message, rule.name, scene.context.path))
     skips = frozenset(order.action.what for order in orders if isinstance(order.action, Skip))
     return Verdict(tuple(orders), skips)
 
@@ -175,7 +175,7 @@ def _set_tag(action: SetContainerMetadata, rule: Rule, draft: Draft, context: Co
     name = action.field.lower()
     if name in UNWRITABLE_TAGS:
         if draft.tags.get(name) != (value or None):
-            draft.warnings.append(f"tag {name} is written by the tools themselves and stays as it is")
+            draft.warn(f"tag {name} is written by the tools themselves and stays as it is")
         return
     cause = scope.cause("rules", f"rule {rule.name}", rule.name)
     draft.set_tag(name, value[:_TAG_VALUE_LIMIT] or None, cause)

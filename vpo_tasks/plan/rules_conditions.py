@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.media.languages import normalise
@@ -41,7 +41,7 @@ class Scene(NamedTuple):
     """What conditions look at: the tracks at phase start, the container's tags, and what is known beside."""
 
     tracks: Sequence[Track]
-    tags: dict[str, str]
+    tags: Mapping[str, str]
     terms: Terms
     context: Context
 
@@ -87,7 +87,7 @@ def _combine(conditions: Sequence[Condition], scene: Scene, *, decisive: bool) -
     return unknown if unknown is not None else not decisive
 
 
-def _tag_holds(condition: ContainerMetadata, tags: dict[str, str]) -> bool:
+def _tag_holds(condition: ContainerMetadata, tags: Mapping[str, str]) -> bool:
     text = tags.get(condition.field.lower())
     if text is None:
         return False

@@ -34,18 +34,18 @@ def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
         reason = f"{operation.target} cannot hold {names}"
         if operation.on_incompatible_codec == "error":
             raise Refusal(_OPERATION, reason)
-        draft.warnings.append(f"stays {draft.container}: {reason}")
+        draft.warn(f"stays {draft.container}: {reason}")
         return
     trial = draft.copy()
     for track in offenders:
         _make_fit(trial, track, operation, scope)
     _require_tracks(draft, trial, operation.target)
     _carry_text(trial, operation.target, scope)
-    trial.tracks = [track for track in trial.tracks if track.type != "other"]
+    trial.tracks = tuple([track for track in trial.tracks if track.type != "other"])
     trial.container = operation.target
     trial.format_name = CONTAINER_FORMATS[operation.target]
     cause = scope.cause(_OPERATION, f"the container is {operation.target}")
-    trial.causes[None, "container"] = cause
+    trial.note((None, "container"), cause)
     if not operation.preserve_metadata:
         for name in sorted(trial.tags.keys() - UNWRITABLE_TAGS):
             trial.set_tag(name, None, scope.cause(_OPERATION, "metadata is not preserved"))
@@ -89,7 +89,7 @@ def _make_fit(draft: Draft, track: Track, operation: Container, scope: Scope) ->
         draft.encode(*encoded_audio(track, encode), scope.cause(_OPERATION, reason))
     elif track.type == "subtitle" and operation.target == "mp4" and _is_text(track):
         if canonical_codec(track.codec) in _STYLED:
-            draft.warnings.append(f"subtitle {track.codec} becomes mov_text and loses its styling")
+            draft.warn(f"subtitle {track.codec} becomes mov_text and loses its styling")
         draft.encode(*encoded_subtitle(track, "mov_text"), scope.cause(_OPERATION, reason))
     else:
         _drop(draft, track, reason, scope)
@@ -108,7 +108,7 @@ def _carry_text(draft: Draft, target: str, scope: Scope) -> None:
 
 
 def _drop(draft: Draft, track: Track, reason: str, scope: Scope) -> None:
-    draft.warnings.append(f"{track.type} {track.codec} is dropped: {reason}")
+    draft.warn(f"{track.type} {track.codec} is dropped: {reason}")
     draft.remove(track, scope.cause(_OPERATION, reason))
 
 

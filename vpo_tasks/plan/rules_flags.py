@@ -16,14 +16,17 @@ def clear_marks(draft: Draft, kind: str, actions: TrackActions, scope: Scope) ->
     """Clear flags and titles on every track of a type."""
     operation = f"{kind}_actions"
     if actions.clear_all_forced:
+        cause = scope.cause(operation, "all forced flags are cleared")
         for track in draft.of_type(kind):
-            draft.set_forced(track, False, scope.cause(operation, "all forced flags are cleared"))
+            draft.set_forced(track, False, cause)
     if actions.clear_all_default:
+        cause = scope.cause(operation, "all default flags are cleared")
         for track in draft.of_type(kind):
-            draft.set_default(track, False, scope.cause(operation, "all default flags are cleared"))
+            draft.set_default(track, False, cause)
     if actions.clear_all_titles:
+        cause = scope.cause(operation, "all titles are cleared")
         for track in draft.of_type(kind):
-            draft.set_title(track, None, scope.cause(operation, "all titles are cleared"))
+            draft.set_title(track, None, cause)
 
 
 def set_default_flags(

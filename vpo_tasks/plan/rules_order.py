@@ -26,10 +26,10 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
             rank = _rank(language_of(track), terms.subtitle)
         return is_trailing(track), place.get(kind, len(classes)), rank
 
-    ordered = sorted(draft.tracks, key=key)
+    ordered = tuple(sorted(draft.tracks, key=key))
     if ordered != draft.tracks:
         draft.tracks = ordered
-        draft.causes[None, "order"] = scope.cause("track_order", f"the order is {', '.join(classes)}")
+        draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
 
 
 def is_trailing(track: Track) -> bool:

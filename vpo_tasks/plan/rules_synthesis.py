@@ -41,16 +41,13 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
         if any(_is_same(track, made) for track in audio):
             continue
         require_encoder(context, _OPERATION, wanted.codec)
-        trial.next_index += 1
-        trial.tracks.insert(_position(wanted, source, trial), made)
-        # made from a made track: the essence comes from the source of that one
-        trial.made[made.index] = trial.made.get(source.index, source.index)
         bitrate = (
             wanted.bitrate if wanted.bitrate is not None else default_bitrate(wanted.codec, wanted.channels)
         )
-        trial.encodes[made.index] = Encode(codec=wanted.codec, bitrate=bitrate, channels=wanted.channels)
+        encode = Encode(codec=wanted.codec, bitrate=bitrate, channels=wanted.channels)
         reason = f"{wanted.name} is made from {source.language or 'und'} {effective_codec(source)} audio"
-        trial.causes[made.index, "created"] = scope.cause(_OPERATION, reason, wanted.name)
+        cause = scope.cause(_OPERATION, reason, wanted.name)
+        trial.insert(_position(wanted, source, trial), made, source, encode, cause)
     draft.adopt(trial)
 
 
@@ -69,10 +66,10 @@ def _source_for(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene, dr
     encoders = scene.context.encoders
     encoder = SOFTWARE_ENCODERS.get(wanted.codec, wanted.codec)
     if encoders is not None and encoder not in encoders:
-        draft.warnings.append(f"{wanted.name} is not made: the encoder {encoder} is missing")
+        draft.warn(f"{wanted.name} is not made: the encoder {encoder} is missing")
         return None
     if wanted.channels > _CHANNEL_LIMIT.get(wanted.codec, _MAX_SOURCE_CHANNELS):
-        draft.warnings.append(f"{wanted.name} is not made: {wanted.codec} has no {wanted.channels} channels")
+        draft.warn(f"{wanted.name} is not made: {wanted.codec} has no {wanted.channels} channels")
         return None
     source = choose_source(wanted.prefer, audio, scene.terms)
     channels = source.channels or 2

@@ -32,7 +32,7 @@ def set_timestamp(draft: Draft, operation: FileTimestamp, scope: Scope, context:
     wanted = date.timestamp()
     draft.keep_mtime = context.mtime_s is not None and abs(context.mtime_s - wanted) < 1
     draft.mtime_s = None if draft.keep_mtime else wanted
-    draft.causes[None, "timestamp"] = scope.cause(_OPERATION, f"released on {date:%Y-%m-%d}")
+    draft.note((None, "timestamp"), scope.cause(_OPERATION, f"released on {date:%Y-%m-%d}"))
 
 
 def release_date(metadata: dict[str, dict[str, Value]], source: str) -> datetime | None:

@@ -99,7 +99,7 @@ def filter_attachments(draft: Draft, operation: FilterAttachments, scope: Scope)
         if styled and is_font(track):
             reason += "; ASS subtitles may lose their styling"
             name = track.filename or track.codec
-            draft.warnings.append(f"font {name} is removed, ASS subtitles may lose their styling")
+            draft.warn(f"font {name} is removed, ASS subtitles may lose their styling")
         draft.remove(track, scope.cause("filter_attachments", reason))
 
 

@@ -99,7 +99,7 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     )
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
     for other in draft.of_type("video")[1:]:
-        draft.warnings.append(f"video {other.codec} is dropped: only the first video track is encoded")
+        draft.warn(f"video {other.codec} is dropped: only the first video track is encoded")
         draft.remove(other, scope.cause(OPERATION, "only the first video track is encoded"))
 
 

@@ -23,6 +23,7 @@ from vpo_tasks.policy.model import (
     Rules,
     RunIf,
     SetDefault,
+    SetLanguage,
     SkipWhen,
     TrackActions,
     TrackFilter,
@@ -196,6 +197,21 @@ def test_a_failed_policy_and_the_next_ones(mode, runs):
     one = policy(failing("A"), config=Config(on_error=mode), name="one")
     planned = evaluate([one, policy(Phase(name="B"), name="two")], video("v0"))
     assert outcomes(planned) == {"A": "failed", "B": runs}
+
+
+def test_an_order_that_follows_from_a_language_set_later_needs_one_run_only():
+    english = Rule(
+        name="r",
+        when=Exists(track_type="video"),
+        then=(SetLanguage(track_type="audio", match_language="spa", new_language="eng"),),
+    )
+    asked = policy(
+        Phase(name="order", track_order=("audio_main", "video", "audio_alternate")),
+        Phase(name="languages", rules=Rules(match="first", items=(english,))),
+    )
+    planned = evaluate([asked], video("v0 D, a1 spa"))
+    assert effects(planned) == "a1=eng order=1,0"
+    check_convergence([asked], planned)
 
 
 def flip_flop():
