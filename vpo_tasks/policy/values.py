@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?)b", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgt]?)b", re.IGNORECASE)
 _DURATION = re.compile(
-    r"(?P<number>\d{1,9}(?:\.\d{1,9})?)(?P<unit>[smh])|(?P<hours>\d{1,9})h(?P<minutes>\d{1,9})m"
+    r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>[smh])|(?P<hours>[0-9]{1,9})h(?P<minutes>[0-9]{1,9})m"
 )
-_RATE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([km])|(\d{1,15})", re.IGNORECASE)
-_SYNTHESIS_RATE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([km]?)", re.IGNORECASE)
-_MAPPING_RATE = re.compile(r"(\d{1,15})(k)|(\d{1,15}(?:\.\d{1,9})?)(m)", re.IGNORECASE)
+_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([km])|([0-9]{1,15})", re.IGNORECASE)
+_SYNTHESIS_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([km]?)", re.IGNORECASE)
+_MAPPING_RATE = re.compile(r"([0-9]{1,15})(k)|([0-9]{1,15}(?:\.[0-9]{1,9})?)(m)", re.IGNORECASE)
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _RATE_UNITS = {"": 1, "k": 1000, "m": 1_000_000}
