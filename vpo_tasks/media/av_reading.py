@@ -57,8 +57,9 @@ def open_container(path: str) -> Iterator[Any]:
         "probesize": str(PROBE_BYTES),
     }
     try:
-        # surrogate escapes reach the file name as the bytes they stand for
-        container = av.open("file:" + path, options=options, **_DECODING)
+        # surrogate escapes reach the file name as the bytes they stand for; options for the streams too
+        # (`options=`) crash PyAV 17.0 on formats whose streams turn up late (MPEG, FLV)
+        container = av.open("file:" + path, container_options=options, **_DECODING)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
         raise ProbeError(path, explain(error)) from error
     try:
