@@ -72,12 +72,23 @@ def test_a_file_has_one_duty_and_a_function_one_screen(path):
             assert (node.end_lineno or node.lineno) - node.lineno + 1 <= MAX_FUNCTION_LINES, node.name
 
 
-WRITERS = {"rename", "replace", "link", "symlink", "unlink", "remove", "truncate", "rmtree", "move", "copyfile"}
+WRITERS = {
+    "rename",
+    "replace",
+    "link",
+    "symlink",
+    "unlink",
+    "remove",
+    "truncate",
+    "rmtree",
+    "move",
+    "copyfile",
+}
 # who may write, and where: never into a user's folder but through fsops
 MAY_WRITE = {
     "execute.fsops": "the one place",
     "media.sample": "makes new videos where it is told, and refuses to overwrite",
-    "cli.demo": "its own new folder",
+    "cli.demo_library": "its own new folder",
     "cli.init": "new files only, opened exclusively",
     "state.pool": "copies the database into a folder of its own for a dry run",
     "tasks.batch": "appends to the log in the state folder",
@@ -99,7 +110,9 @@ def writes_of(path: Path) -> Iterator[str]:
                 yield function.attr
         elif isinstance(function, ast.Name) and function.id == "open":
             modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
-            if any(not isinstance(mode, ast.Constant) or set(str(mode.value)) & set("wax+") for mode in modes):
+            if any(
+                not isinstance(mode, ast.Constant) or set(str(mode.value)) & set("wax+") for mode in modes
+            ):
                 yield "open for writing"
 
 

@@ -68,7 +68,7 @@ def demo(folder: str) -> int:
         )
     )
     click.echo(f"\n$ rm {shlex.quote(theatre.path(library.BROKEN))}")
-    os.unlink(theatre.path(library.BROKEN))
+    library.remove_broken(folder)
     theatre.play(Scene("Without the broken file", ("process", folder), _NOTHING, 0))
     _title("The policy changes: German audio goes too")
     old, new = library.EDIT

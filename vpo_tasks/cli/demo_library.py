@@ -128,6 +128,11 @@ def _break(folder: str, seed: int) -> None:
     os.truncate(path, os.path.getsize(path) * 6 // 10)
 
 
+def remove_broken(folder: str) -> None:
+    """Remove the broken video."""
+    os.unlink(os.path.join(folder, BROKEN))
+
+
 def edit_policy(folder: str) -> None:
     """Take German out of the policy's audio languages."""
     path = os.path.join(folder, POLICY)
