@@ -26,7 +26,11 @@ HONEST = "subprocess.run([real] + sys.argv[1:], check=True)\n"
 def film(tmp_path: Path) -> Path:
     path = tmp_path / "library" / "film.mkv"
     path.parent.mkdir()
-    tracks = [SampleTrack("video", "mpeg4"), SampleTrack("audio", "ac3", "eng"), SampleTrack("audio", "ac3", "fre")]
+    tracks = [
+        SampleTrack("video", "mpeg4"),
+        SampleTrack("audio", "ac3", "eng"),
+        SampleTrack("audio", "ac3", "fre"),
+    ]
     make_sample(str(path), tracks, seconds=1)
     return path
 
@@ -43,7 +47,9 @@ def attempt(film: Path, body: str, stall_timeout_s: float = 60.0) -> None:
     [
         pytest.param("pass\n", FileError, id="writes-nothing"),
         pytest.param("open(output, 'w').close()\n", VerifyError, id="empty"),
-        pytest.param(HONEST + "os.truncate(output, os.path.getsize(output) * 2 // 3)\n", FileError, id="truncated"),
+        pytest.param(
+            HONEST + "os.truncate(output, os.path.getsize(output) * 2 // 3)\n", FileError, id="truncated"
+        ),
         pytest.param(
             "a = sys.argv[1:]; i = a.index('0:2'); del a[i-1:i+1]\n"
             "a = [w for k, w in enumerate(a) if not (w.endswith(':2') or a[k-1].endswith(':2'))]\n"
@@ -62,14 +68,18 @@ def attempt(film: Path, body: str, stall_timeout_s: float = 60.0) -> None:
             id="half-the-packets",
         ),
         pytest.param("open(output, 'wb').write(b'x' * 5000)\n", FileError, id="garbage"),
-        pytest.param(HONEST + "print('[error] disk trouble', file=sys.stderr)\n", ToolError, id="says-error-exits-0"),
+        pytest.param(
+            HONEST + "print('[error] disk trouble', file=sys.stderr)\n", ToolError, id="says-error-exits-0"
+        ),
         pytest.param(HONEST + "sys.exit(1)\n", ToolError, id="exit-1"),
         pytest.param("sys.exit(2)\n", ToolError, id="exit-2"),
         pytest.param(HONEST + "os.kill(os.getpid(), signal.SIGKILL)\n", ToolError, id="killed"),
         pytest.param("raise SystemExit(255)\n", ToolError, id="ended-like-ctrl-c"),
     ],
 )
-def test_tool_that_lies_or_dies_costs_its_own_output_only(film: Path, body: str, error: type[FileError]) -> None:
+def test_tool_that_lies_or_dies_costs_its_own_output_only(
+    film: Path, body: str, error: type[FileError]
+) -> None:
     before = film.read_bytes()
     with pytest.raises(error) as caught:
         attempt(film, body)
@@ -98,7 +108,9 @@ def test_tool_that_gets_on_slowly_is_not_taken_for_hanging(film: Path) -> None:
 
 def test_flood_on_stderr_does_not_grow_memory(film: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    flood = "line = b'noise ' * 10000\nfor _ in range(4000):\n    os.write(2, line)\n    os.write(2, b'\\n')\n"
+    flood = (
+        "line = b'noise ' * 10000\nfor _ in range(4000):\n    os.write(2, line)\n    os.write(2, b'\\n')\n"
+    )
     with pytest.raises(ToolError) as caught:
         attempt(film, flood + "sys.exit(1)\n")
     assert len(caught.value.stderr_tail) < 1 << 20
@@ -107,7 +119,8 @@ def test_flood_on_stderr_does_not_grow_memory(film: Path) -> None:
 
 def test_grandchild_that_holds_the_pipes_neither_hangs_us_nor_survives(film: Path, tmp_path: Path) -> None:
     body = (
-        f"p = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n" + HONEST
+        f"p = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n"
+        + HONEST
     )
     attempt(film, body)
     pid = int((tmp_path / "pid").read_text())
@@ -183,7 +196,9 @@ def test_orphaned_tool_keeps_its_video_locked(film: Path, tmp_path: Path) -> Non
 
 def _lives(pid: int) -> bool:
     try:
-        status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+        status = subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+        ).stdout.strip()
     except FileNotFoundError:
         return os.path.exists(f"/proc/{pid}")
     return bool(status) and not status.startswith("Z")
