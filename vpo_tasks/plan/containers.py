@@ -61,7 +61,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     default: bool = False
     forced: bool = False
     title: bool = False
-    language: str = "none"  # none | mov | code (three letters) | any
+    language: str = "none"  # none | sound (not on video) | mov | code | any
     tags: frozenset[str] | None = frozenset()
     one_default: bool = False
 
@@ -80,7 +80,7 @@ _LIMITS = MappingProxyType(
         ),
         "mov": Limits(name="MOV", default=True, title=True, language="mov", tags=_MOV_TAGS, one_default=True),
         "avi": Limits(name="AVI", title=True, tags=_AVI_TAGS),
-        "mpegts": Limits(name="MPEG-TS", language="code"),
+        "mpegts": Limits(name="MPEG-TS", language="sound"),
         "asf": Limits(name="ASF"),
         "flv": Limits(name="FLV"),
     }
@@ -139,7 +139,11 @@ def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Li
     if title and not limits.title and not (held and held.title == title):
         title = held.title if held else None
         _leave_out(draft, track, "title", limits, "a track title")
-    if language and not holds_language(limits, language) and not (held and held.language == language):
+    if (
+        language
+        and not holds_language(limits, language, track.type)
+        and not (held and held.language == language)
+    ):
         _leave_out(draft, track, "language", limits, f"the language {language}")
         language = held.language if held else "und"
     if (default, forced, title, language) == (track.default, track.forced, track.title, track.language):
@@ -153,13 +157,20 @@ def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str
         draft.note((track.index, what), file_cause(draft, f"{limits.name} cannot store {thing}"))
 
 
-def holds_language(limits: Limits, language: str) -> bool:
-    """Tell whether the container stores this language."""
+def holds_language(limits: Limits, language: str, kind: str = "audio") -> bool:
+    """Tell whether the container stores this language on a track of this type."""
+    if limits.language == "sound" and kind == "video":
+        return language == "und"
     if limits.language == "any" or language == "und":
         return True
     if limits.language == "mov":
         return language in _MOV_LANGUAGES
-    return limits.language == "code" and len(language) == 3 and language.isascii() and language.isalpha()
+    return (
+        limits.language in ("code", "sound")
+        and len(language) == 3
+        and language.isascii()
+        and language.isalpha()
+    )
 
 
 def _settle_tags(draft: Draft, limits: Limits) -> None:

@@ -14,33 +14,33 @@ from vpo_tasks.plan.rules_order import is_trailing
 
 def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[PlanFailure, ...]) -> Plan:
     """Return the plan that leads from the source to the draft."""
-    source = draft.source
-    if not is_changed(draft):
-        result = source
-        streams = tuple([Stream(track.index) for track in source.tracks])
-        changes = _timestamp_change(draft)
-    else:
-        _drop_data_streams(draft)
-        draft.tracks = tuple(sorted(draft.tracks, key=is_trailing))
-        changes = _net_changes(draft) + _timestamp_change(draft)
-        result = _predict(draft)
-        streams = tuple(
-            [
-                Stream(draft.made.get(track.index, track.index), draft.encodes.get(track.index))
-                for track in draft.tracks
-            ]
-        )
+    result = source = draft.source
+    streams = tuple([Stream(track.index) for track in source.tracks])
+    changes: list[Change] = []
+    if is_changed(draft):
+        written = draft.copy()
+        _drop_data_streams(written)
+        written.tracks = tuple(sorted(written.tracks, key=is_trailing))
+        changes = _net_changes(written)
+        if changes:
+            draft = written
+            result = _predict(draft)
+            streams = tuple([_stream(draft, track) for track in draft.tracks])
     return Plan(
         source=source,
         result=result,
         streams=streams,
-        changes=tuple(changes),
+        changes=(*changes, *_timestamp_change(draft)),
         phases=phases,
         failures=failures,
         warnings=tuple(dict.fromkeys(draft.warnings)),
         keep_mtime=draft.keep_mtime,
         mtime_s=draft.mtime_s,
     )
+
+
+def _stream(draft: Draft, track: Track) -> Stream:
+    return Stream(draft.made.get(track.index, track.index), draft.encodes.get(track.index))
 
 
 def structural_cause(draft: Draft) -> Cause:

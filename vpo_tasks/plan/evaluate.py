@@ -157,7 +157,7 @@ class _Simulation:
         draft.adopt(Draft(draft.source))
         draft.warnings = warnings
         name = draft.container
-        reason = f"a {name} file cannot be written in place; convert it first (container: target: mkv)"
+        reason = f"{name} files cannot be written in place; convert it first (container: target: mkv)"
         self.failures.append(
             PlanFailure(
                 policy=cause.policy,

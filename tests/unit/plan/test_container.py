@@ -183,5 +183,5 @@ def test_a_container_that_no_tool_writes_is_refused():
     (failure,) = planned.failures
     assert failure.operation == "keep_audio"
     assert (
-        failure.reason == "a mpeg file cannot be written in place; convert it first (container: target: mkv)"
+        failure.reason == "mpeg files cannot be written in place; convert it first (container: target: mkv)"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.tracks import effects, plan, policy, video
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
-from vpo_tasks.policy.model import Config, DefaultFlags, TrackActions
+from vpo_tasks.policy.model import Config, DefaultFlags, Exists, Rule, Rules, SetLanguage, TrackActions
 
 ENG = Config(audio_languages=("eng",))
 DIFFERS = DefaultFlags(
@@ -89,3 +89,18 @@ def test_an_avi_holds_neither_flags_nor_languages():
     planned = plan(video("v0, a1 eng, a2 jpn", container="avi"), default_flags=DefaultFlags())
     assert effects(planned) == ""
     assert "audio 1 (eng ac3): AVI cannot store a default flag" in planned.warnings
+
+
+def test_moving_nothing_but_data_streams_is_no_change():
+    media = video("d0, a1 eng", container="mp4")
+    planned = plan(media, track_order=("audio_main",))
+    assert (planned.changes, planned.result, planned.warnings) == ((), media, ())
+
+
+def test_a_transport_stream_names_languages_of_sound_only():
+    name = SetLanguage(track_type="video", new_language="jpn")
+    rule = Rule(name="r", when=Exists(track_type="audio"), then=(name,))
+    media = video("v0, a1 eng", container="mpegts")
+    planned = plan(media, rules=Rules(match="first", items=(rule,)))
+    assert effects(planned) == ""
+    assert planned.warnings == ("video 1 (h264): MPEG-TS cannot store the language jpn",)
