@@ -97,8 +97,8 @@ def _net_changes(draft: Draft) -> list[Change]:
     for track in draft.tracks:
         if track.index in draft.made:
             changes.append(_change(draft, track, "created", None, track.codec))
-    kept = [track.index for track in draft.tracks if track.index not in draft.made]
-    before = [track.index for track in source.tracks if track.index in present]
+    kept = [track.index for track in draft.tracks if track.index not in draft.made and not is_trailing(track)]
+    before = [track.index for track in source.tracks if track.index in present and not is_trailing(track)]
     if kept != before:
         changes.append(_change(draft, None, "order", _join(before), _join(kept)))
     for name in sorted({*source.tags, *draft.tags}):

@@ -27,9 +27,13 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
         return is_trailing(track), place.get(kind, len(classes)), rank
 
     ordered = tuple(sorted(draft.tracks, key=key))
-    if ordered != draft.tracks:
+    if _leading(ordered) != _leading(draft.tracks):
         draft.tracks = ordered
         draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
+
+
+def _leading(tracks: tuple[Track, ...]) -> list[Track]:
+    return [track for track in tracks if not is_trailing(track)]
 
 
 def is_trailing(track: Track) -> bool:
