@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
-from tests.support.fake_tools import real_toolbox, require_tool, wheel_toolbox
-from vpo_tasks.errors import LockedError, ReplaceError, SpaceError, VanishedError
+from tests.support.fake_tools import fake_tool, real_toolbox, require_tool, wheel_toolbox
+from vpo_tasks.errors import LockedError, ReplaceError, SpaceError, VanishedError, VerifyError
 from vpo_tasks.execute.export import export_unchanged
 from vpo_tasks.execute.locks import video_lock
 from vpo_tasks.execute.replace import carry_out
@@ -318,3 +318,30 @@ def test_wheel_alone_is_a_toolbox(tmp_path: Path) -> None:
     assert toolbox.names == {"ffmpeg"}
     assert toolbox.tools["ffmpeg"].origin == "imageio-ffmpeg"
     assert toolbox.with_versions().tools["ffmpeg"].version[0] in "n123456789"
+
+
+@pytest.mark.parametrize("tool", ["mkvmerge", "ffmpeg"])
+@pytest.mark.parametrize("case", ["mkv-order", "webm", "mkv-audio-encoded", "mp4-languages-titles"])
+def test_full_verification_compares_every_packet(tmp_path: Path, case: str, tool: str) -> None:
+    suffix, tracks, wanted = CASES[case]
+    if tool == "mkvmerge" and (suffix == "mp4" or "encode" in wanted):
+        pytest.skip("mkvmerge only copies Matroska to Matroska")
+    require_tool(tool)
+    path = tmp_path / f"film.{suffix}"
+    make_sample(str(path), tracks)
+    plan = plan_for(read_media(str(path)), **wanted)  # type: ignore[arg-type]
+    done = carry_out(work_for(str(path), plan, tool, verify="full"), make_kit(tmp_path))
+    assert done.warnings == ()
+
+
+def test_full_verification_finds_one_flipped_bit(film: Path, tmp_path: Path) -> None:
+    body = (
+        "subprocess.run([real] + sys.argv[1:], check=True)\n"
+        "if 'streamhash' not in sys.argv:\n"
+        "    data = bytearray(open(output, 'rb').read()); data[len(data) // 2] ^= 1; open(output, 'wb').write(data)\n"
+    )
+    before = film.read_bytes()
+    kit = make_kit(tmp_path, toolbox=fake_tool(str(tmp_path), body))
+    with pytest.raises(VerifyError, match="content of stream"):
+        carry_out(flags_work(film, verify="full"), kit)
+    assert film.read_bytes() == before

@@ -61,7 +61,7 @@ class Ffmpeg:
         folder, name = os.path.split(output)
         mapped, pictures = _split(plan)
         extractions = tuple(_extraction(info, source, folder, item) for item in pictures)
-        argv = [*_opening(info, plan.source, source), b"-progress", b"pipe:1", b"-nostats"]
+        argv = [*opening(info, plan.source, source), b"-progress", b"pipe:1", b"-nostats"]
         for item in mapped:
             argv += [b"-map", b"0:%d" % item.stream.source]
         argv += [b"-map_metadata", b"0", b"-map_chapters", b"0"]
@@ -111,7 +111,8 @@ def _is_chapter_text(plan: Plan, track: Track) -> bool:
     return track.type == "other" and track.codec == "bin_data" and plan.result.container in _ISO_FAMILY
 
 
-def _opening(info: ToolInfo, media: MediaInfo, source: bytes) -> list[bytes]:
+def opening(info: ToolInfo, media: MediaInfo, source: bytes) -> list[bytes]:
+    """Return the start of every ffmpeg command line: quiet, no stdin, and one local video as its input."""
     argv = [os.fsencode(info.path), b"-nostdin", b"-hide_banner", b"-v", b"repeat+level+warning"]
     if media.container not in {"mkv", "mp4", "mov"}:
         # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without
@@ -123,7 +124,7 @@ def _opening(info: ToolInfo, media: MediaInfo, source: bytes) -> list[bytes]:
 
 def _extraction(info: ToolInfo, source: bytes, folder: bytes, item: _Mapped) -> Call:
     argv = [
-        *_opening(info, MediaInfo(container="mkv", format_name=""), source),
+        *opening(info, MediaInfo(container="mkv", format_name=""), source),
         b"-nostats", b"-map", b"0:%d" % item.stream.source, b"-c", b"copy", b"-frames:0", b"1",
         b"-f", b"image2pipe", b"pipe:1",
     ]  # fmt: skip

@@ -66,10 +66,18 @@ def decode(data: bytes) -> Record | None:
         if not body or checksum != _checksum(body):
             continue  # torn by a crash or a full disk; a later one may be whole again
         try:
-            found = msgspec.json.decode(body, type=Record)
+            record = msgspec.json.decode(body, type=Record)
         except (msgspec.DecodeError, RecursionError):  # a newer version's: the checksum holds
             return None
+        if _stays_in_its_folder(record):
+            found = record
     return found
+
+
+def _stays_in_its_folder(record: Record) -> bool:
+    # anybody can put a file into a media folder; it may not send us to another one
+    names = [record.target] if record.mode == "output" else [record.target, record.source]
+    return all(name not in (b"", b".", b"..") and b"/" not in name for name in names)
 
 
 def read_record(path: bytes) -> Record | None:

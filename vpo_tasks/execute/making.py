@@ -13,6 +13,7 @@ from vpo_tasks.execute.base import Call, Heard, Tool
 from vpo_tasks.execute.journal import Mode, Record
 from vpo_tasks.execute.locks import VideoLock
 from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.proof import prove_content
 from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
@@ -154,6 +155,9 @@ def _verify_part(job: Job) -> Made:
     found = probes.probe(path)
     warnings = verify_media(video, plan, found)
     counts = probes.count(path)
+    if job.work.verify == "full":
+        proof = prove_content(job.work, job.kit, job.names.part, found, job.lock.fds)
+        warnings = [*warnings, *proof]
     shift_s = verify_counts(video, plan, probes.count(video), counts, found)
     verify_chapters(video, plan, found, shift_s)
     job.kit.recheck(found)
