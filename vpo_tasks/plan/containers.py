@@ -21,6 +21,8 @@ UNWRITABLE_TAGS = frozenset(
 )  # fmt: skip
 """Tags that tools write by themselves: never planned, never carried to another container."""
 
+WEBM_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"})
+
 MOV_SPELLINGS = MappingProxyType({"fre": "fra", "cze": "ces", "rum": "ron", "slo": "slk"})
 """Normalised language to what FFmpeg's MOV muxer knows it by, where that differs."""
 

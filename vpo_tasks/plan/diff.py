@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from vpo_tasks.media.model import MediaInfo, Track
-from vpo_tasks.plan.containers import UNWRITABLE_TAGS, file_cause, is_changed
+from vpo_tasks.plan.containers import UNWRITABLE_TAGS, WEBM_CODECS, file_cause, is_changed
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.model import Change, PhaseOutcome, Plan, PlanFailure, Stream, Value
 from vpo_tasks.plan.names import name_track
@@ -58,19 +58,25 @@ def _predict(draft: Draft) -> MediaInfo:
     converted = draft.container != draft.source.container
     if converted:
         tags = {name: text for name, text in tags.items() if name not in UNWRITABLE_TAGS}
-    doc_type = draft.source.doc_type
-    if converted:
-        doc_type = "matroska" if draft.container == "mkv" else None
     return msgspec.structs.replace(
         draft.source,
         container=draft.container,
         format_name=draft.format_name,
-        doc_type=doc_type,
+        doc_type=_doc_type(draft),
         tags=dict(tags),
         tracks=tuple(
             [msgspec.structs.replace(track, index=position) for position, track in enumerate(draft.tracks)]
         ),
     )
+
+
+def _doc_type(draft: Draft) -> str | None:
+    """Return `webm` only while every track may be in one."""
+    if draft.container != "mkv":
+        return None
+    if draft.source.doc_type == "webm" and all(track.codec in WEBM_CODECS for track in draft.tracks):
+        return "webm"
+    return "matroska"
 
 
 def _drop_data_streams(draft: Draft) -> None:

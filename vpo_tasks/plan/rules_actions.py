@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
-from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, Value
 from vpo_tasks.plan.rules_conditions import Scene, Unknown, holds
 from vpo_tasks.policy.match import has_language
@@ -157,15 +157,26 @@ def _carry_out(order: Order, draft: Draft, context: Context, scope: Scope) -> No
         for track in _matching(draft, action.track_type, action.language)[:1]:
             draft.set_default(track, action.value, cause)
     elif isinstance(action, SetLanguage):
-        tracks = _matching(draft, action.track_type, action.match_language)
-        language = _resolve(
-            action.new_language, action.from_plugin_metadata, context, order.rule, bool(tracks)
-        )
-        if language is not None and language.strip():
-            for track in tracks:
-                draft.set_language(track, normalise(language), cause)
+        _set_language(action, order.rule, draft, context, cause)
     elif isinstance(action, SetContainerMetadata):
         _set_tag(action, order.rule, draft, context, scope)
+
+
+def _set_language(action: SetLanguage, rule: Rule, draft: Draft, context: Context, cause: Cause) -> None:
+    """Set a language that a file can name. A mistake in the policy fails; a plugin's is passed over."""
+    tracks = _matching(draft, action.track_type, action.match_language)
+    text = _resolve(action.new_language, action.from_plugin_metadata, context, rule, bool(tracks))
+    if not tracks or text is None:
+        return
+    # what nobody knows comes back from `normalise` as it was
+    language = normalise(text)
+    if len(language) != 3 or not (language.isascii() and language.isalpha()):
+        if action.from_plugin_metadata is None:
+            raise Refusal("rules", f"{text} is not a language", rule.name)
+        draft.warn(f"rule {rule.name}: {text} is not a language")
+        return
+    for track in tracks:
+        draft.set_language(track, language, cause)
 
 
 def _set_tag(action: SetContainerMetadata, rule: Rule, draft: Draft, context: Context, scope: Scope) -> None:

@@ -41,7 +41,6 @@ def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
         _make_fit(trial, track, operation, scope)
     _require_tracks(draft, trial, operation.target)
     _carry_text(trial, operation.target, scope)
-    trial.tracks = tuple([track for track in trial.tracks if track.type != "other"])
     trial.container = operation.target
     trial.format_name = CONTAINER_FORMATS[operation.target]
     cause = scope.cause(_OPERATION, f"the container is {operation.target}")

@@ -106,6 +106,21 @@ def test_a_plugin_s_language_name_becomes_a_code():
     assert effects(plan("v0", context=known, rules=asked)) == "v0=jpn"
 
 
+def test_a_language_that_nobody_knows_is_refused():
+    asked = always(SetLanguage(track_type="video", new_language="zz"))
+    planned = plan("v0", rules=asked)
+    assert (effects(planned), [f.reason for f in planned.failures]) == ("", ["zz is not a language"])
+
+
+def test_a_plugin_s_odd_language_leaves_the_track_alone():
+    asked = always(SetLanguage(track_type="video", from_plugin_metadata=JPN))
+    planned = plan(
+        "v0", context=Context(metadata={"radarr": {"original_language": "Gibberish"}}), rules=asked
+    )
+    assert (effects(planned), planned.failures) == ("", ())
+    assert planned.warnings == ("rule r1: Gibberish is not a language",)
+
+
 def test_a_plugin_s_value_that_nobody_can_look_up_fails_the_phase():
     asked = always(SetLanguage(track_type="video", from_plugin_metadata=JPN))
     planned = plan("v0", rules=asked)

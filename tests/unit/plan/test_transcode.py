@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.support.tracks import effects, plan, policy, video
@@ -85,3 +86,10 @@ def test_a_missing_encoder_fails_the_phase(hw, fallback, encoders, reason):
     asked = transcode({"to": "hevc", "hw": hw, "hw_fallback": fallback}, None)
     planned = plan("v0 h264", context=context, transcode=asked)
     assert [failure.reason for failure in planned.failures] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(("to", "doc_type"), [("av1", "webm"), ("hevc", "matroska")])
+def test_a_webm_stays_one_only_with_codecs_it_may_hold(to, doc_type):
+    media = msgspec.structs.replace(video("v0 vp8, a1 opus"), doc_type="webm")
+    planned = plan(media, context=CAN, transcode=transcode({"to": to}, None))
+    assert planned.result.doc_type == doc_type
