@@ -64,10 +64,10 @@ def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Is
     else:
         policy = _read_policy(At(root, "", log))
     if log.issues or not isinstance(policy, Policy):
-        raise PolicyError(path, sorted(set(log.issues), key=lambda issue: issue[:2]))
+        raise PolicyError(path, sorted(set(log.issues)))
     if not policy.name:
         policy = _renamed(policy, path)
-    return policy, tuple(sorted(set(log.warnings), key=lambda issue: issue[:2]))
+    return policy, tuple(sorted(set(log.warnings)))
 
 
 def _renamed(policy: Policy, path: str) -> Policy:

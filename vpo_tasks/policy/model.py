@@ -1,7 +1,8 @@
 """The policy as frozen types (policy-format, version 13 names). What the loader accepts, already translated.
 
 Sizes are bytes, durations seconds, rates bit/s, wherever the text form allows units. Defaults here are the
-language's defaults, so that a policy that spells them out equals one that leaves them out.
+language's defaults, so that a policy that spells them out equals one that leaves them out. Conditions,
+actions and rules stand in rule_model and are named here too, so that there is one place to import from.
 """
 
 from __future__ import annotations
@@ -10,203 +11,52 @@ from typing import Literal
 
 import msgspec
 
-OnError = Literal["skip", "continue", "fail"]
-Comparison = tuple[Literal["eq", "lt", "lte", "gt", "gte"], int]
-TrackKind = Literal["video", "audio", "subtitle", "attachment"]
-MetadataOperator = Literal["eq", "neq", "contains", "lt", "lte", "gt", "gte", "exists"]
-Scalar = str | int | float | bool
-
-
-class _Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of every policy type."""
-
-
-# -- conditions (3.8.1) ----------------------------------------------------------------------------------
-
-
-class TitleMatch(_Value, frozen=True):
-    """`contains` (case-insensitive substring) or `regex` (case-insensitive search); exactly one is set."""
-
-    contains: str | None = None
-    regex: str | None = None
-
-
-class TrackFilter(_Value, frozen=True):
-    """3.8.2. None means not asked."""
-
-    language: tuple[str, ...] | None = None
-    codec: tuple[str, ...] | None = None
-    is_default: bool | None = None
-    is_forced: bool | None = None
-    channels: Comparison | None = None
-    width: Comparison | None = None
-    height: Comparison | None = None
-    title: TitleMatch | None = None
-    not_commentary: bool = False
-
-
-class Exists(_Value, frozen=True, tag="exists"):
-    """Some track of the type passes the filter."""
-
-    track_type: TrackKind
-    where: TrackFilter = TrackFilter()
-
-
-class Count(_Value, frozen=True, tag="count"):
-    """The number of passing tracks satisfies the comparison."""
-
-    track_type: TrackKind
-    compare: Comparison
-    where: TrackFilter = TrackFilter()
-
-
-class MultiLanguage(_Value, frozen=True, tag="audio_is_multi_language"):
-    """Needs a stored language analysis."""
-
-    threshold: float = 0.05
-    track_index: int | None = None
-    primary_language: str | None = None
-
-
-class PluginMetadata(_Value, frozen=True, tag="plugin_metadata"):
-    """Looks into external metadata."""
-
-    plugin: str
-    field: str
-    operator: MetadataOperator = "eq"
-    value: Scalar | None = None
-
-
-class ContainerMetadata(_Value, frozen=True, tag="container_metadata"):
-    """Looks into the container's tags."""
-
-    field: str
-    operator: MetadataOperator = "eq"
-    value: Scalar | None = None
-
-
-class Original(_Value, frozen=True, tag="is_original"):
-    """`is_original`."""
-
-    value: bool = True
-    min_confidence: float = 0.7
-    language: str | None = None
-
-
-class Dubbed(_Value, frozen=True, tag="is_dubbed"):
-    """`is_dubbed`."""
-
-    value: bool = True
-    min_confidence: float = 0.7
-    language: str | None = None
-
-
-class And(_Value, frozen=True, tag="and"):
-    """All hold."""
-
-    conditions: tuple[Condition, ...]
-
-
-class Or(_Value, frozen=True, tag="or"):
-    """One holds."""
-
-    conditions: tuple[Condition, ...]
-
-
-class Not(_Value, frozen=True, tag="not"):
-    """It does not hold."""
-
-    condition: Condition
-
-
-Condition = (
-    Exists | Count | MultiLanguage | PluginMetadata | ContainerMetadata | Original | Dubbed | And | Or | Not
+from vpo_tasks.policy.rule_model import (
+    Action,
+    And,
+    Comparison,
+    Condition,
+    ContainerMetadata,
+    Count,
+    Dubbed,
+    Exists,
+    Fail,
+    MetadataOperator,
+    MultiLanguage,
+    Not,
+    Or,
+    Original,
+    PluginField,
+    PluginMetadata,
+    PolicyValue,
+    Rule,
+    Rules,
+    Scalar,
+    SetContainerMetadata,
+    SetDefault,
+    SetForced,
+    SetLanguage,
+    Skip,
+    TitleMatch,
+    TrackFilter,
+    TrackKind,
+    Warn,
 )
 
+__all__ = [
+    "Action", "And", "AudioSynthesis", "AudioTranscode", "CodecMapping", "Comparison", "Condition",
+    "Config", "Container", "ContainerMetadata", "Count", "DefaultFlags", "Dubbed", "Exists", "Fail",
+    "FileTimestamp", "FilterAttachments", "KeepAudio", "KeepSubtitles", "MetadataOperator", "MultiLanguage",
+    "Not", "OnError", "Or", "Original", "Phase", "PluginField", "PluginMetadata", "Policy", "Rule", "Rules",
+    "RunIf", "Scalar", "SetContainerMetadata", "SetDefault", "SetForced", "SetLanguage", "Skip", "SkipIf",
+    "SkipIfExists", "SkipWhen", "SourceCriterion", "SynthesisTrack", "TitleMatch", "TrackActions",
+    "TrackClass", "TrackFilter", "TrackKind", "Transcode", "Transcription", "VideoTranscode", "Warn",
+]  # fmt: skip
 
-# -- actions (3.8.6) -------------------------------------------------------------------------------------
-
-
-class PluginField(_Value, frozen=True):
-    """`from_plugin_metadata`."""
-
-    plugin: str
-    field: str
-
-
-class Skip(_Value, frozen=True, tag="skip"):
-    """`skip_video_transcode`, `skip_audio_transcode`, `skip_track_filter`; false ones are not kept."""
-
-    what: Literal["video_transcode", "audio_transcode", "track_filter"]
+OnError = Literal["skip", "continue", "fail"]
 
 
-class Warn(_Value, frozen=True, tag="warn"):
-    """Report and go on."""
-
-    message: str
-
-
-class Fail(_Value, frozen=True, tag="fail"):
-    """Stop with a message."""
-
-    message: str
-
-
-class SetForced(_Value, frozen=True, tag="set_forced"):
-    """On all matching subtitles."""
-
-    language: str | None = None
-    value: bool = True
-
-
-class SetDefault(_Value, frozen=True, tag="set_default"):
-    """On the first matching track."""
-
-    track_type: Literal["video", "audio", "subtitle"]
-    language: str | None = None
-    value: bool = True
-
-
-class SetLanguage(_Value, frozen=True, tag="set_language"):
-    """On all matching tracks; exactly one source is set."""
-
-    track_type: Literal["video", "audio", "subtitle"]
-    new_language: str | None = None
-    from_plugin_metadata: PluginField | None = None
-    match_language: str | None = None
-
-
-class SetContainerMetadata(_Value, frozen=True, tag="set_container_metadata"):
-    """`value` "" deletes; exactly one source is set."""
-
-    field: str
-    value: str | None = None
-    from_plugin_metadata: PluginField | None = None
-
-
-Action = Skip | Warn | Fail | SetForced | SetDefault | SetLanguage | SetContainerMetadata
-
-
-class Rule(_Value, frozen=True):
-    """`then` and `otherwise` (`else`) in the order in which they run."""
-
-    name: str
-    when: Condition
-    then: tuple[Action, ...]
-    otherwise: tuple[Action, ...] = ()
-
-
-class Rules(_Value, frozen=True):
-    """3.8."""
-
-    match: Literal["first", "all"]
-    items: tuple[Rule, ...]
-
-
-# -- operations ------------------------------------------------------------------------------------------
-
-
-class CodecMapping(_Value, frozen=True):
+class CodecMapping(PolicyValue, frozen=True):
     """3.1. `action` None: what suits the track (audio transcode, bitmap remove, other subtitle convert)."""
 
     codec: str
@@ -214,16 +64,16 @@ class CodecMapping(_Value, frozen=True):
     action: Literal["transcode", "convert", "remove"] | None = None
 
 
-class Container(_Value, frozen=True):
+class Container(PolicyValue, frozen=True):
     """3.1. Keys of `codec_mappings` are lower case."""
 
     target: Literal["mkv", "mp4"]
     on_incompatible_codec: Literal["error", "skip", "transcode"] = "error"
-    codec_mappings: dict[str, CodecMapping] = {}
+    codec_mappings: dict[str, CodecMapping] = msgspec.field(default_factory=dict)
     preserve_metadata: bool = True
 
 
-class KeepAudio(_Value, frozen=True):
+class KeepAudio(PolicyValue, frozen=True):
     """3.2. `fallback` None is `error`."""
 
     languages: tuple[str, ...]
@@ -237,7 +87,7 @@ class KeepAudio(_Value, frozen=True):
     exclude_non_speech_from_language_filter: bool = True
 
 
-class KeepSubtitles(_Value, frozen=True):
+class KeepSubtitles(PolicyValue, frozen=True):
     """3.3."""
 
     languages: tuple[str, ...] | None = None
@@ -245,13 +95,13 @@ class KeepSubtitles(_Value, frozen=True):
     remove_all: bool = False
 
 
-class FilterAttachments(_Value, frozen=True):
+class FilterAttachments(PolicyValue, frozen=True):
     """3.3."""
 
     remove_all: bool = False
 
 
-class TrackActions(_Value, frozen=True):
+class TrackActions(PolicyValue, frozen=True):
     """3.5, one of audio_actions, subtitle_actions, video_actions."""
 
     clear_all_forced: bool = False
@@ -274,7 +124,7 @@ TrackClass = Literal[
 ]
 
 
-class DefaultFlags(_Value, frozen=True):
+class DefaultFlags(PolicyValue, frozen=True):
     """3.7."""
 
     set_first_video_default: bool = True
@@ -286,7 +136,7 @@ class DefaultFlags(_Value, frozen=True):
     preferred_audio_codec: tuple[str, ...] = ()
 
 
-class SkipIf(_Value, frozen=True):
+class SkipIf(PolicyValue, frozen=True):
     """3.9.3. None means not asked."""
 
     codec_matches: tuple[str, ...] | None = None
@@ -294,7 +144,7 @@ class SkipIf(_Value, frozen=True):
     bitrate_under: int | None = None
 
 
-class VideoTranscode(_Value, frozen=True):
+class VideoTranscode(PolicyValue, frozen=True):
     """3.9.1. `crf` None is the codec's default; `quality` says which of the rates count."""
 
     to: Literal["h264", "hevc", "vp9", "av1"]
@@ -318,7 +168,7 @@ class VideoTranscode(_Value, frozen=True):
     keep_if_larger: bool = False
 
 
-class AudioTranscode(_Value, frozen=True):
+class AudioTranscode(PolicyValue, frozen=True):
     """3.9.2."""
 
     preserve: tuple[str, ...] = ("truehd", "dts-hd", "flac", "pcm_s24le")
@@ -326,14 +176,14 @@ class AudioTranscode(_Value, frozen=True):
     bitrate: int = 192_000
 
 
-class Transcode(_Value, frozen=True):
+class Transcode(PolicyValue, frozen=True):
     """3.9."""
 
     video: VideoTranscode | None = None
     audio: AudioTranscode | None = None
 
 
-class SourceCriterion(_Value, frozen=True):
+class SourceCriterion(PolicyValue, frozen=True):
     """3.10. None means not asked. `channels` is `max`, `min` or a number."""
 
     language: tuple[str, ...] | None = None
@@ -342,7 +192,7 @@ class SourceCriterion(_Value, frozen=True):
     codec: tuple[str, ...] | None = None
 
 
-class SkipIfExists(_Value, frozen=True):
+class SkipIfExists(PolicyValue, frozen=True):
     """3.10."""
 
     codec: tuple[str, ...] | None = None
@@ -351,7 +201,7 @@ class SkipIfExists(_Value, frozen=True):
     not_commentary: bool = False
 
 
-class SynthesisTrack(_Value, frozen=True):
+class SynthesisTrack(PolicyValue, frozen=True):
     """3.10. `channels` is a count; `bitrate` None is the table's default; None title and language inherit."""
 
     name: str
@@ -366,13 +216,13 @@ class SynthesisTrack(_Value, frozen=True):
     position: Literal["after_source", "end"] | int = "end"
 
 
-class AudioSynthesis(_Value, frozen=True):
+class AudioSynthesis(PolicyValue, frozen=True):
     """3.10."""
 
     tracks: tuple[SynthesisTrack, ...]
 
 
-class Transcription(_Value, frozen=True):
+class Transcription(PolicyValue, frozen=True):
     """3.11."""
 
     enabled: bool = False
@@ -383,7 +233,7 @@ class Transcription(_Value, frozen=True):
     reorder_commentary: bool = False
 
 
-class FileTimestamp(_Value, frozen=True):
+class FileTimestamp(PolicyValue, frozen=True):
     """3.12."""
 
     mode: Literal["preserve", "release_date", "now"] = "preserve"
@@ -391,7 +241,7 @@ class FileTimestamp(_Value, frozen=True):
     date_source: Literal["auto", "radarr", "sonarr"] = "auto"
 
 
-class SkipWhen(_Value, frozen=True):
+class SkipWhen(PolicyValue, frozen=True):
     """2.6. None means not asked; lists lower case; `container` normalised; sizes bytes, durations seconds."""
 
     mode: Literal["any", "all"] = "any"
@@ -407,14 +257,14 @@ class SkipWhen(_Value, frozen=True):
     duration_over: float | None = None
 
 
-class RunIf(_Value, frozen=True):
+class RunIf(PolicyValue, frozen=True):
     """Exactly one is set."""
 
     phase_modified: str | None = None
     phase_completed: str | None = None
 
 
-class Phase(_Value, frozen=True):
+class Phase(PolicyValue, frozen=True):
     """2.1. An absent operation is None."""
 
     name: str
@@ -438,7 +288,7 @@ class Phase(_Value, frozen=True):
     on_error: OnError | None = None
 
 
-class Config(_Value, frozen=True):
+class Config(PolicyValue, frozen=True):
     """1.2."""
 
     audio_languages: tuple[str, ...] = ("eng", "und")
@@ -447,7 +297,7 @@ class Config(_Value, frozen=True):
     on_error: OnError = "continue"
 
 
-class Policy(_Value, frozen=True):
+class Policy(PolicyValue, frozen=True):
     """One policy. `name` is the document's name or the file's stem."""
 
     name: str
