@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import UsageError
 
+# our own files in users' folders (execute/fsops.py), by the cheapest test that lets nothing of ours pass
 PRIVATE_PREFIX = b".vpo-"
+PRIVATE_SUFFIXES = (b".json", b".part", b".orig")
 
 
 class Found(NamedTuple):
@@ -107,7 +109,7 @@ class _Walk:
         for entry in entries:
             name = entry.name
             if name[:1] == b".":
-                if name.startswith(PRIVATE_PREFIX):
+                if name.startswith(PRIVATE_PREFIX) and name.endswith(PRIVATE_SUFFIXES):
                     self.private.append(entry.path)
                 elif name[name.rfind(b".") + 1 :].lower() in extensions or entry.is_dir():
                     self.hidden += 1

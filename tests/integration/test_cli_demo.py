@@ -29,12 +29,23 @@ def run_demo(*args, cwd, **env):
 def test_everything_happens_as_announced_and_again_on_the_former_demo(tmp_path, path):
     env = {} if path is None else {"PATH": path}
     for _ in range(2):
-        done = run_demo(cwd=tmp_path, **env)
+        done = run_demo("demo", cwd=tmp_path, **env)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("\n$ ") == 7
         assert "Everything happened as announced" in done.stdout
         assert "What to type next" in done.stdout
-    assert os.listdir(tmp_path) == ["vpo-demo"]  # not even a state folder elsewhere
+    assert os.listdir(tmp_path) == ["demo"]  # not even a state folder elsewhere
+
+
+@pytest.mark.slow
+def test_without_a_folder_it_makes_a_temporary_one_and_leaves_nothing_here(tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "temporary").mkdir()
+    done = run_demo(cwd=tmp_path / "here", TMPDIR=str(tmp_path / "temporary"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert os.listdir(tmp_path / "here") == []
+    (folder,) = [name for name in os.listdir(tmp_path / "temporary") if name.startswith("vpo-demo-")]
+    assert f"The demo's folder, {tmp_path / 'temporary' / folder}, can be deleted" in done.stdout
 
 
 def test_an_occupied_folder_is_refused_untouched(tmp_path, capsys):

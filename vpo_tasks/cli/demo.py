@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from typing import NamedTuple
 
 import click
@@ -36,12 +37,13 @@ class Scene(NamedTuple):
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default="vpo-demo", type=click.Path())
-def demo(folder: str) -> int:
-    """Make a small library in DIR (default: ./vpo-demo) and process it, step by step.
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path())
+def demo(folder: str | None) -> int:
+    """Make a small library in DIR (default: a new temporary folder) and process it, step by step.
 
     DIR must be new, empty or a former demo. Your own videos and your own state are not touched.
     """
+    folder = folder or tempfile.mkdtemp(prefix="vpo-demo-")
     library.prepare(folder)
     _title("A small library, a second of real video each")
     library.fill(folder, lambda line: click.echo(f"  {escape(line)}"))

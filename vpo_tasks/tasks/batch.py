@@ -237,12 +237,11 @@ class BatchController:
     def _tell(self, result: FileProcessingResult) -> None:
         if result.status == "up-to-date":
             return
+        lines = "\n".join(file_lines(result, self.console.verbose, dry_run=self.settings.dry_run))
         if result.status == "failed":
-            for line in file_lines(result, self.console.verbose, dry_run=self.settings.dry_run):
-                self.console.error(line)
-        elif not self.console.quiet and not self.settings.json:
-            for line in file_lines(result, self.console.verbose, dry_run=self.settings.dry_run):
-                self.console.output(line)
+            self.console.error(lines)
+        elif lines and not self.console.quiet and not self.settings.json:
+            self.console.output(lines)
 
     def _give_up(self, error: BaseException) -> None:
         with self._lock:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vpo_tasks.execute.replace import Kit
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import find_tools
+from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.probe import ProbePool
 from vpo_tasks.tasks.process import ProcessSettings, WorkflowProcessor
 

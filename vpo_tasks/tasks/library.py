@@ -12,6 +12,7 @@ from vpo_tasks.config import load_config
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, VpoError
 from vpo_tasks.plan.model import OnError
 from vpo_tasks.report.console import Console
+from vpo_tasks.report.failure import describe_error
 from vpo_tasks.report.summary import summary_text
 from vpo_tasks.state.store import Store
 from vpo_tasks.tasks.backend import IdentityChecker
@@ -150,5 +151,5 @@ def open_library(folder: str) -> Library:
 
 def raise_exit(error: VpoError) -> NoReturn:
     """End the process as `vpo` would; doit knows no exit codes but its own, and would print a traceback."""
-    sys.stderr.write(f"error: {error}\n")
+    sys.stderr.write(describe_error(error) + "\n")
     raise SystemExit(error.exit_code) from error

@@ -147,7 +147,8 @@ class WorkflowProcessor:
         except FileError as error:
             self._check_not_ended()
             phase = next((change.phase for change in seen.plan.changes), None)
-            return self._failed(result, str(error), type(error).__name__, phase)
+            untouched = result._replace(changes=(), bytes_read=0, bytes_written=0)
+            return self._failed(untouched, str(error), type(error).__name__, phase)
 
     def _check_not_ended(self) -> None:
         """Raise Interrupted when the run was ended: then a failure is only the end's echo."""
