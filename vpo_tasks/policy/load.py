@@ -74,7 +74,9 @@ def _renamed(policy: Policy, path: str) -> Policy:
     import msgspec  # already imported by the model; named here where it is used
 
     stem = os.path.splitext(os.path.basename(path))[0]
-    return msgspec.structs.replace(policy, name=stem or path)
+    # A policy's name is text that goes into YAML and JSON; bytes that are not UTF-8 cannot.
+    name = os.fsencode(stem).decode("utf-8", "replace")
+    return msgspec.structs.replace(policy, name=name)
 
 
 class _Dialect(Protocol):

@@ -9,6 +9,7 @@ import pytest
 from tests.support.policy_text import document, issues_of, load, load_phase, warnings_of
 from vpo_tasks.errors import Issue, PolicyError
 from vpo_tasks.policy import model as m
+from vpo_tasks.policy.dump import dump_policy
 from vpo_tasks.policy.load import load_policy, load_policy_with_warnings, parse_policy
 
 WHEN_VIDEO = "exists: {track_type: video}"
@@ -397,7 +398,8 @@ def test_file_whose_name_is_not_utf8_loads(tmp_path):
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(document("phases: [{name: p}]"))
     policy, warnings = load_policy_with_warnings(path)
-    assert policy.name == "film\udcff"
+    assert policy.name == "film\ufffd"
+    assert parse_policy(dump_policy(policy).encode(), "x.yaml") == policy
     assert warnings == ()
 
 
