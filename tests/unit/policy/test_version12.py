@@ -164,8 +164,8 @@ def test_flat_downmix_is_one_more_track_from_the_one_with_most_channels():
 def test_flat_parts_without_effect_draw_warnings():
     body = "schema_version: 12\nworkflow: {auto_process: true}\ntranscode: {video: {target_codec: hevc}}"
     assert [warning.message.split()[0] for warning in warnings_of(body)] == [
-        "workflow.auto_process",
         "transcode",
+        "workflow.auto_process",
     ]
 
 
