@@ -81,15 +81,10 @@ class Draft:
         self.mtime_s = other.mtime_s
         self.next_index = other.next_index
 
-    def same_video(self, other: Draft) -> bool:
-        """Tell whether both describe one and the same video."""
-        return (
-            self.tracks == other.tracks
-            and self.container == other.container
-            and self.tags == other.tags
-            and self.encodes == other.encodes
-            and self.mtime_s == other.mtime_s
-        )
+    @property
+    def video(self) -> tuple[object, ...]:
+        """What the video is, apart from who asked for it: equal when nothing would differ."""
+        return self.tracks, self.container, self.tags, self.encodes, self.mtime_s
 
     def of_type(self, kind: str) -> list[Track]:
         """Return the tracks of one type, in order."""

@@ -86,7 +86,7 @@ def _come_to_rest(draft: Draft, prepared: Prepared, context: Context) -> None:
         again.run(prepared)
         if again.failures:
             return
-        if trial.same_video(before):
+        if trial.video == before.video:
             draft.adopt(before)
             return
 
@@ -131,9 +131,10 @@ class _Simulation:
             return PhaseOutcome(policy=policy.name, phase=phase.name, outcome="skipped", reason=why)
         scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
         self.modes[policy.name, phase.name] = scope.on_error
-        before = draft.copy()
+        before = draft.copy() if scope.on_error != "continue" else None
+        video = draft.video
         _run_operations(Work(draft, phase, ready.terms, scope, self.context), operations)
-        if scope.failures and scope.on_error != "continue":
+        if scope.failures and before is not None:
             before.warnings = draft.warnings
             draft.adopt(before)
             self.stopped = True
@@ -143,7 +144,7 @@ class _Simulation:
             phase=phase.name,
             outcome="failed" if scope.failures else "completed",
             reason=scope.failures[0].reason if scope.failures else "",
-            modified=not draft.same_video(before),
+            modified=draft.video != video,
         )
 
     def finish(self) -> None:

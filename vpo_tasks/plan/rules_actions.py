@@ -134,7 +134,7 @@ def _matters(order: Order, draft: Draft, context: Context, phase: Phase) -> bool
         _carry_out(order, trial, context, Scope("", "", "continue"))
     except Refusal:
         return True
-    return not trial.same_video(draft)
+    return trial.video != draft.video
 
 
 def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vpo_tasks.media.model import Track
-from vpo_tasks.plan.draft import Cause, Draft, Scope
+from vpo_tasks.plan.draft import Draft, Scope
 from vpo_tasks.policy.match import Terms, is_commentary, language_of, preferred_track
 from vpo_tasks.policy.model import DefaultFlags, TrackActions
 
@@ -35,15 +35,12 @@ def set_default_flags(
     """Choose the default tracks. `video_cleared`: the same phase clears all video defaults."""
     videos = draft.of_type("video")
     if flags.set_first_video_default and videos and not video_cleared:
-        _choose(
-            draft, videos, videos[0], flags, scope.cause(_OPERATION, "the first video track is the default")
-        )
+        _choose(draft, videos, videos[0], flags, scope, who="the first video track")
     audio = draft.of_type("audio")
     if flags.set_preferred_audio_default and audio:
         chosen = preferred_track(audio, terms.audio, flags.preferred_audio_codec, terms)
         if chosen is not None:
-            reason = f"preferred audio ({_named(chosen)}) is the default"
-            _choose(draft, audio, chosen, flags, scope.cause(_OPERATION, reason))
+            _choose(draft, audio, chosen, flags, scope, who="the preferred audio")
     _flag_subtitles(draft, flags, terms, scope)
 
 
@@ -55,14 +52,14 @@ def _flag_subtitles(draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scop
         return
     differs = audio_differs(draft.of_type("audio"), terms)
     if flags.set_preferred_subtitle_default:
-        reason = f"preferred subtitle ({_named(preferred)}) is the default"
-        _choose(draft, subtitles, preferred, flags, scope.cause(_OPERATION, reason))
+        _choose(draft, subtitles, preferred, flags, scope, who="the preferred subtitle")
     elif flags.set_subtitle_default_when_audio_differs and differs:
-        reason = f"no audio is in a preferred language, so subtitle ({_named(preferred)}) is the default"
-        _choose(draft, subtitles, preferred, flags, scope.cause(_OPERATION, reason))
-    elif flags.clear_other_defaults:
+        who = "no audio is in a preferred language, so the preferred subtitle"
+        _choose(draft, subtitles, preferred, flags, scope, who=who)
+    elif flags.clear_other_defaults and any(track.default for track in subtitles):
+        cause = scope.cause(_OPERATION, "no subtitle is the default")
         for track in subtitles:
-            draft.set_default(track, False, scope.cause(_OPERATION, "no subtitle is the default"))
+            draft.set_default(track, False, cause)
     if flags.set_subtitle_forced_when_audio_differs and differs:
         reason = "no audio is in a preferred language, so the preferred subtitle is forced"
         current = next(track for track in draft.tracks if track.index == preferred.index)
@@ -76,14 +73,18 @@ def audio_differs(audio: Sequence[Track], terms: Terms) -> bool:
     )
 
 
-def _choose(draft: Draft, tracks: Sequence[Track], chosen: Track, flags: DefaultFlags, cause: Cause) -> None:
-    """Make one track the default, and with `clear_other_defaults` the only one."""
-    for track in tracks:
-        if track.index == chosen.index:
-            draft.set_default(track, True, cause)
-        elif flags.clear_other_defaults:
-            draft.set_default(track, False, cause)
-
-
-def _named(track: Track) -> str:
-    return f"{language_of(track)} {track.codec}"
+def _choose(
+    draft: Draft, tracks: Sequence[Track], chosen: Track, flags: DefaultFlags, scope: Scope, *, who: str
+) -> None:
+    """Make one track the default, and with `clear_other_defaults` the only one. `who` begins the reason."""
+    wrong = [
+        track
+        for track in tracks
+        if track.default != (track.index == chosen.index)
+        and (track.index == chosen.index or flags.clear_other_defaults)
+    ]
+    if not wrong:
+        return
+    cause = scope.cause(_OPERATION, f"{who} ({language_of(chosen)} {chosen.codec}) is the default")
+    for track in wrong:
+        draft.set_default(track, not track.default, cause)
