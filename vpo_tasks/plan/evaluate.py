@@ -65,29 +65,30 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
     simulation = _Simulation(Draft(media), context)
     try:
         simulation.run(prepared)
-        if not simulation.failures and is_changed(simulation.draft):
-            _come_to_rest(simulation.draft, prepared, context)
+        if not simulation.stopped and is_changed(simulation.draft):
+            _come_to_rest(simulation, prepared)
     except PatternTimeout as error:
         raise PlanError(context.path, str(error)) from error
     simulation.finish()
     return build_plan(simulation.draft, tuple(simulation.outcomes), tuple(simulation.failures))
 
 
-def _come_to_rest(draft: Draft, prepared: Prepared, context: Context) -> None:
+def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
     """Simulate what further runs would do, so that one run does it all.
 
-    An early phase may depend on what a later one sets (an order on languages). What never comes to rest stays
-    as the first run leaves it: `check_convergence` then says who disagrees.
+    An early phase may depend on what a later one sets (an order on languages) or takes out of its way. What
+    never comes to rest stays as the first run leaves it: `check_convergence` then says who disagrees.
     """
-    trial = draft.copy()
+    trial = first.draft.copy()
     for _ in range(_MORE_RUNS):
         before = trial.copy()
-        again = _Simulation(trial, context)
+        again = _Simulation(trial, first.context)
         again.run(prepared)
-        if again.failures:
+        if again.stopped:
             return
         if trial.video == before.video:
-            draft.adopt(before)
+            first.draft.adopt(before)
+            first.resolve(again)
             return
 
 
@@ -147,6 +148,18 @@ class _Simulation:
             modified=draft.video != video,
         )
 
+    def resolve(self, last: _Simulation) -> None:
+        """Keep the failures that are left at the last; say so of those that other phases have resolved."""
+        left = {(failure.policy, failure.phase) for failure in last.failures}
+        for failure in self.failures:
+            if (failure.policy, failure.phase) not in left:
+                self.draft.warn(f"phase {failure.phase} failed before later phases: {failure.reason}")
+        self.failures = last.failures
+        self.outcomes = [
+            after if "failed" in (before.outcome, after.outcome) else before
+            for before, after in zip(self.outcomes, last.outcomes, strict=True)
+        ]
+
     def finish(self) -> None:
         """Bring the draft to what its container can hold; refuse what no tool can write."""
         draft = self.draft
@@ -192,9 +205,9 @@ def _run_operations(work: Work, operations: Sequence[Operation]) -> None:
 def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHING_KNOWN) -> None:
     """Raise PlanError, naming the rules that disagree, when the plan's result would be planned again.
 
-    A plan with failures promises nothing, so it is not held to this.
+    A plan that failures stopped promises nothing, so it is not held to this.
     """
-    if plan.is_empty or plan.failures:
+    if plan.is_empty or any(failure.on_error != "continue" for failure in plan.failures):
         return
     again = evaluate(policies, plan.result, of_result(context, plan))
     if again.is_empty:

@@ -16,6 +16,7 @@ from vpo_tasks.policy.model import (
     Exists,
     Fail,
     FileTimestamp,
+    FilterAttachments,
     KeepAudio,
     Not,
     Phase,
@@ -212,6 +213,25 @@ def test_an_order_that_follows_from_a_language_set_later_needs_one_run_only():
     planned = evaluate([asked], video("v0 D, a1 spa"))
     assert effects(planned) == "a1=eng order=1,0"
     check_convergence([asked], planned)
+
+
+def test_what_a_later_phase_takes_out_of_the_way_is_done_in_the_same_run():
+    asked = policy(
+        Phase(name="A", container=Container(target="mp4")),
+        Phase(name="B", filter_attachments=FilterAttachments(remove_all=True)),
+    )
+    planned = evaluate([asked], video("v0 D, a1 aac D, t2 ttf"))
+    assert (effects(planned), planned.failures) == ("container=mp4 t2-", ())
+    assert planned.warnings == ("phase A failed before later phases: mp4 cannot hold ttf",)
+    assert outcomes(planned) == {"A": "completed", "B": "completed"}
+    check_convergence([asked], planned)
+
+
+def test_a_failure_that_stays_is_kept_beside_what_other_phases_do():
+    planned = plan('v0, a1 "x"', failing("A"), Phase(name="B", audio_actions=CLEAR))
+    assert effects(planned) == "a1:title=None"
+    assert [failure.phase for failure in planned.failures] == ["A"]
+    assert outcomes(planned) == {"A": "failed", "B": "completed"}
 
 
 def flip_flop():
