@@ -8,9 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vpo_tasks.policy.model import Policy
-
-EVALUATION_VERSION = 1
-"""Raised when the same policy would give another plan than before: all videos are then planned again."""
+from vpo_tasks.policy.version import EVALUATION_VERSION
 
 DIGEST_SIZE = 16
 

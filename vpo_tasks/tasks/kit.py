@@ -11,6 +11,7 @@ from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import find_tools
 from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.probe import ProbePool
+from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.tasks.process import ProcessSettings, WorkflowProcessor
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def make_processor(
         stall_timeout_s=config.processing.stall_timeout_s,
     )
     settings = ProcessSettings(
-        policies=policies.models,
+        policies=prepare(policies.models),
         phases=policies.phases or None,
         dry_run=options.dry_run,
         break_hardlinks=config.safety.hardlinks == "break",

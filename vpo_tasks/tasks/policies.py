@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpo_tasks import __version__
 from vpo_tasks.errors import UsageError
+from vpo_tasks.policy.version import EVALUATION_VERSION
 from vpo_tasks.state.store import PolicyStamp, Store
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _file_state(path: str) -> str:
     except OSError as error:
         raise UsageError(f"policy {path}: {error.strerror or error}") from error
     parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return ":".join((__version__, *map(str, parts)))
+    return ":".join((__version__, *map(str, (EVALUATION_VERSION, *parts))))
 
 
 def _with_mode(policy: Policy, mode: OnError | None) -> Policy:

@@ -25,16 +25,15 @@ from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
-from vpo_tasks.plan.evaluate import check_convergence, evaluate
+from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
 from vpo_tasks.plan.model import Context, Plan, Step
-from vpo_tasks.policy.model import Policy
 from vpo_tasks.report.result import FileProcessingResult
 
 
 class ProcessSettings(NamedTuple):
     """What holds for every video of the run."""
 
-    policies: tuple[Policy, ...]
+    policies: Prepared
     phases: tuple[str, ...] | None
     dry_run: bool = False
     break_hardlinks: bool = False

@@ -24,6 +24,7 @@ def reversed_keys(data):
     return [reversed_keys(item) for item in data] if isinstance(data, list) else data
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(policies())
 def test_comments_order_of_keys_and_style_do_not_count(policy):
@@ -32,6 +33,7 @@ def test_comments_order_of_keys_and_style_do_not_count(policy):
     assert policy_digest([parse_policy(text.encode(), "other.yaml")]) == policy_digest([policy])
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(policies(max_phases=2), policies(max_phases=2))
 def test_policies_that_differ_in_phases_or_config_differ(one, other):
@@ -59,6 +61,7 @@ def switches(data):
             yield from switches(value)
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(edits())
 def test_one_switch_turned_counts_unless_the_policy_is_the_same(edit):

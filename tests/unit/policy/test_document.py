@@ -141,6 +141,7 @@ def test_duplicate_keys_are_told_with_path_and_first_line_and_the_rest_is_read()
     assert plain(root) == {"a": [{"x": 1}], "b": 1}
 
 
+@pytest.mark.slow
 def test_a_megabyte_is_read():
     text = "\n".join(f"k{n}: {{a: [1, 2, 3, 4]}}" for n in range(45_000))
     assert len(text) > 1_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,7 @@ def policy_or_error(data):
     return policy
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(policies(max_phases=2), st.data())
 def test_policy_with_one_value_replaced(policy, data):
@@ -96,6 +98,7 @@ def test_any_bytes(data):
     policy_or_error(data)
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(
     policies(max_phases=1),

@@ -410,6 +410,7 @@ def test_ten_thousand_phases_load():
     assert len(load(f"phases:\n{phases}").phases) == 10_000
 
 
+@pytest.mark.slow
 def test_ten_thousand_mistakes_are_told_without_a_stall():
     phases = "\n".join(
         f"  - {{name: p{number}, keep_audoi: {{}}, depends_on: [zz{number}]}}" for number in range(5_000)

@@ -52,6 +52,7 @@ def test_file_in_docs_is_the_schema():
         assert stream.read() == schema_text(), "run: vpo policy schema > docs/policy.schema.json"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(policies())
 def test_every_policy_as_shown_is_valid(policy):
