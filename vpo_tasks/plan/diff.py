@@ -19,7 +19,6 @@ def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[P
     changes: list[Change] = []
     if is_changed(draft):
         written = draft.copy()
-        _drop_data_streams(written)
         written.tracks = tuple(sorted(written.tracks, key=is_trailing))
         changes = _net_changes(written)
         if changes:
@@ -79,13 +78,6 @@ def _doc_type(draft: Draft) -> str | None:
     return "matroska"
 
 
-def _drop_data_streams(draft: Draft) -> None:
-    """Leave data streams out of a rewrite: no tool of ours copies them all, so nothing is promised."""
-    for track in draft.of_type("other"):
-        draft.warn(f"{name_track(draft.source, track)} is not carried over")
-    draft.tracks = tuple([track for track in draft.tracks if track.type != "other"])
-
-
 def _net_changes(draft: Draft) -> list[Change]:
     source = draft.source
     changes: list[Change] = []
@@ -98,7 +90,7 @@ def _net_changes(draft: Draft) -> list[Change]:
             continue
         if track is not None:
             changes += _track_changes(draft, original, track)
-        elif original.type != "other":
+        else:
             changes.append(_change(draft, original, "removed", None, None))
     for track in draft.tracks:
         if track.index in draft.made:

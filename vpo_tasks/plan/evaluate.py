@@ -164,14 +164,13 @@ class _Simulation:
         """Bring the draft to what its container can hold; refuse what no tool can write."""
         draft = self.draft
         settle(draft)
-        if draft.container != draft.source.container or can_rewrite(draft.container) or not is_changed(draft):
+        reason = _unwritable(draft) if is_changed(draft) else ""
+        if not reason:
             return
         cause = structural_cause(draft)
         warnings = draft.warnings
         draft.adopt(Draft(draft.source))
         draft.warnings = warnings
-        name = draft.container
-        reason = f"{name} files cannot be written in place; convert it first (container: target: mkv)"
         self.failures.append(
             PlanFailure(
                 policy=cause.policy,
@@ -182,6 +181,21 @@ class _Simulation:
                 rule=cause.rule,
             )
         )
+
+
+def _unwritable(draft: Draft) -> str:
+    """Return why no tool can write the draft without losing something of the video, or nothing."""
+    name = draft.container
+    if name == draft.source.container and not can_rewrite(name):
+        return f"{name} files cannot be written in place; convert it first (container: target: mkv)"
+    data = sorted({track.codec for track in draft.of_type("other")})
+    if data:
+        # camera telemetry and time codes: no tool of ours copies them all, and they are nowhere else
+        return (
+            f"it has data streams ({', '.join(data)}) that would be lost; to let them go, convert it with "
+            "on_incompatible_codec: transcode"
+        )
+    return ""
 
 
 def _run_operations(work: Work, operations: Sequence[Operation]) -> None:

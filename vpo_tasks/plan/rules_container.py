@@ -32,6 +32,8 @@ def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
     if offenders and operation.on_incompatible_codec != "transcode":
         names = ", ".join(sorted({effective_codec(track) for track in offenders}))
         reason = f"{operation.target} cannot hold {names}"
+        if any(track.type == "other" for track in offenders):
+            reason += " (on_incompatible_codec: transcode drops data streams)"
         if operation.on_incompatible_codec == "error":
             raise Refusal(_OPERATION, reason)
         draft.warn(f"stays {draft.container}: {reason}")
@@ -52,9 +54,9 @@ def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
 
 
 def fits(track: Track, target: str) -> bool:
-    """Tell whether a track may go into a container. Data streams never count: they are not carried."""
+    """Tell whether a track may go into a container. A data stream never does: no tool of ours carries it."""
     if track.type == "other":
-        return True
+        return False
     if target == "mkv":
         return track.codec not in _NOT_IN_MATROSKA or track.type == "attachment"
     return canonical_codec(effective_codec(track)) in _MP4_HOLDS.get(track.type, frozenset())

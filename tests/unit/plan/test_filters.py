@@ -7,6 +7,7 @@ import pytest
 from tests.support.tracks import effects, plan, video
 from vpo_tasks.policy.model import (
     Config,
+    Container,
     DefaultFlags,
     FilterAttachments,
     KeepAudio,
@@ -125,7 +126,19 @@ def test_a_change_names_who_asked_and_why():
     assert (change.label, change.reason) == ('audio 2 (fre ac3 5.1 "VFF")', "fre is not one of eng, und")
 
 
-def test_data_streams_are_left_out_of_a_rewrite_with_a_warning():
+def test_a_rewrite_that_would_lose_data_streams_is_refused():
     planned = plan(video("a1 eng, a2 fre, d3", container="mp4"), keep_audio=audio("eng"))
-    assert [stream.source for stream in planned.streams] == [0, 1]
-    assert any("is not carried over" in warning for warning in planned.warnings)
+    assert planned.is_empty
+    assert "data streams" in planned.failures[0].reason
+    assert planned.failures[0].phase == planned.phases[0].phase
+
+
+def test_a_conversion_drops_data_streams_only_when_the_policy_says_so():
+    source = video("a1 eng, d2", container="mp4")
+    refused = plan(source, container=Container(target="mkv"))
+    assert refused.is_empty
+    assert "on_incompatible_codec: transcode" in refused.failures[0].reason
+    dropped = plan(source, container=Container(target="mkv", on_incompatible_codec="transcode"))
+    assert [stream.source for stream in dropped.streams] == [0, 1]
+    assert any("is dropped" in warning for warning in dropped.warnings)
+    assert ("removed", 2) in {(change.what, change.track) for change in dropped.changes}
