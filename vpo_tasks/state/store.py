@@ -50,6 +50,15 @@ class Store:
             rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", (first, first[:-1] + b"0"))
         return {row[0]: Known._make(row[1:]) for row in rows}
 
+    def fresh_videos(self, below: bytes, digest: bytes) -> list[tuple[bytes, int, int, int, int]]:
+        """Return path, device, inode, size and mtime_ns of what complies with `digest` below a folder."""
+        first = below.rstrip(b"/") + b"/"
+        return self._pool.execute_read(
+            "SELECT path, device, inode, size, mtime_ns FROM videos"
+            " WHERE path >= ? AND path < ? AND digest = ?",
+            (first, first[:-1] + b"0", digest),
+        )
+
     def known_video(self, path: bytes) -> Known | None:
         """Return what is recorded of one video."""
         rows = self._pool.execute_read(
@@ -104,6 +113,7 @@ class Store:
                 "DELETE FROM videos WHERE path = ?",
                 "DELETE FROM details WHERE path = ?",
                 "DELETE FROM targets WHERE source = ?",
+                "DELETE FROM failures WHERE path = ?",
             ):
                 connection.execute(sql, (path,))
 
@@ -120,6 +130,7 @@ class Store:
         with self._pool.transaction() as connection:
             connection.execute("DELETE FROM videos WHERE path >= ? AND path < ?", span)
             connection.execute("DELETE FROM details WHERE path >= ? AND path < ?", span)
+            connection.execute("DELETE FROM failures WHERE path >= ? AND path < ?", span)
             connection.execute("DELETE FROM targets WHERE source >= ? AND source < ?", span)
 
     # -- targets (--output) ------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.discover import Discovery, Found
 from vpo_tasks.media.identity import Identity
+from vpo_tasks.state.failures import Failure
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.uptodate import Known, Verdict, fingerprint, judge, signed
 
@@ -20,6 +21,7 @@ class Stale(NamedTuple):
     """A video that must be looked at. `base` is the searched folder it was found under.
 
     `rivals` are the other videos in the run whose output could get the same name (`a.avi` and `a.mp4`).
+    `failure` is an earlier run's that stands: the video is not tried again, and counts as failed.
     """
 
     found: Found
@@ -27,6 +29,7 @@ class Stale(NamedTuple):
     base: bytes
     target: bytes | None = None
     rivals: tuple[bytes, ...] = ()
+    failure: Failure | None = None
 
     @property
     def identity(self) -> Identity:
@@ -36,11 +39,12 @@ class Stale(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """The verdict on a library. `stale` in path order."""
+    """The verdict on a library. `stale` and `failed_before` in path order; neither holds what the other does."""
 
     total: int
     up_to_date: int
     stale: list[Stale]
+    failed_before: tuple[Stale, ...] = ()
 
 
 def survey(
@@ -51,38 +55,40 @@ def survey(
     A video whose device or inode alone changed is recognised by its fingerprint, and its record brought up to
     date, here; so it is up to date at once.
     """
-    known = _known(discovery.searched, store)
+    suspects = discovery.videos
+    if output is None and not force:
+        fresh = _fresh(discovery.searched, store, digest)
+        # a set of plain tuples: 50,000 of them are compared in 15 ms
+        suspects = [found for found in suspects if found[:_IDENTITY] not in fresh]
+    known = _known(suspects, discovery.searched, store)
     targets = _targets_by_source(store, output) if output is not None else {}
-    stale: list[Stale] = []
-    get = known.get
-    for found in discovery.videos:
-        # inlined `signed` for the common case: 50,000 calls are 4 ms
-        device, inode = found.device, found.inode
-        if device >= _TOP or inode >= _TOP:
-            device, inode = signed(device), signed(inode)
-        here = Known(device, inode, found.size, found.mtime_ns, digest)
-        record = get(found.path)
-        if record == here and output is None and not force:
-            continue
-        verdict = settle(store, found, record, here)
+    stale: dict[bytes, Stale] = {}  # by path: some network filesystems list a name twice
+    for found in suspects:
+        here = Known(signed(found.device), signed(found.inode), found.size, found.mtime_ns, digest)
+        verdict = settle(store, found, known.get(found.path), here)
         base = _base(found.path, discovery.searched)
         if output is None:
             if verdict != "up-to-date" or force:
-                stale.append(Stale(found, verdict, base))
+                stale[found.path] = Stale(found, verdict, base)
             continue
         target = os.path.join(output, os.path.relpath(found.path, base))
         if force or not (
             verdict in {"up-to-date", "replan"}
             and any(is_as_made(path, made, digest) for path, made in targets.get(found.path, ()))
         ):
-            stale.append(Stale(found, verdict, base, target))
+            stale[found.path] = Stale(found, verdict, base, target)
+    return _as_survey(discovery, list(stale.values()), has_output=output is not None)
+
+
+_IDENTITY = Found._fields.index("mtime_ns") + 1  # from path on: what `Store.fresh_videos` returns
+_FEW = 200  # fewer queries by path take less than reading the whole library
+
+
+def _as_survey(discovery: Discovery, stale: list[Stale], *, has_output: bool) -> Survey:
     if stale:
-        stale = _with_rivals(stale, discovery.videos, discovery.searched, output is not None)
+        stale = _with_rivals(stale, discovery.videos, discovery.searched, has_output)
         stale.sort(key=lambda item: item.found.path)
     return Survey(len(discovery.videos), len(discovery.videos) - len(stale), stale)
-
-
-_TOP = 1 << 63
 
 
 def settle(store: Store, found: Found, record: Known | None, here: Known) -> Verdict:
@@ -97,22 +103,35 @@ def settle(store: Store, found: Found, record: Known | None, here: Known) -> Ver
     return "up-to-date" if record.digest == here.digest else "replan"
 
 
-def _known(searched: Iterable[bytes], store: Store) -> dict[bytes, Known]:
-    known: dict[bytes, Known] = {}
+def _fresh(searched: Iterable[bytes], store: Store, digest: bytes) -> set[tuple[bytes, int, int, int, int]]:
+    fresh: set[tuple[bytes, int, int, int, int]] = set()
     for path in searched:
         if os.path.isdir(path):
-            known.update(store.known_videos(path))
-        else:
-            record = store.known_video(path)
-            if record is not None:
-                known[path] = record
+            fresh.update(store.fresh_videos(path, digest))
+    return fresh
+
+
+def _known(suspects: Sequence[Found], searched: Sequence[bytes], store: Store) -> dict[bytes, Known]:
+    known: dict[bytes, Known] = {}
+    if len(suspects) > _FEW:
+        for folder in filter(os.path.isdir, searched):
+            known.update(store.known_videos(folder))
+        # those reached through a link lie elsewhere
+        suspects = [found for found in suspects if not _above(found.path, searched)]
+    for found in suspects:
+        record = store.known_video(found.path)
+        if record is not None:
+            known[found.path] = record
     return known
 
 
 def _base(path: bytes, searched: Iterable[bytes]) -> bytes:
     """Return the searched folder a video lies under; its own folder when it was named itself."""
-    above = [folder for folder in searched if path.startswith(folder.rstrip(b"/") + b"/")]
-    return max(above, key=len) if above else os.path.dirname(path)
+    return max(_above(path, searched), key=len, default=os.path.dirname(path))
+
+
+def _above(path: bytes, searched: Iterable[bytes]) -> list[bytes]:
+    return [folder for folder in searched if path.startswith(folder.rstrip(b"/") + b"/")]
 
 
 def _targets_by_source(store: Store, output: bytes) -> dict[bytes, list[tuple[bytes, Known]]]:
