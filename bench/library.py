@@ -1,6 +1,6 @@
-"""A large finished library, made fast: tiny files in nested folders of 20, recorded as if they had been processed.
+"""A large finished library, made fast: tiny files in nested folders of 20, recorded as if processed.
 
-Run as a process of its own (`make_library`), so that what it imports does not count as a measured child's memory.
+Made by a process of its own (`make_library`), so that the measuring one stays small.
 The records are written through the program's own store and hold one real video's MediaInfo, so a run really
 finds every file up to date, and a policy edit really plans anew.
 """
@@ -48,10 +48,6 @@ class Library(NamedTuple):
     files: int
     environ: Mapping[str, str]
 
-    @property
-    def policy(self) -> str:
-        return os.path.join(self.root, "policy.yaml")
-
 
 def make_library(scratch: str, files: int, environ: Mapping[str, str]) -> Library:
     """Make a library of `files` videos below `scratch` and record all of them as up to date."""
@@ -60,9 +56,9 @@ def make_library(scratch: str, files: int, environ: Mapping[str, str]) -> Librar
     return library
 
 
-def write_policy(library: Library, languages: str) -> None:
-    """Write the policy that keeps these languages; the same text is the same policy again."""
-    with open(library.policy, "w", encoding="utf-8") as stream:
+def write_policy(path: str, languages: str) -> None:
+    """Write the policy that keeps these languages."""
+    with open(path, "w", encoding="utf-8") as stream:
         stream.write(POLICY.format(languages=languages))
 
 
@@ -82,12 +78,12 @@ def _create(root: str, files: int) -> None:
             os.makedirs(folder)
         with open(path, "wb") as stream:
             stream.write(os.fsencode(path))
-    write_policy(Library(root, files, {}), AS_RECORDED)
+    write_policy(os.path.join(root, "policy.yaml"), AS_RECORDED)
 
 
 def _record(root: str, files: int) -> None:
     """Record every file as compliant, all in one transaction."""
-    # function-local: `make_library` is called where these imports would count as the measured program's memory
+    # function-local: who calls `make_library` measures, and stays small
     from tempfile import TemporaryDirectory
 
     from vpo_tasks.config import load_config

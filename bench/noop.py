@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from functools import partial
+from importlib.metadata import version
 
 from bench import ninja
 from bench.command import BenchError, Side, ask, environment, find_tool, in_turn, run, version_of, vpo_command
@@ -24,6 +25,15 @@ DOIT_CONFIG = {{"check_file_uptodate": "timestamp", "verbosity": 0}}
 def task_video():
     for path in open({listing!r}).read().splitlines():
         yield {{"name": path, "actions": [lambda: None], "file_dep": [path]}}
+"""
+
+_PARENT = """
+import os, resource, sys
+process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+if os.waitpid(process, 0)[1]:
+    sys.exit(1)
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit)
 """
 
 
@@ -67,13 +77,12 @@ def _ninjas(options: Options, library: Library) -> dict[str, Side]:
     if path is None:
         print("ninja is not installed (pip install ninja): its rows are left out", file=sys.stderr)
         return {}
-    version = version_of("ninja", path)
-    sides: dict[str, Side] = {}
+    name, sides = version_of("ninja", path), dict[str, Side]()
     for kind, make in (("in place", ninja.make_in_place), ("to a target", ninja.make_with_targets)):
         folder = os.path.join(options.scratch, f"ninja {kind}")
         make(path, folder, video_paths(library.root, library.files))
         command = [path, "-C", folder]
-        sides[f"{version}, an edge a video, {kind}"] = partial(_seconds, command, library)
+        sides[f"{name}, an edge a video, {kind}"] = partial(_seconds, command, library)
     return sides
 
 
@@ -87,10 +96,9 @@ def _doit(options: Options, library: Library) -> dict[str, Side]:
         stream.write("\n".join(video_paths(library.root, library.files)))
     with open(os.path.join(folder, "dodo.py"), "w", encoding="utf-8") as stream:
         stream.write(_DODO.format(listing=listing))
-    command = [sys.executable, "-m", "doit", "--dir", folder]
+    command = [sys.executable, "-m", "doit", "--file", os.path.join(folder, "dodo.py"), "--dir", folder]
     ask(command, library.environ)
-    version = ask([sys.executable, "-c", "import doit; print(*doit.version.VERSION, sep='.')"], library.environ)
-    return {f"doit {version.strip()}, timestamp checker": partial(_seconds, command, library)}
+    return {f"doit {version('doit')}, timestamp checker": partial(_seconds, command, library)}
 
 
 def _seconds(command: list[str], library: Library) -> float:
@@ -99,13 +107,19 @@ def _seconds(command: list[str], library: Library) -> float:
 
 def _memory(options: Options, library: Library, runs: int) -> Row:
     """Return the peak over the library, against the peak over one video."""
-    one = make_library(os.path.join(options.scratch, "one"), 1, environment(os.path.join(options.scratch, "one")))
-    many_bytes, one_bytes = in_turn(
-        min(runs, 3),
-        lambda: float(run(process_command(library), library.environ).peak_bytes),
-        lambda: float(run(process_command(one), one.environ).peak_bytes),
-    )
-    more = (max(many_bytes) - min(one_bytes)) / library.files
-    mebibytes = [tuple(value / 2**20 for value in values) for values in (many_bytes, one_bytes)]
+    scratch = os.path.join(options.scratch, "one")
+    one = make_library(scratch, 1, environment(scratch))
+    many_mib, one_mib = in_turn(min(runs, 3), *(partial(_peak_mib, each) for each in (library, one)))
+    more_kb = (max(many_mib) - min(one_mib)) * 2**20 / library.files / 1000
     what = f"most memory held, {library.files:,} videos"
-    return Row(what, mebibytes[0], "vpo, one video", mebibytes[1], "MiB", f"{more / 1000:.2f} kB a video more")
+    return Row(what, many_mib, "vpo, one video", one_mib, "MiB", f"{more_kb:.2f} kB a video more")
+
+
+def _peak_mib(library: Library) -> float:
+    """Return the most that a run held, as a small parent sees it.
+
+    Linux counts what a process held before `exec` too, that is its parent's memory; this program's own would
+    hide what one video takes.
+    """
+    parent = [sys.executable, "-I", "-S", "-c", _PARENT]
+    return int(ask([*parent, *process_command(library, "--quiet")], library.environ)) / 2**20

@@ -30,8 +30,10 @@ class Row(NamedTuple):
         return median(self.ours) / theirs if theirs else float("nan")
 
 
-HEADINGS = ("what", "ours", "peer", "the peer's", "ratio", "runs", "ours, min–median–max",
-            "the peer's, min–median–max", "note")  # fmt: skip
+HEADINGS = (
+    "what", "ours", "peer", "the peer's", "ratio", "runs", "ours: min / median / max",
+    "the peer's: min / median / max", "note",
+)  # fmt: skip
 
 
 def as_table(rows: Sequence[Row]) -> str:
@@ -91,7 +93,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _spread(values: Sequence[float], unit: Unit) -> str:
-    return " – ".join(show(value, unit) for value in (min(values), median(values), max(values)))
+    return " / ".join(show(value, unit) for value in (min(values), median(values), max(values)))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
