@@ -35,6 +35,7 @@ from vpo_tasks.tasks.runner import run_batch
 )
 @click.option("--phases", multiple=True, metavar="A,B", help="Only these phases of the policy.")
 @click.option("--force", is_flag=True, help="Look at every video, up to date or not.")
+@click.option("--retry-failed", is_flag=True, help="Try again what failed before and has not changed since.")
 @click.option(
     "-R", "--recursive/--no-recursive", default=True, help="Search folders in folders (the default)."
 )

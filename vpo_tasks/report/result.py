@@ -36,6 +36,8 @@ class FileProcessingResult(NamedTuple):
     error_kind: str | None = None
     """The error's class name, `VerifyError`."""
     stops_batch: bool = False
+    failed_before: bool = False
+    """It failed in an earlier run and was not tried again: nothing that matters has changed."""
     warnings: tuple[str, ...] = ()
     duration_s: float = 0.0
     bytes_read: int = 0
@@ -67,6 +69,8 @@ class BatchResult(NamedTuple):
     changed_count: int = 0
     unchanged_count: int = 0
     not_started_count: int = 0
+    failed_before_count: int = 0
+    """Of the failed: those that were not tried again."""
     policies: tuple[str, ...] = ()
     dry_run: bool = False
     workers: int = 1

@@ -120,16 +120,19 @@ def _counts(batch: BatchResult, verbose: bool) -> list[str]:
         ("succeeded", succeeded, f"{batch.changed_count:,} {changed}, {batch.unchanged_count:,} unchanged"),
         ("up to date", batch.up_to_date_count, ""),
         ("skipped", batch.skipped_count, _skip_reasons(batch.results)),
-        ("failed", batch.fail_count, ""),
+        ("failed", batch.fail_count - batch.failed_before_count, ""),
+        ("failed before", batch.failed_before_count, "not tried again; --retry-failed does"),
         ("not started", batch.not_started_count, ""),
     ]
+    column = 15 if batch.failed_before_count else 12
     width = max(len(f"{count:,}") for _, count, _ in rows)
     lines = []
     for word, count, detail in rows:
         if count or word == "succeeded":
-            lines.append(f"  {word:<12}{count:>{width},}{f'  ({detail})' if detail else ''}")
-        if word == "failed":
-            lines += _failures(batch.results, batch.fail_count if verbose else _SHOWN_FAILURES)
+            lines.append(f"  {word:<{column}}{count:>{width},}{f'  ({detail})' if detail else ''}")
+        if word == "failed" or (verbose and word == "failed before"):
+            listed = [item for item in batch.results if item.failed_before == (word != "failed")]
+            lines += _failures(listed, batch.fail_count if verbose else _SHOWN_FAILURES)
     return lines
 
 

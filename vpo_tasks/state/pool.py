@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 30.0
 _NOTHING = "file::memory:"
+_TABLES = re.compile(r"(CREATE TABLE IF NOT EXISTS (\w+) .*?;)", re.DOTALL)
 
 
 class DaemonConnectionPool:
@@ -114,9 +116,12 @@ class DaemonConnectionPool:
 
     def _connect_to_snapshot(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._read_uri, uri=True, check_same_thread=False)
-        if self._read_uri == _NOTHING:
-            connection.executescript(DDL)
         self._check_version(connection)
+        # temporary, and so possible in a snapshot too: the tables that an older version did not have, empty
+        present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        for statement, name in _TABLES.findall(DDL):
+            if name not in present:
+                connection.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
         return connection
 
     def _snapshot_uri(self) -> str:

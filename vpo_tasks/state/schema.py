@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
 # `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
@@ -40,6 +40,24 @@ CREATE TABLE IF NOT EXISTS policies (
     digest BLOB NOT NULL,
     name TEXT NOT NULL,
     on_error TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failures (
+    path BLOB PRIMARY KEY,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    circumstances TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    phase TEXT,
+    error TEXT NOT NULL,
+    failed_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vanished (
+    path BLOB PRIMARY KEY,
+    since REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS doit (
     task TEXT NOT NULL,

@@ -14,8 +14,10 @@ from vpo_tasks.errors import Interrupted, StateError
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.state.uptodate import fingerprint
+from vpo_tasks.tasks.failure_memory import FailureMemory, as_result
 
 if TYPE_CHECKING:
+    from vpo_tasks.media.identity import Identity
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.report.console import Console
     from vpo_tasks.report.progress import ProgressTracker
@@ -47,6 +49,8 @@ class BatchController:
         console: Console,
         tracker: ProgressTracker,
         make_processor: Callable[[BatchController], WorkflowProcessor],
+        *,
+        memory: FailureMemory | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -58,6 +62,7 @@ class BatchController:
         self.fatal: BaseException | None = None
         self.has_bug = False
         self._make_processor = make_processor
+        self._memory = memory
         self._processor: WorkflowProcessor | None = None
         self._results: list[FileProcessingResult] = []
         self._odd: set[str] = set()
@@ -72,6 +77,10 @@ class BatchController:
         with self._gate:
             if self.stop.is_set():
                 return None
+            if stale.failure is not None:
+                failed = as_result(stale)
+                self._take_in(failed)
+                return failed
             path = os.fsdecode(stale.found.path)
             self.tracker.begin(path)
             self.console.update(self.tracker.snapshot())
@@ -151,6 +160,7 @@ class BatchController:
             changed_count=changed,
             unchanged_count=unchanged,
             not_started_count=max(0, total - done),
+            failed_before_count=sum(result.failed_before for result in results),
             policies=self.settings.policies,
             dry_run=self.settings.dry_run,
             workers=self.settings.workers,
@@ -204,6 +214,7 @@ class BatchController:
         if result.identity is None:
             if result.status == "failed":
                 self.store.invalidate(source)
+                self._note(stale, source, stale.identity, result)
             return
         digest = self.settings.digest
         in_place = result.target_identity is None
@@ -217,14 +228,20 @@ class BatchController:
             status=result.status,
             error=result.error,
         )
+        self._note(stale, path, result.identity, result)
         if path != source:
             self.store.forget(source)
         if result.target_identity is not None and result.final_path is not None:
             done = digest if result.status in {"changed", "unchanged"} else None
             self.store.record_target(os.fsencode(result.final_path), source, result.target_identity, done)
 
+    def _note(self, stale: Stale, path: bytes, identity: Identity, result: FileProcessingResult) -> None:
+        if self._memory is not None:
+            self._memory.note(path, identity, result, stale.rivals)
+
     def _take_in(self, result: FileProcessingResult) -> None:
-        stops = result.status == "failed" and (self.settings.on_error == "fail" or result.stops_batch)
+        failed = result.status == "failed" and not result.failed_before
+        stops = failed and (self.settings.on_error == "fail" or result.stops_batch)
         with self._lock:
             self._results.append(result._replace(media=None, identity=None, target_identity=None))
             if stops and not self.stop.is_set():
@@ -235,8 +252,8 @@ class BatchController:
         self.console.update(self.tracker.snapshot())
 
     def _tell(self, result: FileProcessingResult) -> None:
-        if result.status == "up-to-date":
-            return
+        if result.status == "up-to-date" or result.failed_before:
+            return  # counted; the summary says so once
         lines = "\n".join(file_lines(result, self.console.verbose, dry_run=self.settings.dry_run))
         if result.status == "failed":
             self.console.error(lines)

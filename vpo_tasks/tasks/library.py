@@ -38,6 +38,7 @@ class Library:
         self._signals = ExitStack()
         self._on_error: OnError | None = None
         self._only: list[str] | None = None
+        self._retry = False
         set_door(self)
 
     @property
@@ -71,13 +72,19 @@ class Library:
         """Make tasks for stale videos and the named ones only; None: for every video."""
         self._only = names
 
+    def retry_failed(self) -> None:
+        """Try again what failed before, changed or not."""
+        self._retry = True
+
     def tasks(self) -> Iterator[dict[str, Any]]:
         """Yield the video tasks, as a dodo.py's generator does."""
         videos = VideoTasks(self.store, self._run.digest, self.controller)
-        stale = self._run.survey.stale
+        stale = [*self._run.survey.stale, *self._run.survey.failed_before]
         if self._only is None:
             fresh = {item.found.path for item in stale}
             items: Iterable[Stale] = self._run.look(everything=True).stale
+            if self._retry:
+                items = [item._replace(failure=None) for item in items]
             yield from videos.dicts(items, stale=fresh)
             return
         seen = {item.found.path for item in stale}
@@ -123,10 +130,11 @@ class Library:
         self._signals.close()
         controller.close()
         self._console.finish()
-        stale = {os.fsdecode(item.found.path) for item in self._run.survey.stale}
+        survey = self._run.survey
+        stale = {os.fsdecode(item.found.path) for item in (*survey.stale, *survey.failed_before)}
         # up to date, and asked for by name (or `-a`) all the same
         named = sum(path not in stale for path in controller.handled())
-        up_to_date = self._run.survey.up_to_date - named
+        up_to_date = survey.up_to_date - named
         result = controller.batch_result(self._run.total, up_to_date, self._run.notes)
         self._console.output(summary_text(result, verbose=False))
         self.running = False

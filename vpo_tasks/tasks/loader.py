@@ -45,5 +45,7 @@ class VpoLoader(DodoTaskLoader):  # type: ignore[misc]
         if "continue" in options._non_default_keys:  # noqa: SLF001 - doit offers no other way to tell
             mode = "skip" if options["continue"] else "fail"
         options["continue"] = library.decide_on_error(mode) != "fail"
-        if not options["always"]:
+        if options["always"]:
+            library.retry_failed()
+        else:
             library.select(names)

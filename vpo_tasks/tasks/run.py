@@ -11,9 +11,11 @@ from vpo_tasks.discover import Discovery, discover
 from vpo_tasks.errors import UsageError
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
+from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
 from vpo_tasks.workers import WorkerCount, count_cores, resolve_worker_count
@@ -38,6 +40,7 @@ class RunOptions(NamedTuple):
     output: str | None = None
     link: bool = False
     json: bool = False
+    retry_failed: bool = False
 
 
 class Run:
@@ -66,6 +69,7 @@ class Run:
             policies = options.policies or (find_policy(paths, config.processing.policy),)
             self.policies = PolicySet(policies, self.store, phases=options.phases, on_error=options.on_error)
             self.digest = self.policies.digest
+            self.memory = FailureMemory(Failures(self.pool), self.digest, self._circumstances)
             self.discovery = self._walk(paths)
             if recover and self.recover():
                 self.discovery = self._walk(paths)
@@ -93,13 +97,22 @@ class Run:
 
     def look(self, *, everything: bool = False) -> Survey:
         """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
-        return survey(
-            self.discovery,
-            self.store,
-            self.digest,
-            output=self.output,
-            force=self.options.force or everything,
+        force = self.options.force or everything
+        found = survey(self.discovery, self.store, self.digest, output=self.output, force=force)
+        if self.options.force or self.options.retry_failed:
+            return found
+        stale = self.memory.recall(found.stale)
+        if everything:
+            return found._replace(stale=stale)
+        return found._replace(
+            stale=[item for item in stale if item.failure is None],
+            failed_before=tuple(item for item in stale if item.failure is not None),
         )
+
+    def _circumstances(self) -> str:
+        options = self.options
+        output = None if self.output is None else os.fsdecode(self.output)
+        return describe_circumstances(self.config, on_error=options.on_error, output=output)
 
     def recover(self) -> bool:
         """Finish or undo what a crashed run left behind. Return whether anything was found."""
@@ -118,7 +131,9 @@ class Run:
 
     def controller(self, on_error: OnError | None = None) -> BatchController:
         """Return the controller for this run's videos; odd things are already taken in."""
-        tracker = ProgressTracker(len(self.survey.stale) + len(self.discovery.odd))
+        tracker = ProgressTracker(
+            len(self.survey.stale) + len(self.survey.failed_before) + len(self.discovery.odd)
+        )
         settings = BatchSettings(
             workers=self.workers.workers,
             cap=self.workers.cap,
@@ -129,7 +144,9 @@ class Run:
             json=self.options.json,
             log_path=self.config.log_path,
         )
-        controller = BatchController(settings, self.store, self.console, tracker, self._make_processor)
+        controller = BatchController(
+            settings, self.store, self.console, tracker, self._make_processor, memory=self.memory
+        )
         for odd in sorted(self.discovery.odd):
             path = os.fsdecode(odd.path)
             if odd.failed:
@@ -137,6 +154,11 @@ class Run:
             else:
                 controller.add(FileProcessingResult(path, "skipped", reason=odd.reason))
         return controller
+
+    def add_failed_before(self, controller: BatchController) -> None:
+        """Count the videos whose failure stands. Through doit each has a task, which counts it."""
+        for item in self.survey.failed_before:
+            controller.add(as_result(item))
 
     def resolve_workers(self, requested: int | None) -> WorkerCount:
         """Return how many workers to use; warn when that is fewer than a person asked for."""

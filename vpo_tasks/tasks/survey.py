@@ -39,7 +39,7 @@ class Stale(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """The verdict on a library. `stale` and `failed_before` in path order; neither holds what the other does."""
+    """The verdict on a library. `stale` and `failed_before` in path order; no video is in both."""
 
     total: int
     up_to_date: int

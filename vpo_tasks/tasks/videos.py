@@ -87,6 +87,8 @@ class VideoTasks:
         result = self._controller().handle(item)
         if result is None:
             return TaskFailed("not started: the run is stopping", report=False)
+        if result.failed_before:
+            return True  # nothing was tried: it neither stops the run nor holds back a user's further tasks
         if result.status == "failed":
             # told already, in full; doit only needs to know
             return TaskFailed(result.error or "failed", report=False)
