@@ -108,6 +108,7 @@ def _ffmpeg_of_the_wheel() -> str | None:
     import imageio_ffmpeg  # only a machine without ffmpeg pays for it
 
     try:
-        return os.path.abspath(str(imageio_ffmpeg.get_ffmpeg_exe()))
+        path = os.path.abspath(str(imageio_ffmpeg.get_ffmpeg_exe()))
     except RuntimeError:  # a platform whose wheel carries none
         return None
+    return path if os.access(path, os.X_OK) else None
