@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vpo_tasks.errors import ToolMissing
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import find_tools
@@ -30,9 +31,12 @@ def make_processor(
     progress: Callable[[str, float | None], None],
 ) -> WorkflowProcessor:
     """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan."""
+    toolbox = find_tools()
+    if not toolbox.names & {"ffmpeg", "mkvmerge"}:
+        raise ToolMissing("ffmpeg", "changing any video", "`vpo doctor` tells more")
     probes = ProbePool(workers)
     kit = Kit(
-        toolbox=find_tools(),
+        toolbox=toolbox,
         children=Children(),
         probes=probes,
         ledger=SpaceLedger(config.safety.min_free, stop=stop),
