@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def machine() -> str:
     """Return what the numbers depend on."""
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
 
 
 def _parser() -> argparse.ArgumentParser:

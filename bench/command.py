@@ -78,7 +78,8 @@ def vpo_command() -> tuple[str, ...]:
 def environment(scratch: str, **more: str) -> dict[str, str]:
     """Return the variables for every command: a private state folder, compiled modules kept as installed.
 
-    PYTHONDONTWRITEBYTECODE would make every start compile the program anew; the prefix keeps the checkout clean.
+    PYTHONDONTWRITEBYTECODE would make every start compile the program anew; the prefix keeps the checkout
+    clean.
     """
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     home = os.path.join(scratch, "home")

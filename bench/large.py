@@ -42,7 +42,7 @@ SIX_PHASES = """
     default_flags: {set_preferred_audio_default: true}
   - name: attachments
     filter_attachments: {remove_all: false}
-  - name: more flags
+  - name: more-flags
     default_flags: {}
 """
 
