@@ -91,8 +91,6 @@ MAY_WRITE = {
     "cli.demo_library": "its own new folder",
     "cli.init": "new files only, opened exclusively",
     "state.pool": "copies the database into a folder of its own for a dry run",
-    "tasks.batch": "appends to the log in the state folder",
-    "cli.main": "appends to the log in the state folder",
     "report.buglog": "appends to the log in the state folder",
 }
 

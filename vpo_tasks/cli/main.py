@@ -135,23 +135,11 @@ def _subcommand(context: click.Context) -> str:
 
 def _report_bug(error: Exception) -> str:
     """Append the traceback to the log and return the line for a person."""
-    # function-local: only a bug pays for these
-    import traceback
-    from datetime import datetime, timezone
+    from vpo_tasks.report.buglog import bug_details, bug_text, write_bug  # only a bug pays for it
 
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    details = "".join(traceback.format_exception(error))
-    stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    python = sys.version.split(maxsplit=1)[0]
-    head = f"{stamp} vpo {__version__}, Python {python} on {sys.platform}: {sys.argv!r}\n"
-    path = _log_path()
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"{head}{details}\n")
-    except OSError:
-        return f"{escape_lines(details)}error: this is a bug in vpo: {escape(what)}"
-    return f"error: this is a bug in vpo: {escape(what)} (details in {escape(path)})"
+    path = write_bug(error, _log_path(), repr(sys.argv))
+    line = f"error: this is a bug in vpo: {escape(bug_text(error))}"
+    return f"{line} (details in {escape(path)})" if path else escape_lines(bug_details(error)) + line
 
 
 def _log_path() -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.errors import Interrupted, StateError
+from vpo_tasks.report.buglog import bug_text, write_bug
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.state.uptodate import fingerprint
@@ -187,10 +187,9 @@ class BatchController:
             if self.aborted.is_set():
                 return None
             self.has_bug = True
-            log = self._log(path)
-            return FileProcessingResult(
-                path, "failed", error=f"internal error: {error!r}; see {log}", error_kind="InternalError"
-            )
+            log = write_bug(error, self.settings.log_path, repr(path)) or "the log could not be written"
+            text = f"a bug in vpo: {bug_text(error)} ({log})"
+            return FileProcessingResult(path, "failed", error=text, error_kind="InternalError")
 
     def _job(self, path: str, stale: Stale) -> VideoJob:
         from vpo_tasks.tasks.process import VideoJob  # imports msgspec: not on an up-to-date run
@@ -266,14 +265,3 @@ class BatchController:
                 self.fatal = error
         self._stopped_early = True
         self.stop.set()
-
-    def _log(self, path: str) -> str:
-        """Append the traceback in hand to the log file; return the log's name, or why there is none."""
-        log = self.settings.log_path
-        try:
-            os.makedirs(os.path.dirname(log), mode=0o700, exist_ok=True)
-            with open(log, "a", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {path!r}\n{traceback.format_exc()}\n")
-        except OSError as error:
-            return f"nowhere: {log}: {error.strerror}"
-        return log
