@@ -33,6 +33,8 @@ class FaultyDisk:
             self.operations += 1
             self.names.append(name)
             if self.operations == self._at or (self._forever and 0 < self._at < self.operations):
+                if name == "write_at":  # it breaks off in the middle, whatever ends it
+                    real(args[0], args[1], args[2][: len(args[2]) // 2])
                 if self._fault == KILL:
                     os.kill(os.getpid(), signal.SIGKILL)
                 if name == "write":  # a disk fills up in the middle of a write

@@ -28,8 +28,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `fds` are inherited by the process (the lock); `cwd` is the output's folder, so that the output is named
     by a plain relative name. `inputs` are small texts the tool wants as files:
-    (position in argv, content); they exist as anonymous files only, never under a name. `results` likewise
-    are (position in argv, place of an earlier call of the same step that `keeps_output`).
+    (position in argv, content); they exist as anonymous files only, whose name is added to what stands at
+    that position. `results` likewise are (position in argv, place of an earlier call of the same step that
+    `keeps_output`).
     """
 
     argv: tuple[bytes, ...]

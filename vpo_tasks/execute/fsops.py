@@ -25,14 +25,19 @@ class Disk(Protocol):
     """The system calls that change a user's folder; a Protocol so that tests can fail operation n."""
 
     def create(self, path: bytes) -> int: ...
+    def create_scratch(self, path: bytes) -> int: ...
     def open_to_append(self, path: bytes) -> int: ...
+    def open_to_edit(self, path: bytes) -> int: ...
     def write(self, fd: int, data: bytes) -> None: ...
+    def write_at(self, fd: int, offset: int, data: bytes) -> None: ...
+    def truncate(self, fd: int, size: int) -> None: ...
     def fsync(self, fd: int) -> None: ...
     def fsync_folder(self, folder: bytes) -> None: ...
     def make_folders(self, folder: bytes) -> None: ...
     def link(self, existing: bytes, new: bytes) -> None: ...
     def rename(self, old: bytes, new: bytes) -> None: ...
     def unlink(self, path: bytes) -> None: ...
+    def remove_folder(self, folder: bytes) -> None: ...
     def clone(self, source_fd: int, fd: int) -> None: ...
     def chown(self, fd: int, uid: int, gid: int) -> None: ...
     def chmod(self, fd: int, mode: int) -> None: ...
@@ -46,13 +51,27 @@ class RealDisk:
     def create(self, path: bytes) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
+    def create_scratch(self, path: bytes) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
     def open_to_append(self, path: bytes) -> int:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def open_to_edit(self, path: bytes) -> int:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def write(self, fd: int, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
+
+    def write_at(self, fd: int, offset: int, data: bytes) -> None:
+        while data:
+            written = os.pwrite(fd, data, offset)
+            data, offset = data[written:], offset + written
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
 
     def fsync(self, fd: int) -> None:
         os.fsync(fd)
@@ -81,6 +100,9 @@ class RealDisk:
 
     def unlink(self, path: bytes) -> None:
         os.unlink(path)
+
+    def remove_folder(self, folder: bytes) -> None:
+        os.rmdir(folder)
 
     def clone(self, source_fd: int, fd: int) -> None:
         if not sys.platform.startswith("linux"):

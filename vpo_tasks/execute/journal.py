@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -21,10 +22,22 @@ _HEAD_BYTES = 1 << 16
 _SAMPLES = 16
 
 Mode = Literal["replace", "rename", "output"]
-State = Literal["intent", "committing", "done"]
+State = Literal["intent", "committing", "done", "undoing"]
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What every journal says about undoing the work later.
+
+    With `keep`, journal and original go into the undo store when the work is done. `run` names the run, `at`
+    is its time in seconds since the epoch.
+    """
+
+    keep: bool = False
+    run: str = ""
+    at: float = 0.0
+
+
+class Record(Kept, frozen=True, omit_defaults=True, kw_only=True):
     """One line of a journal. `source` and `target` are names in the journal's folder, as bytes.
 
     In mode `output` the source is elsewhere and only named here (an absolute path). `owner` says whose locks
@@ -46,27 +59,62 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     counts: tuple[StreamCount, ...] = ()
 
 
+class Range(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes that an edit changes in place: as many new ones as old ones."""
+
+    offset: int
+    old: bytes
+    new: bytes
+
+
+class HeaderRecord(Kept, frozen=True, omit_defaults=True, kw_only=True):
+    """One line of a header edit's journal. `source` is a name in the journal's folder.
+
+    The edit changes `ranges`, and the file's end: of both files, what lies beyond the other's size.
+    """
+
+    version: int = 1
+    mode: Literal["header"] = "header"
+    state: Literal["writing", "done", "undoing"]
+    owner: str
+    source: bytes
+    old: Identity
+    old_print: str
+    new_size: int
+    ranges: tuple[Range, ...]
+    old_end: bytes = b""
+    new_end: bytes = b""
+    new: Identity | None = None
+
+
+AnyRecord = Record | HeaderRecord
+
+
+class _Mode(msgspec.Struct):
+    mode: str
+
+
 def owner_of(locks_dir: str) -> str:
     """Return whose locks count: this machine's, in this state folder."""
     home = hashlib.blake2b(os.fsencode(os.path.realpath(locks_dir)), digest_size=6).hexdigest()
     return f"{socket.gethostname()}:{home}"
 
 
-def encode(record: Record) -> bytes:
+def encode(record: AnyRecord) -> bytes:
     """Return the line for a record."""
     body = msgspec.json.encode(record)
     return _checksum(body) + b" " + body + b"\n"
 
 
-def decode(data: bytes) -> Record | None:
+def decode(data: bytes) -> AnyRecord | None:
     """Return the last whole record, None when there is none."""
-    found = None
+    found: AnyRecord | None = None
     for line in data.split(b"\n"):
         checksum, _, body = line.partition(b" ")
         if not body or checksum != _checksum(body):
             continue  # torn by a crash or a full disk; a later one may be whole again
         try:
-            record = msgspec.json.decode(body, type=Record)
+            record = _decode_body(body)
         except (msgspec.DecodeError, RecursionError):  # a newer version's: the checksum holds
             return None
         if _stays_in_its_folder(record):
@@ -74,13 +122,22 @@ def decode(data: bytes) -> Record | None:
     return found
 
 
-def _stays_in_its_folder(record: Record) -> bool:
+def _decode_body(body: bytes) -> AnyRecord:
+    if msgspec.json.decode(body, type=_Mode).mode == "header":
+        return msgspec.json.decode(body, type=HeaderRecord)
+    return msgspec.json.decode(body, type=Record)
+
+
+def _stays_in_its_folder(record: AnyRecord) -> bool:
     # anybody can put a file into a media folder; it may not send us to another one
-    names = [record.target] if record.mode == "output" else [record.target, record.source]
+    if isinstance(record, HeaderRecord):
+        names = [record.source]
+    else:
+        names = [record.target] if record.mode == "output" else [record.target, record.source]
     return all(name not in (b"", b".", b"..") and b"/" not in name for name in names)
 
 
-def read_record(path: bytes) -> Record | None:
+def read_record(path: bytes) -> AnyRecord | None:
     """Return what the journal at `path` says. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(fd, "rb") as stream:
@@ -94,14 +151,18 @@ def fingerprint(path: bytes) -> str:
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        size = os.fstat(fd).st_size
-        digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-        last = max(0, size - _HEAD_BYTES)
-        for number in range(_SAMPLES):
-            digest.update(os.pread(fd, _HEAD_BYTES, last * number // (_SAMPLES - 1)))
-        return digest.hexdigest()
+        return fingerprint_of(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
     finally:
         os.close(fd)
+
+
+def fingerprint_of(size: int, read: Callable[[int, int], bytes]) -> str:
+    """Return the fingerprint of `size` bytes that `read` gives by offset and count."""
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    last = max(0, size - _HEAD_BYTES)
+    for number in range(_SAMPLES):
+        digest.update(read(last * number // (_SAMPLES - 1), _HEAD_BYTES))
+    return digest.hexdigest()
 
 
 def _checksum(body: bytes) -> bytes:

@@ -43,10 +43,10 @@ class Mkvmerge:
         if plan.result.doc_type == "webm":
             argv.append(b"--webm")
         inputs: list[tuple[int, bytes]] = []
-        if _kept_tags(plan.source) != _kept_tags(plan.result):
+        if kept_tags(plan.source) != kept_tags(plan.result):
             title = plan.result.tags.get("title", "")
-            argv += [b"--title", _text(title), b"--global-tags", b""]
-            inputs.append((len(argv) - 1, _tags_xml(_kept_tags(plan.result))))
+            argv += [b"--title", as_argument(title), b"--global-tags", b""]
+            inputs.append((len(argv) - 1, tags_xml(kept_tags(plan.result))))
             argv.append(b"--no-global-tags")
         argv += _selection(plan, ids)
         sources = {track.index: track for track in plan.source.tracks}
@@ -96,9 +96,9 @@ def _selection(plan: Plan, ids: Mapping[int, int]) -> Iterator[bytes]:
 def _properties(number: int, found: Track, wanted: Track) -> Iterator[bytes]:
     track = b"%d:" % number
     if wanted.language != found.language:
-        yield from (b"--language", track + _text(wanted.language or "und"))
+        yield from (b"--language", track + as_argument(wanted.language or "und"))
     if wanted.title != found.title:
-        yield from (b"--track-name", track + _text(wanted.title or ""))
+        yield from (b"--track-name", track + as_argument(wanted.title or ""))
     yield from (b"--default-track-flag", track + _flag(wanted.default))
     yield from (b"--forced-display-flag", track + _flag(wanted.forced))
     for name, option in _FLAGS:
@@ -110,11 +110,12 @@ def _flag(value: bool) -> bytes:
     return b"1" if value else b"0"
 
 
-def _kept_tags(media: MediaInfo) -> dict[str, str]:
+def kept_tags(media: MediaInfo) -> dict[str, str]:
+    """Return the container tags that are a person's, not the muxer's."""
     return {name: value for name, value in media.tags.items() if name not in _NOT_KEPT}
 
 
-def _tags_xml(tags: Mapping[str, str]) -> bytes:
+def tags_xml(tags: Mapping[str, str]) -> bytes:
     """Return a Matroska tags file for the whole segment; the title stands in the segment's own field."""
     simple = "".join(
         f"<Simple><Name>{_xml(name.upper())}</Name><String>{_xml(value)}</String></Simple>"
@@ -130,6 +131,6 @@ def _xml(text: str) -> str:
     return escape(re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text))
 
 
-def _text(value: str) -> bytes:
+def as_argument(value: str) -> bytes:
     """Return an argument; a process cannot be given a zero byte, nor mkvmerge anything but UTF-8."""
     return value.replace("\0", "").encode("utf-8", "replace")

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from vpo_tasks.errors import LockedError, ProbeError
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.journal import Record, fingerprint, owner_of, read_record
+from vpo_tasks.execute.header_settle import settle_header
+from vpo_tasks.execute.journal import AnyRecord, HeaderRecord, Record, fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.settle import settle
+from vpo_tasks.execute.settle import Settled, settle
 from vpo_tasks.execute.work import Kit, RecoveryNote
 from vpo_tasks.media.identity import Identity
 
@@ -68,8 +69,14 @@ def _recover_locked(names: Private, video: str, kit: Kit) -> RecoveryNote:
         return _recover_unknown(names, video, kit, journal=status is not None)
     if record.owner != owner_of(kit.locks_dir) and _is_fresh(names):
         return RecoveryNote(video, "in-hand", f"begun less than an hour ago by {record.owner}")
-    settled = settle(kit.disk, names, record, lambda path: _verified(path, record, kit))
+    settled = _settle(names, record, kit)
     return RecoveryNote(video, settled.outcome, settled.detail)
+
+
+def _settle(names: Private, record: AnyRecord, kit: Kit) -> Settled:
+    if isinstance(record, HeaderRecord):
+        return settle_header(kit.disk, names, record)
+    return settle(kit.disk, names, record, lambda path: _verified(path, record, kit))
 
 
 def _recover_unknown(names: Private, video: str, kit: Kit, *, journal: bool) -> RecoveryNote:
@@ -91,7 +98,7 @@ def _is_fresh(names: Private) -> bool:
     return any(time.time() - max(status.st_mtime, status.st_ctime) < STALE_S for status in found)
 
 
-def _video(names: Private, record: Record) -> str:
+def _video(names: Private, record: AnyRecord) -> str:
     return os.fsdecode(os.path.join(names.folder, record.source))
 
 

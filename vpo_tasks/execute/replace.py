@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
 from vpo_tasks.execute.making import Job, Made, check_unchanged, make_by_copy, make_by_tool, newcomer
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled, settle
+from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
@@ -50,7 +52,7 @@ def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: 
                 except (OSError, VpoError) as error:
                     return _after_failure(job, error)
     except OSError as error:
-        raise _as_file_error(work.source, error) from error
+        raise as_file_error(work.source, error) from error
 
 
 def _set_time(work: Work, kit: Kit) -> Done:
@@ -62,7 +64,7 @@ def _set_time(work: Work, kit: Kit) -> Done:
             try:
                 fsops.set_modification_time(kit.disk, source, int(work.plan.mtime_s * 1e9))
             except OSError as error:
-                raise _as_file_error(work.source, error) from error
+                raise as_file_error(work.source, error) from error
         identity = Identity.of(os.lstat(source))
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
@@ -76,7 +78,7 @@ def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
         fsops.append_journal(disk, journal, encode(record))
         put_in_place(job)
         fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
-        fsops.clean_up(disk, names)
+        retire(disk, names, record)
     return _done(job, made.media, made.warnings, made.bytes_written)
 
 
@@ -95,6 +97,9 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
         target=os.path.basename(target),
         old=old,
         old_print=fingerprint(source),
+        keep=work.keep is not None and mode != "output",
+        run=work.keep or "",
+        at=time.time(),
     )
     return Job(work, kit, lock, mode, source, target, Private.new(folder, path_key(work.source)), record)
 
@@ -216,25 +221,28 @@ def _after_failure(job: Job, error: OSError | VpoError) -> Done:
 
     try:
         if fsops.stat_or_none(job.names.journal) is not None:
-            record = read_record(job.names.journal) or job.record
-            found.append(record)
-            settled = settle(job.kit.disk, job.names, record, verified)
+            written = read_record(job.names.journal)
+            found.append(written if isinstance(written, Record) else job.record)
+            settled = settle(job.kit.disk, job.names, found[0], verified)
     except OSError as second:
-        raise ReplaceError(job.work.source, f"{_reason(error)}; to be settled at the next start") from second
+        later = f"{reason_of(error)}; to be settled at the next start"
+        raise ReplaceError(job.work.source, later) from second
     if settled is not None and settled.outcome == "finished":
-        return _done(job, found[0].media or job.work.plan.result, (f"{_reason(error)}; {settled.detail}",))
+        return _done(job, found[0].media or job.work.plan.result, (f"{reason_of(error)}; {settled.detail}",))
     if settled is not None and settled.outcome == "kept":
-        raise ReplaceError(job.work.source, f"{_reason(error)}; {settled.detail}") from error
+        raise ReplaceError(job.work.source, f"{reason_of(error)}; {settled.detail}") from error
     raise error
 
 
-def _as_file_error(video: str, error: OSError) -> FileError:
+def as_file_error(video: str, error: OSError) -> FileError:
+    """Return what the system said as an error of this video."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SpaceError(video, _reason(error))
-    return ReplaceError(video, _reason(error))
+        return SpaceError(video, reason_of(error))
+    return ReplaceError(video, reason_of(error))
 
 
-def _reason(error: OSError | VpoError) -> str:
+def reason_of(error: OSError | VpoError) -> str:
+    """Return an error's words without its path."""
     if isinstance(error, FileError):
         return error.detail
     if isinstance(error, OSError) and error.strerror:

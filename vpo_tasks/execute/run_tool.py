@@ -204,7 +204,7 @@ def _start(call: Call, video: str, stack: ExitStack) -> subprocess.Popen[bytes]:
     argv, fds = list(call.argv), list(call.fds)
     for position, content in call.inputs:
         stream = stack.enter_context(_anonymous(content))
-        argv[position] = b"/dev/fd/%d" % stream.fileno()
+        argv[position] += b"/dev/fd/%d" % stream.fileno()
         fds.append(stream.fileno())
     try:
         # the process is waited for in `run`, whatever happens there

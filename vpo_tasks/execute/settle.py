@@ -16,6 +16,7 @@ from vpo_tasks.execute import fsops
 from vpo_tasks.execute.fsops import Disk
 from vpo_tasks.execute.journal import Record, encode, fingerprint
 from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Outcome
 from vpo_tasks.media.identity import Identity
 
@@ -53,7 +54,7 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
     Raises OSError; calling it again goes on from there.
     """
     if record.state == "done":
-        fsops.clean_up(disk, names)
+        retire(disk, names, record)
         return Settled("finished", "was complete, cleaned up")
     source = os.path.join(names.folder, record.source)
     target = os.path.join(names.folder, record.target)
@@ -147,7 +148,7 @@ def _finish(case: _Case) -> Settled:
         fsops.append_journal(case.disk, fd, line)
     finally:
         os.close(fd)
-    fsops.clean_up(case.disk, case.names)
+    retire(case.disk, case.names, case.record)
     return Settled("finished", "the new video was in place and verified; done")
 
 

@@ -41,6 +41,8 @@ class Work(NamedTuple):
     may_overwrite: bool = False
     verify: str = "standard"
     without_hard_links: str = "refuse"
+    keep: str | None = None
+    """The run under whose name the original is kept for undo; None keeps none."""
 
 
 def _no_recheck(_media: MediaInfo) -> None:

@@ -1,0 +1,216 @@
+"""Header edits without a copy (design: safety): a tool edits a skeleton, and only what differs is written.
+
+At any moment the journal beside the video holds every byte that it takes to have the old video back.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from vpo_tasks.errors import (
+    FileError,
+    Interrupted,
+    ProbeError,
+    ReplaceError,
+    ToolError,
+    VerifyError,
+    VpoError,
+)
+from vpo_tasks.execute import fsops, header_bytes
+from vpo_tasks.execute.header_layout import HeaderRefused, read_regions, track_numbers
+from vpo_tasks.execute.header_settle import settle_header
+from vpo_tasks.execute.journal import HeaderRecord, encode, fingerprint, owner_of, read_record
+from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
+from vpo_tasks.execute.mkvpropedit import edit_call, hear, why_not
+from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.replace import as_file_error, current_identity, reason_of
+from vpo_tasks.execute.skeleton import Edit, Skeleton, changes_in, skeleton_of
+from vpo_tasks.execute.undo_store import retire
+from vpo_tasks.execute.verify import verify_chapters, verify_media
+from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo
+
+
+class UnsettledError(FileError):
+    """A change broke off and could not be taken back now; its journal stays for the next start."""
+
+
+class _Job(NamedTuple):
+    work: Work
+    kit: Kit
+    source: bytes
+    old: Identity
+
+
+def edit_header(work: Work, kit: Kit) -> Done:
+    """Change flags, languages, titles and tags of a Matroska video in place.
+
+    Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
+    Interrupted; the video is then as it was, but for UnsettledError.
+    """
+    source = os.fsencode(work.source)
+    try:
+        with video_lock(kit.locks_dir, work.source, work.identity) as lock:
+            job = _Job(work, kit, source, current_identity(source, work))
+            _refuse_unfit(job)
+            edit = _prepare(job, lock)
+            if kit.children.stopped:
+                raise Interrupted
+            return _apply(job, edit)
+    except OSError as error:
+        raise as_file_error(work.source, error) from error
+
+
+def _refuse_unfit(job: _Job) -> None:
+    """Raise HeaderRefused before any work when it cannot be done in place."""
+    reason = why_not(job.work.plan)
+    if reason is None and os.lstat(job.source).st_nlink > 1:
+        reason = "it has other names, which would change too"
+    if reason is not None:
+        raise HeaderRefused(job.work.source, reason)
+
+
+def _prepare(job: _Job, lock: VideoLock) -> Edit:
+    """Edit a skeleton and return what that changes. Raises HeaderRefused for whatever goes wrong."""
+    work, kit = job.work, job.kit
+    # the lock is ours, so nobody else has this name; what a crash leaves is overwritten
+    folder = os.path.join(os.path.dirname(os.fsencode(kit.locks_dir)), b"skeletons")
+    names = Private(folder, f"{path_key(work.source)}-0000")
+    try:
+        regions = read_regions(work.source)
+        with skeleton_of(kit.disk, names, work.source, regions) as skeleton:
+            _run_tool(job, skeleton, lock)
+            _verify(job, os.fsdecode(skeleton.path))
+            return changes_in(skeleton)
+    except (OSError, ToolError, VerifyError, ProbeError) as error:
+        raise HeaderRefused(work.source, reason_of(error)) from error
+
+
+def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
+    work, kit = job.work, job.kit
+    info = kit.toolbox.info("mkvpropedit", "this step")
+    call = edit_call(work.plan, info, track_numbers(work.source), skeleton.path)
+    if call is None:
+        return
+    call = msgspec.structs.replace(call, fds=lock.fds)
+    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=hear)
+    if run.returncode != 0 or run.errors or run.warnings:
+        said = (*run.errors, *run.warnings, "")[0]
+        argv = [os.fsdecode(word) for word in call.argv]
+        raise ToolError(work.source, argv, run.returncode, run.stderr_tail, said)
+
+
+def _verify(job: _Job, path: str) -> MediaInfo:
+    """Return what is in a file that must be as planned. Raises VerifyError or ProbeError."""
+    found = job.kit.probes.probe(path)
+    verify_media(job.work.source, job.work.plan, found)
+    verify_chapters(job.work.source, job.work.plan, found, 0.0)
+    job.kit.recheck(found)
+    return found
+
+
+def _apply(job: _Job, edit: Edit) -> Done:
+    """Write the edit under its journal, and read the video back."""
+    work = job.work
+    if edit.is_empty:
+        return _already(job)
+    names = Private.new(os.path.dirname(job.source), path_key(work.source))
+    record = _record(job, edit)
+    video = header_bytes.open_video(job.kit.disk, work.source)
+    try:
+        try:
+            media = _write(job, names, record, video)
+        except (OSError, VpoError) as error:
+            media = _after_failure(job, names, record, error)
+        identity = Identity.of(os.fstat(video))
+    finally:
+        os.close(video)
+    size = job.old.size
+    return Done(work.source, identity, media, 0, edit.written_bytes, (), size, identity.size)
+
+
+def _already(job: _Job) -> Done:
+    """Return for a video that is as planned already: a crash came between its edit and the record of it."""
+    media = _verify(job, job.work.source)
+    mtime_ns = _wanted_mtime_ns(job)
+    if mtime_ns is not None and mtime_ns != job.old.mtime_ns:
+        fsops.set_modification_time(job.kit.disk, job.source, mtime_ns)
+    identity = Identity.of(os.lstat(job.source))
+    return Done(job.work.source, identity, media, 0, 0, (), identity.size, identity.size)
+
+
+def _record(job: _Job, edit: Edit) -> HeaderRecord:
+    return HeaderRecord(
+        state="writing",
+        owner=owner_of(job.kit.locks_dir),
+        source=os.path.basename(job.source),
+        old=job.old,
+        old_print=fingerprint(job.source),
+        new_size=edit.new_size,
+        ranges=edit.ranges,
+        old_end=edit.old_end,
+        new_end=edit.new_end,
+        keep=job.work.keep is not None,
+        run=job.work.keep or "",
+        at=time.time(),
+    )
+
+
+def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> MediaInfo:
+    disk = job.kit.disk
+    journal = fsops.create_journal(disk, names, encode(record))
+    try:
+        _check_unchanged(job, names, video)
+        header_bytes.write_new(disk, video, record, _wanted_mtime_ns(job))
+        media = _verify(job, job.work.source)
+        record = msgspec.structs.replace(record, state="done", new=Identity.of(os.fstat(video)))
+        fsops.append_journal(disk, journal, encode(record))
+    finally:
+        os.close(journal)
+    retire(disk, names, record)
+    return media
+
+
+def _check_unchanged(job: _Job, names: Private, video: int) -> None:
+    """Give up before the first write when the run was ended, or somebody else changed or replaced the video.
+
+    Raises Interrupted or ReplaceError.
+    """
+    by_name = fsops.stat_or_none(job.source)
+    same = by_name is not None and {Identity.of(by_name), Identity.of(os.fstat(video))} == {job.old}
+    if same and not job.kit.children.stopped:
+        return
+    fsops.clean_up(job.kit.disk, names)
+    if same:
+        raise Interrupted
+    raise ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
+
+
+def _wanted_mtime_ns(job: _Job) -> int | None:
+    plan = job.work.plan
+    if plan.mtime_s is not None:
+        return int(plan.mtime_s * 1e9)
+    return job.old.mtime_ns if plan.keep_mtime else None
+
+
+def _after_failure(job: _Job, names: Private, record: HeaderRecord, error: OSError | VpoError) -> MediaInfo:
+    """Take the edit back, or end it when it was complete. Raises the error, or UnsettledError."""
+    video = job.work.source
+    if fsops.stat_or_none(names.journal) is None:
+        raise error
+    try:
+        written = read_record(names.journal)
+        record = written if isinstance(written, HeaderRecord) else record
+        settled = settle_header(job.kit.disk, names, record)
+    except OSError as second:
+        raise UnsettledError(video, f"{reason_of(error)}; to be settled at the next start") from second
+    if settled.outcome == "finished":
+        return job.work.plan.result
+    if settled.outcome == "kept":
+        raise UnsettledError(video, f"{reason_of(error)}; {settled.detail}") from error
+    raise error
