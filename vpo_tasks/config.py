@@ -39,9 +39,11 @@ class SafetyConfig(NamedTuple):
 
 
 class DiscoveryConfig(NamedTuple):
-    """`[discovery]`. Extensions in lower case, without the dot."""
+    """`[discovery]`. Extensions in lower case, without the dot; `exclude` has patterns as in .gitignore."""
 
     extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
+    exclude: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ("hidden",)
 
 
 class VPOConfig(NamedTuple):
@@ -138,6 +140,21 @@ def _extensions(value: Any) -> tuple[str, ...]:
     return cleaned
 
 
+def _patterns(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _Invalid('not a list of patterns such as ["*.part.mkv", "Downloads/"]')
+    return tuple(value)
+
+
+def _some_of(*words: str) -> Callable[[Any], tuple[str, ...]]:
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or any(item not in words for item in value):
+            raise _Invalid(f"{value!r} is not a list of some of {', '.join(words)}")
+        return tuple(value)
+
+    return read
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in words:
@@ -161,7 +178,11 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "min_free": ("min_free", _size_bytes),
         "without_hard_links": ("without_hard_links", _one_of("refuse", "rename")),
     },
-    "discovery": {"extensions": ("extensions", _extensions)},
+    "discovery": {
+        "extensions": ("extensions", _extensions),
+        "exclude": ("exclude", _patterns),
+        "skip": ("skip", _some_of("hidden", "samples", "trailers", "extras")),
+    },
 }
 
 

@@ -14,6 +14,7 @@ from vpo_tasks.errors import UsageError
 
 # our own files in users' folders (execute/fsops.py), by the cheapest test that lets nothing of ours pass
 PRIVATE_PREFIX = b".vpo-"
+IGNORE_FILE = b".vpoignore"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
 PRIVATE_SUFFIXES = (b".json", b".part", b".orig")
@@ -40,22 +41,29 @@ class Odd(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """What was found. `videos` in no order; `private` our own `.vpo-…` files; `hidden` counts dot-names."""
+    """What was found. `videos` in no order; `private` our own `.vpo-…` files; `hidden` counts dot-names.
+
+    `ignore_files` are the `.vpoignore` files met on the way: what they say is for the caller to do.
+    """
 
     videos: list[Found]
     odd: list[Odd]
     private: list[bytes]
     searched: list[bytes]
     hidden: int
+    ignore_files: tuple[bytes, ...] = ()
 
 
-def discover(paths: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True) -> Discovery:
+def discover(
+    paths: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True, hidden: bool = False
+) -> Discovery:
     """Find the videos under `paths` (folders, or files whatever their extension).
 
     Follows symbolic links; a video reached twice (the same path, a link, a bind mount) is returned once.
-    Raises UsageError when a given path does not exist.
+    Names that begin with a dot are counted only, unless `hidden`. Raises UsageError when a given path does
+    not exist.
     """
-    walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive)
+    walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive, hidden)
     for path in paths:
         try:
             status = os.stat(path)
@@ -71,13 +79,16 @@ def discover(paths: Sequence[bytes], extensions: Iterable[str], *, recursive: bo
         else:
             walk.linked_file(real, status)
     walk.add_linked()
-    return Discovery(walk.videos, walk.odd, walk.private, walk.searched, walk.hidden)
+    return Discovery(
+        walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, tuple(walk.ignore_files)
+    )
 
 
 class _Walk:
     """The state of one walk: what was seen already, and what came of it."""
 
-    def __init__(self, extensions: frozenset[bytes], recursive: bool) -> None:
+    def __init__(self, extensions: frozenset[bytes], recursive: bool, take_hidden: bool = False) -> None:
+        self.take_hidden = take_hidden
         self.extensions = extensions
         self.recursive = recursive
         self.videos: list[Found] = []
@@ -85,6 +96,7 @@ class _Walk:
         self.private: list[bytes] = []
         self.searched: list[bytes] = []
         self.hidden = 0
+        self.ignore_files: list[bytes] = []
         self.folders: set[tuple[int, int]] = set()
         self.linked: dict[bytes, Found] = {}  # given by name, linked or mounted: perhaps seen elsewhere too
 
@@ -114,8 +126,7 @@ class _Walk:
         for entry in entries:
             name = entry.name
             dot = name.rfind(b".")
-            if not name.find(b"."):
-                self._hidden(entry, dot)
+            if not name.find(b".") and self._is_set_aside(entry, dot):
                 continue
             is_video_name = dot > 0 and name[dot + 1 :].lower() in extensions
             if entry.is_symlink():
@@ -137,11 +148,17 @@ class _Walk:
                 self._folder_entry(entry.path, entry.stat(follow_symlinks=False), below)
         return below
 
-    def _hidden(self, entry: os.DirEntry[bytes], dot: int) -> None:
+    def _is_set_aside(self, entry: os.DirEntry[bytes], dot: int) -> bool:
+        """Take in a dot-name; return whether that is all there is to do with it."""
         if entry.name.startswith(PRIVATE_PREFIX):
             self.private.append(entry.path)
+        elif entry.name == IGNORE_FILE:
+            self.ignore_files.append(entry.path)
+        elif self.take_hidden and not entry.name.startswith(b"._"):  # macOS keeps attributes in `._Film.mkv`
+            return False
         elif entry.name[dot + 1 :].lower() in self.extensions or entry.is_dir():
             self.hidden += 1
+        return True
 
     def _not_a_file(self, path: bytes, status: os.stat_result, below: list[bytes]) -> None:
         """Take in what has a video's name but is none."""

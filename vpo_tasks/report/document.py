@@ -45,6 +45,7 @@ def batch_as_dict(batch: BatchResult) -> dict[str, Any]:
             "stopped_early": batch.stopped_early,
             "interrupted": batch.interrupted,
             "skip_reasons": skip_reasons(batch.results),
+            "left_out": dict(batch.left_out),
             "bytes_read": read,
             "bytes_written": written,
             "bytes_saved": saved,

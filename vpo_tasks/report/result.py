@@ -77,3 +77,5 @@ class BatchResult(NamedTuple):
     on_error: OnError = "continue"
     notes: tuple[str, ...] = ()
     """Warnings about the run as a whole, recovery messages included."""
+    left_out: tuple[tuple[str, int], ...] = ()
+    """How many videos were found and not looked at, by kind: hidden, ignored, excluded, samples, …"""

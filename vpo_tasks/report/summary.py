@@ -88,8 +88,21 @@ def summary_text(batch: BatchResult, verbose: bool = False) -> str:
     """
     untouched = batch.unchanged_count + batch.up_to_date_count
     if untouched == batch.total_files and not any(map(_has_own_output, batch.results)):
-        return _nothing_to_do(batch)
-    return "\n".join([_headline(batch), *_counts(batch, verbose), *_bytes(batch), *_end(batch)])
+        return "\n".join([_nothing_to_do(batch), *_left_out(batch, verbose)])
+    lines = [
+        _headline(batch),
+        *_counts(batch, verbose),
+        *_left_out(batch, verbose),
+        *_bytes(batch),
+        *_end(batch),
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(batch: BatchResult, verbose: bool) -> list[str]:
+    if not (verbose and batch.left_out):
+        return []
+    return [f"  not looked at: {', '.join(f'{count:,} {kind}' for kind, count in batch.left_out)}"]
 
 
 def _nothing_to_do(batch: BatchResult) -> str:

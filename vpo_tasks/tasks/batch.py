@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.errors import Interrupted, StateError
@@ -136,7 +137,13 @@ class BatchController:
         with self._lock:
             return [result.path for result in self._results if result.path not in self._odd]
 
-    def batch_result(self, total: int, up_to_date: int, notes: tuple[str, ...] = ()) -> BatchResult:
+    def batch_result(
+        self,
+        total: int,
+        up_to_date: int,
+        notes: tuple[str, ...] = (),
+        left_out: Mapping[str, int] = MappingProxyType({}),
+    ) -> BatchResult:
         """Return what the run came to. `total` counts every discovered video and odd thing."""
         with self._lock:
             results = sorted(self._results, key=lambda result: os.fsencode(result.path))
@@ -166,6 +173,7 @@ class BatchController:
             workers=self.settings.workers,
             on_error=self.settings.on_error,
             notes=notes,
+            left_out=tuple(sorted(left_out.items())),
         )
 
     def processor(self) -> WorkflowProcessor:

@@ -135,7 +135,7 @@ class Library:
         # up to date, and asked for by name (or `-a`) all the same
         named = sum(path not in stale for path in controller.handled())
         up_to_date = survey.up_to_date - named
-        result = controller.batch_result(self._run.total, up_to_date, self._run.notes)
+        result = controller.batch_result(self._run.total, up_to_date, self._run.notes, self._run.left_out)
         self._console.output(summary_text(result, verbose=False))
         self.running = False
         self._run.close()

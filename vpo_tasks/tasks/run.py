@@ -15,6 +15,7 @@ from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
@@ -64,6 +65,7 @@ class Run:
         self.output = None if output is None else os.fsencode(os.path.realpath(os.path.expanduser(output)))
         self.pool = DaemonConnectionPool(config.database_path, read_only=options.dry_run)
         self.notes: tuple[str, ...] = ()
+        self.left_out: dict[str, int] = {}
         try:
             self.store = Store(self.pool)
             policies = options.policies or (find_policy(paths, config.processing.policy),)
@@ -127,7 +129,8 @@ class Run:
         """Return the error for a run without a single video."""
         places = ", ".join(os.fsdecode(path) for path in self.discovery.searched)
         extensions = ", ".join(self.config.discovery.extensions)
-        return UsageError(f"no video found in {places} (extensions: {extensions})")
+        left_out = "".join(f"; {count:,} left out: {kind}" for kind, count in self.left_out.items())
+        return UsageError(f"no video found in {places} (extensions: {extensions}{left_out})")
 
     def controller(self, on_error: OnError | None = None) -> BatchController:
         """Return the controller for this run's videos; odd things are already taken in."""
@@ -174,7 +177,9 @@ class Run:
             [os.fsencode(path) for path in paths],
             self.config.discovery.extensions,
             recursive=self.options.recursive,
+            hidden="hidden" not in self.config.discovery.skip,
         )
+        found, self.left_out = leave_out(found, self.config.discovery)
         if self.output is None:
             return found
         inside = self.output + b"/"  # what was made is not a source

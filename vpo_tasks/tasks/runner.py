@@ -56,7 +56,7 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
             run.console.finish()
     if controller.fatal is not None:
         raise controller.fatal
-    result = controller.batch_result(run.total, run.survey.up_to_date, run.notes)
+    result = controller.batch_result(run.total, run.survey.up_to_date, run.notes, run.left_out)
     return result, exit_code(result, has_bug=controller.has_bug)
 
 

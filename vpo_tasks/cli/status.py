@@ -1,0 +1,34 @@
+"""`vpo status`: where a library stands, from the database and one directory walk."""
+
+from __future__ import annotations
+
+import click
+
+from vpo_tasks.config import load_config
+from vpo_tasks.report.console import Console
+from vpo_tasks.tasks.run import Run, RunOptions
+from vpo_tasks.tasks.standing import standing_document, standing_lines, take_standing
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
+@click.option(
+    "-p", "--policy", "policies", multiple=True, type=click.Path(), metavar="FILE", help="As for vpo process."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+@click.option("-v", "--verbose", is_flag=True, help="Name the videos.")
+def status(paths: tuple[str, ...], policies: tuple[str, ...], as_json: bool, verbose: bool) -> None:
+    """Say how many videos in PATH (default: here) comply, what is to do, and what failed and why.
+
+    No video is opened and nothing is written.
+    """
+    console = Console(quiet=as_json, verbose=verbose)
+    options = RunOptions(policies=policies, dry_run=True)
+    with Run(paths or (".",), options, load_config(), console, allow_none=True) as run:
+        standing = take_standing(run)
+    if as_json:
+        import json  # only --json pays for it
+
+        console.output(json.dumps(standing_document(standing), indent=2))
+    else:
+        console.output("\n".join(standing_lines(standing, verbose)))

@@ -1,0 +1,168 @@
+"""Where a library stands: how much of it complies, what is to do and why, what failed. No video is opened."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from vpo_tasks.report.text import count_noun, escape, human_bytes
+from vpo_tasks.state.failures import Failures
+from vpo_tasks.tasks.run import Run
+from vpo_tasks.tasks.survey import Stale
+
+FORMAT = 1
+_SHOWN_REASONS = 20
+
+_WHY_TO_DO = {
+    "new": "never looked at",
+    "changed": "changed since they were looked at",
+    "same-file": "changed since they were looked at",
+    "replan": "not known to be as the policy says now",
+    "up-to-date": "as the policy says, but what was made of them is missing",
+}
+_AGAIN = "failed, and are tried again"
+
+
+class Share(NamedTuple):
+    """A part of a library: how many videos, and their bytes."""
+
+    videos: int = 0
+    size_bytes: int = 0
+
+
+class Group(NamedTuple):
+    """Videos that have something in common, as a person would say it; `paths` in path order."""
+
+    what: str
+    share: Share
+    paths: tuple[str, ...]
+
+
+class Standing(NamedTuple):
+    """Where a library stands. `to_do` and `failed` are groups, the largest first; `hard_linked` are to do."""
+
+    folders: tuple[str, ...]
+    policies: tuple[str, ...]
+    total: Share
+    complying: Share
+    to_do: tuple[Group, ...]
+    failed: tuple[Group, ...]
+    hard_linked: int
+    odd: int
+    left_out: dict[str, int]
+
+
+def take_standing(run: Run) -> Standing:
+    """Return where the library of an open run stands."""
+    survey = run.survey
+    failures = Failures(run.pool).all() if survey.stale else {}
+    to_do = _grouped(
+        (_AGAIN if item.found.path in failures else _WHY_TO_DO[item.verdict], item) for item in survey.stale
+    )
+    failed = _grouped((_reason(item), item) for item in survey.failed_before)
+    total = Share(len(run.discovery.videos), sum(found.size for found in run.discovery.videos))
+    rest = [group.share for group in (*to_do, *failed)]
+    return Standing(
+        folders=tuple(os.fsdecode(path) for path in run.discovery.searched),
+        policies=run.policies.names,
+        total=total,
+        complying=Share(
+            total.videos - sum(share.videos for share in rest),
+            total.size_bytes - sum(share.size_bytes for share in rest),
+        ),
+        to_do=to_do,
+        failed=failed,
+        hard_linked=sum(item.found.links > 1 for item in survey.stale),
+        odd=len(run.discovery.odd),
+        left_out=run.left_out,
+    )
+
+
+def _grouped(items: Iterable[tuple[str, Stale]]) -> tuple[Group, ...]:
+    members: dict[str, list[Stale]] = defaultdict(list)
+    for what, item in items:
+        members[what].append(item)
+    groups = [
+        Group(
+            what,
+            Share(len(items), sum(item.found.size for item in items)),
+            tuple(os.fsdecode(item.found.path) for item in items),
+        )
+        for what, items in members.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: (-group.share.videos, group.what)))
+
+
+def _reason(item: Stale) -> str:
+    """Return why a video failed, so that the same trouble in two videos reads the same: numbers left out."""
+    failure = item.failure
+    if failure is None:
+        return "failed"
+    phase = f"phase {failure.phase}: " if failure.phase else ""
+    return phase + re.sub(r"\d+", "…", " ".join(failure.error.split()))
+
+
+def standing_lines(standing: Standing, verbose: bool) -> list[str]:
+    """Return the lines for a person; `verbose` names the videos to do and failed."""
+    lines = [f"{', '.join(map(escape, standing.folders))}: {_amount(standing.total)}"]
+    to_do = _sum(standing.to_do)
+    failed = _sum(standing.failed)
+    policy = " and ".join(map(escape, standing.policies))
+    lines.append(f"  as the policy says  {_amount(standing.complying)} (policy {policy})")
+    lines.append(f"  to do               {_amount(to_do)}")
+    lines += _group_lines(standing.to_do, verbose)
+    if standing.hard_linked:
+        lines.append(f"    of these hard-linked: {standing.hard_linked:,}")
+    if failed.videos:
+        lines.append(f"  failed              {_amount(failed)}")
+        lines += _group_lines(standing.failed, verbose)
+    if standing.odd:
+        lines.append(f"  named like a video, but none: {standing.odd:,}")
+    if standing.left_out:
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in standing.left_out.items())
+        lines.append(f"  not looked at: {listed}")
+    return lines
+
+
+def _group_lines(groups: tuple[Group, ...], verbose: bool) -> list[str]:
+    lines = []
+    shown = groups if verbose else groups[:_SHOWN_REASONS]
+    for group in shown:
+        lines.append(f"    {group.share.videos:,}: {escape(group.what)}")
+        if verbose:
+            lines += [f"      {escape(path)}" for path in group.paths]
+    if len(groups) > len(shown):
+        lines.append(f"    … and {len(groups) - len(shown):,} more reasons (-v lists them all)")
+    return lines
+
+
+def standing_document(standing: Standing) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
+        "format": FORMAT,
+        "folders": list(standing.folders),
+        "policies": list(standing.policies),
+        "videos": standing.total.videos,
+        "size_bytes": standing.total.size_bytes,
+        "complying": standing.complying._asdict(),
+        "to_do": {**_sum(standing.to_do)._asdict(), "reasons": _reasons(standing.to_do)},
+        "failed": {**_sum(standing.failed)._asdict(), "reasons": _reasons(standing.failed)},
+        "hard_linked": standing.hard_linked,
+        "odd": standing.odd,
+        "left_out": standing.left_out,
+    }
+
+
+def _reasons(groups: tuple[Group, ...]) -> list[dict[str, Any]]:
+    return [{"reason": group.what, **group.share._asdict(), "files": list(group.paths)} for group in groups]
+
+
+def _sum(groups: tuple[Group, ...]) -> Share:
+    return Share(sum(group.share.videos for group in groups), sum(group.share.size_bytes for group in groups))
+
+
+def _amount(share: Share) -> str:
+    return f"{count_noun(share.videos, 'video')}, {human_bytes(share.size_bytes)}"
