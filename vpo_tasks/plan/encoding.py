@@ -1,7 +1,8 @@
-"""What a probe of the output will show of an encoded track; None where only the encoder can tell."""
+"""How a track is encoded, and what a probe of the output will show of it; None where only the encoder can tell."""
 
 from __future__ import annotations
 
+import hashlib
 from types import MappingProxyType
 
 import msgspec
@@ -9,12 +10,66 @@ import msgspec
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Encode
 
-_MAX_CHANNELS = MappingProxyType({"ac3": 6, "eac3": 6, "mp3": 2})
+SOFTWARE_ENCODERS = MappingProxyType(
+    {
+        "h264": ("libx264",),
+        "hevc": ("libx265",),
+        "vp9": ("libvpx-vp9",),
+        "av1": ("libaom-av1", "libsvtav1"),
+        "opus": ("libopus",),
+        "mp3": ("libmp3lame",),
+        "dts": ("dca",),
+    }
+)
+"""FFmpeg's encoders for a codec, best first, where they are not called like the codec."""
+
+HARDWARE_CODECS = MappingProxyType(
+    {
+        "nvenc": frozenset({"h264", "hevc", "av1"}),
+        "qsv": frozenset({"h264", "hevc", "av1"}),
+        "vaapi": frozenset({"h264", "hevc"}),
+        "videotoolbox": frozenset({"h264", "hevc"}),
+    }
+)
+"""What each kind of hardware encodes, in the order in which `auto` tries them."""
+
+X265_TUNES = frozenset({"animation", "grain", "fastdecode", "zerolatency"})
+
+_MAX_CHANNELS = MappingProxyType({"ac3": 6, "eac3": 6, "dts": 6, "mp3": 2, "truehd": 6})
 """What FFmpeg's encoders take; the others take eight."""
+_MAX_BITRATES = MappingProxyType({"ac3": 640_000, "eac3": 6_144_000, "mp3": 320_000})
+_OPUS_CHANNEL_BITRATE = 256_000
+_HDR_TITLES = (
+    ("dolby vision", "hdr10"), ("dovi", "hdr10"), ("hdr10", "hdr10"), ("hlg", "hlg"), ("hdr", "hdr10"),
+    ("bt2020", "hdr10"),
+)  # fmt: skip
+
+
+def software_encoders(codec: str) -> tuple[str, ...]:
+    """Return FFmpeg's software encoders for a codec, best first."""
+    return SOFTWARE_ENCODERS.get(codec, (codec,))
+
+
+def hardware_encoders(codec: str, hw: str) -> tuple[str, ...]:
+    """Return FFmpeg's hardware encoders for a codec that `hw` (`auto`, `none` or a kind) allows, in order."""
+    kinds = HARDWARE_CODECS if hw == "auto" else (hw,)
+    return tuple(f"{codec}_{kind}" for kind in kinds if codec in HARDWARE_CODECS.get(kind, ()))
+
+
+def hdr_of(track: Track) -> str | None:
+    """Return `hdr10` or `hlg` by the transfer, else by what the title says; None for standard range."""
+    if track.color_transfer == "smpte2084":
+        return "hdr10"
+    if track.color_transfer == "arib-std-b67":
+        return "hlg"
+    if track.color_transfer not in (None, "unknown"):
+        return None
+    title = (track.title or "").lower()
+    return next((kind for hint, kind in _HDR_TITLES if hint in title), None)
 
 
 def encoded_audio(track: Track, encode: Encode) -> tuple[Track, Encode]:
-    """Return the track and the settings, channels cut to what the encoder takes."""
+    """Return the track and the settings, channels and bit rate cut to what the encoder takes."""
     channels = encode.channels or track.channels
     limit = _MAX_CHANNELS.get(encode.codec, 8)
     if channels is not None and channels > limit:
@@ -29,7 +84,23 @@ def encoded_audio(track: Track, encode: Encode) -> tuple[Track, Encode]:
         sample_rate=None,
         bit_rate=None,
     )
-    return made, encode
+    return made, within_limits(encode, channels)
+
+
+def within_limits(encode: Encode, channels: int | None) -> Encode:
+    """Return the settings with a bit rate that the encoder takes for so many channels."""
+    most = _MAX_BITRATES.get(encode.codec)
+    if encode.codec == "opus":
+        most = _OPUS_CHANNEL_BITRATE * (channels or 1)
+    if most is None or encode.bitrate is None or encode.bitrate <= most:
+        return encode
+    return msgspec.structs.replace(encode, bitrate=most)
+
+
+def encode_key(track: Track, encode: Encode) -> str:
+    """Return what names the encode of this track with these settings, for `Context.larger`."""
+    essence = (track.codec, track.width, track.height, track.frame_rate)
+    return hashlib.blake2b(msgspec.json.encode((essence, encode)), digest_size=16).hexdigest()
 
 
 def encoded_subtitle(track: Track, codec: str) -> tuple[Track, Encode]:

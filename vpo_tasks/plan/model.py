@@ -51,6 +51,9 @@ class Encode(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hw: str = "none"
     hw_fallback: bool = True
     extra_args: tuple[str, ...] = ()
+    hdr: Literal["hdr10", "hlg"] | None = None
+    discard_larger: bool = False
+    """Larger than what it replaces, it is thrown away and the source's track is kept."""
 
 
 class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,6 +95,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     originals: dict[int, Originality] | None = None
     can_encode: bool = False
     """Whether the operations `transcode` and `audio_synthesis` can be carried out."""
+    failed_encodes: dict[tuple[str, str], str] | None = None
+    """(policy, phase) whose encode failed when it was tried, and why: the phase has failed."""
+    larger: frozenset[str] = frozenset()
+    """Encodes (`plan.encoding.encode_key`) of this video that came out larger than what they replace."""
 
 
 class PhaseOutcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -93,7 +93,7 @@ def _filter_attachments(work: Work) -> None:
 
 def _container(work: Work) -> None:
     if work.phase.container is not None:
-        convert_container(work.draft, work.phase.container, work.scope)
+        convert_container(work.draft, work.phase.container, work.scope, work.context)
 
 
 def _track_order(work: Work) -> None:

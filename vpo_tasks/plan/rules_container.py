@@ -8,7 +8,8 @@ from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import CONTAINER_FORMATS, UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import encoded_audio, encoded_subtitle
-from vpo_tasks.plan.model import Encode
+from vpo_tasks.plan.model import Context, Encode
+from vpo_tasks.plan.rules_transcode import require_known_encoder
 from vpo_tasks.policy.codecs import BITMAP_SUBTITLES, canonical_codec, effective_codec
 from vpo_tasks.policy.model import CodecMapping, Container
 
@@ -24,7 +25,7 @@ _AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd":
 _OTHER_AUDIO_BITRATE = 192_000
 
 
-def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
+def convert_container(draft: Draft, operation: Container, scope: Scope, context: Context) -> None:
     """Change the container, judged on the tracks that are left. Raise Refusal when a codec does not fit."""
     if draft.container == operation.target:
         return
@@ -41,6 +42,9 @@ def convert_container(draft: Draft, operation: Container, scope: Scope) -> None:
     trial = draft.copy()
     for track in offenders:
         _make_fit(trial, track, operation, scope)
+    for track in trial.of_type("audio"):
+        if track.index in trial.encodes and track.index not in draft.encodes:
+            require_known_encoder(context, scope, _OPERATION, trial.encodes[track.index].codec)
     _require_tracks(draft, trial, operation.target)
     _carry_text(trial, operation.target, scope)
     trial.container = operation.target

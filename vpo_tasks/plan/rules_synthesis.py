@@ -8,9 +8,10 @@ from types import MappingProxyType
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.encoding import software_encoders, within_limits
 from vpo_tasks.plan.model import Context, Encode
 from vpo_tasks.plan.rules_conditions import Scene, Unknown, holds
-from vpo_tasks.plan.rules_transcode import SOFTWARE_ENCODERS, require_encoder
+from vpo_tasks.plan.rules_transcode import require_encoder
 from vpo_tasks.policy.codecs import effective_codec, same_codec
 from vpo_tasks.policy.match import Terms, has_language, is_commentary, passes
 from vpo_tasks.policy.model import AudioSynthesis, SourceCriterion, SynthesisTrack, TrackFilter
@@ -40,11 +41,12 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
         made = _track_of(wanted, source, trial.next_index)
         if any(_is_same(track, made) for track in audio):
             continue
-        require_encoder(context, _OPERATION, wanted.codec)
+        require_encoder(context, scope, _OPERATION, wanted.codec)
         bitrate = (
             wanted.bitrate if wanted.bitrate is not None else default_bitrate(wanted.codec, wanted.channels)
         )
         encode = Encode(codec=wanted.codec, bitrate=bitrate, channels=wanted.channels)
+        encode = within_limits(encode, wanted.channels)
         reason = f"{wanted.name} is made from {source.language or 'und'} {effective_codec(source)} audio"
         cause = scope.cause(_OPERATION, reason, wanted.name)
         trial.insert(_position(wanted, source, trial), made, source, encode, cause)
@@ -64,9 +66,9 @@ def _source_for(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene, dr
     if not audio:
         return None
     encoders = scene.context.encoders
-    encoder = SOFTWARE_ENCODERS.get(wanted.codec, wanted.codec)
-    if encoders is not None and encoder not in encoders:
-        draft.warn(f"{wanted.name} is not made: the encoder {encoder} is missing")
+    known = software_encoders(wanted.codec)
+    if encoders is not None and not encoders.intersection(known):
+        draft.warn(f"{wanted.name} is not made: the encoder {known[0]} is missing")
         return None
     if wanted.channels > _CHANNEL_LIMIT.get(wanted.codec, _MAX_SOURCE_CHANNELS):
         draft.warn(f"{wanted.name} is not made: {wanted.codec} has no {wanted.channels} channels")

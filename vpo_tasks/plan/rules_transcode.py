@@ -6,19 +6,20 @@ from types import MappingProxyType
 
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
-from vpo_tasks.plan.encoding import encoded_audio, encoded_video
+from vpo_tasks.plan.encoding import (
+    X265_TUNES,
+    encode_key,
+    encoded_audio,
+    encoded_video,
+    hardware_encoders,
+    hdr_of,
+    software_encoders,
+)
 from vpo_tasks.plan.model import Context, Encode
 from vpo_tasks.policy.codecs import canonical_codec, effective_codec, matches_audio_pattern, matches_video
 from vpo_tasks.policy.model import AudioTranscode, SkipIf, Transcode, VideoTranscode
 
 OPERATION = "transcode"
-SOFTWARE_ENCODERS = MappingProxyType(
-    {
-        "hevc": "libx265", "h264": "libx264", "vp9": "libvpx-vp9", "av1": "libaom-av1", "opus": "libopus",
-        "mp3": "libmp3lame", "truehd": "truehd", "dts": "dca",
-    }
-)  # fmt: skip
-"""FFmpeg's encoder for a codec, where it is not called like the codec."""
 _BOXES = MappingProxyType(
     {
         "480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080), "1440p": (2560, 1440),
@@ -77,11 +78,23 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         reason = f"{video.width}x{video.height} is larger than asked"
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
-    require_encoder(context, OPERATION, wanted.to, wanted.hw, wanted.hw_fallback)
+    encode = _video_settings(video, wanted, size)
+    if encode_key(video, encode) in context.larger:
+        draft.warn(f"video stays {video.codec}: encoded to {wanted.to} it came out larger")
+        return
+    require_encoder(context, scope, OPERATION, wanted.to, wanted.hw, wanted.hw_fallback)
+    _say_what_is_lost(draft, video, wanted, encode)
+    draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
+    for other in draft.of_type("video")[1:]:
+        draft.warn(f"video {other.codec} is dropped: only the first video track is encoded")
+        draft.remove(other, scope.cause(OPERATION, "only the first video track is encoded"))
+
+
+def _video_settings(video: Track, wanted: VideoTranscode, size: tuple[int, int] | None) -> Encode:
     constrained = wanted.quality == "constrained_quality"
     bitrate = wanted.quality == "bitrate"
     width, height = size or (None, None)
-    encode = Encode(
+    return Encode(
         codec=wanted.to,
         bitrate=wanted.target_bitrate if bitrate else None,
         crf=None if bitrate else wanted.crf if wanted.crf is not None else _DEFAULT_CRF[wanted.to],
@@ -89,18 +102,32 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         max_rate=wanted.max_bitrate if constrained else None,
         two_pass=wanted.two_pass and bitrate,
         preset=wanted.preset,
-        tune=wanted.tune,
+        tune=wanted.tune if _takes_tune(wanted) else None,
         width=width,
         height=height,
         scale_algorithm=wanted.scale_algorithm if size else None,
         hw=wanted.hw,
         hw_fallback=wanted.hw_fallback,
         extra_args=wanted.ffmpeg_args,
+        hdr=hdr_of(video),
+        discard_larger=not wanted.keep_if_larger,
     )
-    draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
-    for other in draft.of_type("video")[1:]:
-        draft.warn(f"video {other.codec} is dropped: only the first video track is encoded")
-        draft.remove(other, scope.cause(OPERATION, "only the first video track is encoded"))
+
+
+def _takes_tune(wanted: VideoTranscode) -> bool:
+    return wanted.to == "h264" or (wanted.to == "hevc" and wanted.tune in X265_TUNES)
+
+
+def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode: Encode) -> None:
+    if wanted.tune is not None and encode.tune is None:
+        draft.warn(f"tune {wanted.tune} is left out: there is none for {wanted.to}")
+    title = (video.title or "").lower()
+    if "dolby vision" in title or "dovi" in title:
+        draft.warn("Dolby Vision does not survive an encode: what is left is HDR10")
+    if "hdr10+" in title:
+        draft.warn("the dynamic metadata of HDR10+ does not survive an encode: what is left is HDR10")
+    if encode.hdr is not None and encode.width is not None:
+        draft.warn("HDR video is scaled without tone mapping")
 
 
 def scaled(width: int | None, height: int | None, wanted: VideoTranscode) -> tuple[int, int] | None:
@@ -125,8 +152,8 @@ def _encode_audio(draft: Draft, track: Track, wanted: AudioTranscode, scope: Sco
         return
     if any(matches_audio_pattern(track, pattern) for pattern in wanted.preserve):
         return
-    require_encoder(context, OPERATION, wanted.to)
-    lossless = wanted.to == "flac" or wanted.to.startswith("pcm")
+    require_encoder(context, scope, OPERATION, wanted.to)
+    lossless = wanted.to in ("flac", "truehd") or wanted.to.startswith("pcm")
     encode = Encode(codec=wanted.to, bitrate=None if lossless else wanted.bitrate)
     cause = scope.cause(OPERATION, f"{effective_codec(track)} is neither {wanted.to} nor preserved")
     put_audio(draft, track, encode, cause)
@@ -138,18 +165,25 @@ def put_audio(draft: Draft, track: Track, encode: Encode, cause: Cause) -> None:
 
 
 def require_encoder(
-    context: Context, operation: str, codec: str, hw: str = "none", hw_fallback: bool = True
+    context: Context, scope: Scope, operation: str, codec: str, hw: str = "none", hw_fallback: bool = True
 ) -> None:
-    """Raise Refusal when the encode cannot be carried out."""
+    """Raise Refusal when the encode cannot be carried out, or was tried and failed."""
     if not context.can_encode:
         raise Refusal(operation, f"needs {operation}, not available yet")
+    require_known_encoder(context, scope, operation, codec, hw, hw_fallback)
+
+
+def require_known_encoder(
+    context: Context, scope: Scope, operation: str, codec: str, hw: str = "none", hw_fallback: bool = True
+) -> None:
+    """Raise Refusal when no encoder is at hand for the codec, or the phase's encode was tried and failed."""
+    failed = context.failed_encodes or {}
+    if (scope.policy, scope.phase) in failed:
+        raise Refusal(operation, failed[scope.policy, scope.phase])
     if context.encoders is None:
         return
-    software = SOFTWARE_ENCODERS.get(codec, codec)
-    if hw not in ("auto", "none") and not hw_fallback:
-        if f"{codec}_{hw}" not in context.encoders:
-            raise Refusal(operation, f"the encoder {codec}_{hw} is missing")
-    elif software not in context.encoders and not any(
-        name.startswith(f"{codec}_") for name in context.encoders if hw != "none"
-    ):
-        raise Refusal(operation, f"the encoder {software} is missing")
+    hardware = hardware_encoders(codec, hw)
+    usable = {*hardware, *(() if hardware and not hw_fallback else software_encoders(codec))}
+    if not usable & context.encoders:
+        wanted = hardware[0] if hardware and not hw_fallback else software_encoders(codec)[0]
+        raise Refusal(operation, f"the encoder {wanted} is missing")
