@@ -57,13 +57,14 @@ def measure(options: Options) -> list[Row]:
     )
     stage = _Stage(options.scratch, template, files, environ)
     xargs = version_of("xargs", need_tool("xargs")) if sys.platform.startswith("linux") else "xargs"
+    stage.by_vpo(_WORKERS[-1])  # the warm-up, where it takes least
     rows = []
     for workers in _WORKERS:
         ours, theirs = in_turn(
             runs,
             partial(stage.by_vpo, workers),
             partial(stage.by_xargs, workers, bare),
-            warm_up=workers == _WORKERS[0],
+            warm_up=False,
         )
         ideal = -(-files // workers) * _WAIT_S
         what = f"{files} videos, the tool waits {_WAIT_S} s, {workers} worker{'s' * (workers > 1)}"
