@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "process": Entry("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
     "status": Entry("vpo_tasks.cli.status", "status", "Show where a library stands."),
+    "why": Entry("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
     "inspect": Entry("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),
     "policy": Entry("vpo_tasks.cli.policy", "policy", "Check and show policies."),
     "init": Entry("vpo_tasks.cli.init", "init", "Make a folder ready for `doit` and `vpo process`."),

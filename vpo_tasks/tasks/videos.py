@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
@@ -106,4 +107,5 @@ class _Recorded:
         return self._tasks.is_up_to_date(self._item)
 
     def __repr__(self) -> str:
-        return "the video is as recorded, and recorded as compliant with the policy in force"
+        command = f"vpo why {shlex.quote(os.fsdecode(self._item.found.path))}"
+        return f"the video is as recorded, and recorded as compliant with the policy in force ({command})"

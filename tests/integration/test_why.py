@@ -1,0 +1,108 @@
+"""`vpo why`: each verdict with its rule, what is recorded, what the policy asks for, and when it runs again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+from tests.support.library import read_tree
+
+
+def why(world, path, *args):
+    before = read_tree(world.root)
+    done = world.vpo("why", "--json", *args, path)
+    assert done.returncode == 0, done.stderr
+    assert world.vpo("why", *args, path).returncode == 0
+    assert read_tree(world.root) == before, "asking why writes nothing"
+    return json.loads(done.stdout)
+
+
+def test_a_new_video_and_the_rules_that_ask_for_its_changes(world):
+    (path,) = world.add("a.mkv")
+    told = why(world, path)
+    assert (told["verdict"], told["recorded"]) == ("new", None)
+    assert {change["phase"] for change in told["result"]["changes"]} == {"languages", "flags"}
+    text = world.vpo("why", path).stdout
+    assert "never looked at" in text
+    assert "[phase languages" in text
+
+
+def test_an_up_to_date_video_and_what_would_make_it_run_again(world):
+    (path,) = world.add("a.mkv")
+    world.vpo("process", world.media)
+    told = why(world, path)
+    assert told["up_to_date"]
+    assert told["recorded"]["complies"]
+    assert told["recorded"]["status"] == "changed"
+    assert told["recorded"]["inode"] == path.stat().st_ino == told["seen"]["inode"]
+    assert told["result"]["changes"] == []
+    assert any("--force" in reason for reason in told["again_when"])
+
+
+def test_what_changed_is_named(world):
+    (path,) = world.add("a.mkv")
+    world.vpo("process", world.media)
+    os.utime(path)
+    assert "time differs" in why(world, path)["rule"]
+    with path.open("ab") as stream:
+        stream.write(b"x")
+    assert "size, time differ" in why(world, path)["rule"]
+
+
+def test_a_copy_put_back_is_known_by_its_fingerprint(world):
+    (path,) = world.add("a.mkv")
+    world.vpo("process", world.media)
+    shutil.copy2(path, world.root / "copy")
+    (world.root / "copy").replace(path)
+    told = why(world, path)
+    assert told["up_to_date"]
+    assert "fingerprint" in told["rule"]
+
+
+def test_another_policy_is_the_reason_and_its_rule_is_named(world):
+    (path,) = world.add("a.mkv")
+    world.vpo("process", world.media)
+    world.write_policy(
+        "schema_version: 13\nphases:\n  - name: tags\n    rules:\n      match: first\n      items:\n"
+        "        - name: mark\n          when: {exists: {track_type: video}}\n"
+        "          then: {set_container_metadata: {field: title, value: Seen}}\n"
+    )
+    told = why(world, path)
+    assert told["verdict"] == "replan"
+    assert "policy means something else" in told["rule"]
+    assert [change["rule"] for change in told["result"]["changes"]] == ["mark"]
+
+
+def test_a_failure_and_what_has_changed_since(world):
+    path = world.media / "a.mkv"
+    path.write_text("text")
+    world.vpo("process", world.media)
+    told = why(world, path)
+    assert told["verdict"] == "failed-before"
+    assert told["failure"]["changed_since"] == []
+    assert told["failure"]["error"] == told["result"]["error"]
+    world.watch_tools()
+    assert why(world, path)["failure"]["changed_since"] == ["tool ffmpeg", "tool mkvmerge"]
+    assert "changed since: tool ffmpeg" in world.vpo("why", path).stdout
+
+
+def test_what_is_no_video_or_not_there(world):
+    os.mkfifo(world.media / "a.mkv")
+    assert why(world, world.media / "a.mkv")["verdict"] == "no-video"
+    assert world.vpo("why", world.media / "none.mkv").returncode == 2
+
+
+def test_a_name_that_is_not_utf8(world):
+    path = os.fsencode(world.media) + b"/\xff.mkv"
+    shutil.copy(world.templates.right(), path)
+    done = world.vpo("why", path)
+    assert done.returncode == 0, done.stderr
+    assert "\\xff.mkv" in done.stdout
+
+
+def test_doit_info_points_there(world):
+    world.vpo("init", world.media)
+    world.add("a b.mkv")
+    info = world.doit("info", "process:a b.mkv")
+    assert f"vpo why '{world.media}/a b.mkv'" in info.stdout + info.stderr
