@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.execute.base import Call, Heard, ToolInfo
+from vpo_tasks.execute.ffmpeg_encoding import (
+    TWO_PASS_ENCODERS,
+    Arrangement,
+    Encoding,
+    decoder_threads,
+    encode_words,
+    input_words,
+)
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST
 from vpo_tasks.media.model import MediaInfo, Track
-from vpo_tasks.plan.model import Encode, Plan, Stream
+from vpo_tasks.plan.model import Plan, Stream
 
 _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
 _ISO_FAMILY = frozenset({"mp4", "mov"})
@@ -39,29 +47,38 @@ _POSITION = re.compile(rb"out_time_us=(\d+)$")
 
 
 class _Mapped(NamedTuple):
-    """One output stream and its number in the output, as ffmpeg counts."""
+    """One output stream: its number in the output, as ffmpeg counts, and its place in `plan.streams`."""
 
     number: int
+    place: int
     stream: Stream
     found: Track
     wanted: Track
 
 
 class Ffmpeg:
-    """ffmpeg as a Tool (execute/base.py)."""
+    """ffmpeg as a Tool (execute/base.py), told what this machine adds to a plan."""
 
     name = "ffmpeg"
+
+    def __init__(self, arrangement: Arrangement | None = None) -> None:
+        self._arrangement = arrangement or Arrangement()
+
+    def arranged(self, arrangement: Arrangement) -> Ffmpeg:
+        """Return the same tool under another arrangement."""
+        return Ffmpeg(arrangement)
 
     def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
         """Return one process that makes `output`, after one for each picture to be attached to Matroska.
 
         ffmpeg (5.1 to 9) copies an attached picture into Matroska as a video track of one frame; only
-        `-attach` keeps it an attachment, and that wants a file.
+        `-attach` keeps it an attachment, and that wants a file. Two passes are two processes in `scratch`.
         """
         folder, name = os.path.split(output)
         mapped, pictures = _split(plan)
         extractions = tuple(_extraction(info, source, folder, item) for item in pictures)
-        argv = [*opening(info, plan.source, source), b"-progress", b"pipe:1", b"-nostats"]
+        first = next((item for item in mapped if self._takes_two_passes(item)), None)
+        argv = [*self._opening(plan, info, source, mapped)]
         for item in mapped:
             argv += [b"-map", b"0:%d" % item.stream.source]
         argv += [b"-map_metadata", b"0", b"-map_chapters", b"0"]
@@ -72,10 +89,55 @@ class Ffmpeg:
             argv += _attachment_names(item)
         for item in mapped:
             argv += _stream_options(plan, item)
+            argv += self._encode_options(item, 2 if item is first else 0)
         argv += _container_options(plan)
-        argv += [b"-y", b"-f", _muxer(plan.result), b"file:" + name]
-        call = Call(argv=tuple(argv), cwd=folder, results=tuple(results))
-        return (*extractions, call)
+        argv += _extra_words(mapped)
+        argv += [b"-y", b"-f", _muxer(plan.result)]
+        if first is None:
+            call = Call(argv=(*argv, b"file:" + name), cwd=folder, results=tuple(results))
+            return (*extractions, call)
+        analysis = self._analysis(plan, info, source, first)
+        call = Call(
+            argv=(*argv, b"file:" + output), cwd=self._arrangement.scratch or folder, results=tuple(results)
+        )
+        return (*extractions, analysis, call)
+
+    def _takes_two_passes(self, item: _Mapped) -> bool:
+        encode = item.stream.encode
+        if encode is None or not encode.two_pass:
+            return False
+        return self._arrangement.encoder(item.place, encode) in TWO_PASS_ENCODERS
+
+    def _analysis(self, plan: Plan, info: ToolInfo, source: bytes, item: _Mapped) -> Call:
+        """Return the first of two passes: the video alone, its findings left in `scratch`."""
+        alone = item._replace(number=0)
+        argv = [*self._opening(plan, info, source, [alone]), b"-map", b"0:%d" % item.stream.source]
+        argv += [*self._encode_options(alone, 1), *_extra_words([alone]), b"-f", b"null", b"-"]
+        return Call(argv=tuple(argv), cwd=self._arrangement.scratch)
+
+    def _opening(
+        self, plan: Plan, info: ToolInfo, source: bytes, mapped: Sequence[_Mapped]
+    ) -> Iterator[bytes]:
+        encodes = {item.place: item.stream.encode for item in mapped if item.stream.encode is not None}
+        chosen = {place: self._arrangement.encoder(place, encode) for place, encode in encodes.items()}
+        before = input_words(chosen, encodes, self._arrangement.vaapi_device)
+        if any(item.found.type == "video" for item in mapped if item.stream.encode is not None):
+            # the picture stays as it is stored, and the rotation that is asked of players with it
+            before.append(b"-noautorotate")
+        threads = decoder_threads(self._arrangement.threads)
+        if encodes and threads is not None:
+            before += [b"-threads", b"%d" % threads]
+        yield from opening(info, plan.source, source, before)
+        yield from (b"-progress", b"pipe:1", b"-nostats")
+        if encodes and threads is not None:
+            yield from (b"-filter_threads", b"%d" % threads)
+
+    def _encode_options(self, item: _Mapped, analysis: int) -> Iterator[bytes]:
+        encode = item.stream.encode
+        if encode is not None:
+            arrangement = self._arrangement
+            encoder = arrangement.encoder(item.place, encode)
+            yield from encode_words(Encoding(item.number, encode, encoder, item.found, arrangement, analysis))
 
     def hear(self, line: bytes) -> Heard | None:
         match = _LEVEL.match(line)
@@ -97,12 +159,12 @@ def _split(plan: Plan) -> tuple[list[_Mapped], list[_Mapped]]:
     sources = {track.index: track for track in plan.source.tracks}
     mapped: list[_Mapped] = []
     pictures: list[_Mapped] = []
-    for stream, wanted in zip(plan.streams, plan.result.tracks, strict=True):
+    for place, (stream, wanted) in enumerate(zip(plan.streams, plan.result.tracks, strict=True)):
         found = sources[stream.source]
         if wanted.is_picture and plan.result.container == "mkv":
-            pictures.append(_Mapped(0, stream, found, wanted))
+            pictures.append(_Mapped(0, place, stream, found, wanted))
         elif not _is_chapter_text(plan, wanted):
-            mapped.append(_Mapped(len(mapped), stream, found, wanted))
+            mapped.append(_Mapped(len(mapped), place, stream, found, wanted))
     return mapped, [item._replace(number=len(mapped) + place) for place, item in enumerate(pictures)]
 
 
@@ -111,15 +173,18 @@ def _is_chapter_text(plan: Plan, track: Track) -> bool:
     return track.type == "other" and track.codec == "bin_data" and plan.result.container in _ISO_FAMILY
 
 
-def opening(info: ToolInfo, media: MediaInfo, source: bytes) -> list[bytes]:
-    """Return the start of every ffmpeg command line: quiet, no stdin, and one local video as its input."""
+def opening(info: ToolInfo, media: MediaInfo, source: bytes, before: Sequence[bytes] = ()) -> list[bytes]:
+    """Return the start of every ffmpeg command line: quiet, no stdin, and one local video as its input.
+
+    `before` are further options for the input.
+    """
     argv = [os.fsencode(info.path), b"-nostdin", b"-hide_banner", b"-v", b"repeat+level+warning"]
     if media.container not in {"mkv", "mp4", "mov"}:
         # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without
         argv += [b"-fflags", b"+genpts"]
     argv += [b"-protocol_whitelist", PROTOCOL_WHITELIST.encode()]
     argv += [b"-format_whitelist", FORMAT_WHITELIST.encode()]
-    return [*argv, b"-i", b"file:" + source]
+    return [*argv, *before, b"-i", b"file:" + source]
 
 
 def _extraction(info: ToolInfo, source: bytes, folder: bytes, item: _Mapped) -> Call:
@@ -162,10 +227,9 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
         yield from (metadata, b"title=" + _text(wanted.title or ""))
     yield from (b"-disposition:%d" % number, _disposition(wanted))
     if item.stream.encode is not None:
-        yield from _encode_options(number, item.stream.encode)
         for name in _STALE_STATISTICS:
             yield from (metadata, name.encode() + b"=")
-    elif wanted.codec == "hevc" and plan.result.container in _ISO_FAMILY:
+    if wanted.codec == "hevc" and plan.result.container in _ISO_FAMILY:
         # Apple's players take HEVC in MP4 under this name only
         yield from (b"-tag:%d" % number, b"hvc1")
 
@@ -176,22 +240,11 @@ def _disposition(track: Track) -> bytes:
     return "+".join(names).encode() or b"0"
 
 
-def _encode_options(number: int, encode: Encode) -> Iterator[bytes]:
-    yield from (b"-c:%d" % number, encode.codec.encode())
-    values = (
-        (b"b", encode.bitrate), (b"ac", encode.channels), (b"crf", encode.crf), (b"preset", encode.preset),
-        (b"tune", encode.tune), (b"minrate", encode.min_rate), (b"maxrate", encode.max_rate),
-        (b"bufsize", encode.max_rate and 2 * encode.max_rate),
-    )  # fmt: skip
-    for option, value in values:
-        if value is not None:
-            yield from (b"-%s:%d" % (option, number), str(value).encode())
-    if encode.width or encode.height:
-        scale = (
-            f"scale={encode.width or -2}:{encode.height or -2}:flags={encode.scale_algorithm or 'lanczos'}"
-        )
-        yield from (b"-filter:%d" % number, scale.encode())
-    yield from (_text(word) for word in encode.extra_args)
+def _extra_words(mapped: Sequence[_Mapped]) -> Iterator[bytes]:
+    """Yield the policy's own arguments, which stand just before the output."""
+    for item in mapped:
+        if item.stream.encode is not None:
+            yield from (_text(word) for word in item.stream.encode.extra_args)
 
 
 def _container_options(plan: Plan) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""How a track is encoded, and what a probe of the output will show of it; None where only the encoder can tell."""
+"""How a track is encoded, and what a probe will show of it; None where only the encoder can tell."""
 
 from __future__ import annotations
 

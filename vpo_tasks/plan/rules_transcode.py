@@ -82,7 +82,7 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     if encode_key(video, encode) in context.larger:
         draft.warn(f"video stays {video.codec}: encoded to {wanted.to} it came out larger")
         return
-    require_encoder(context, scope, OPERATION, wanted.to, wanted.hw, wanted.hw_fallback)
+    require_encoder(context, scope, OPERATION, wanted.to, hw=wanted.hw, hw_fallback=wanted.hw_fallback)
     _say_what_is_lost(draft, video, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
     for other in draft.of_type("video")[1:]:
@@ -165,16 +165,16 @@ def put_audio(draft: Draft, track: Track, encode: Encode, cause: Cause) -> None:
 
 
 def require_encoder(
-    context: Context, scope: Scope, operation: str, codec: str, hw: str = "none", hw_fallback: bool = True
+    context: Context, scope: Scope, operation: str, codec: str, *, hw: str = "none", hw_fallback: bool = True
 ) -> None:
     """Raise Refusal when the encode cannot be carried out, or was tried and failed."""
     if not context.can_encode:
         raise Refusal(operation, f"needs {operation}, not available yet")
-    require_known_encoder(context, scope, operation, codec, hw, hw_fallback)
+    require_known_encoder(context, scope, operation, codec, hw=hw, hw_fallback=hw_fallback)
 
 
 def require_known_encoder(
-    context: Context, scope: Scope, operation: str, codec: str, hw: str = "none", hw_fallback: bool = True
+    context: Context, scope: Scope, operation: str, codec: str, *, hw: str = "none", hw_fallback: bool = True
 ) -> None:
     """Raise Refusal when no encoder is at hand for the codec, or the phase's encode was tried and failed."""
     failed = context.failed_encodes or {}

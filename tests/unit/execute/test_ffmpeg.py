@@ -61,9 +61,9 @@ def test_conversion_to_mp4_encodes_and_names_languages_as_mp4_does() -> None:
         "-c:0", "copy", "-metadata:s:0", "language=und", "-metadata:s:0", "title=", "-disposition:0", "0",
         "-c:1", "copy", "-metadata:s:1", "language=fra", "-metadata:s:1", "title=VF", "-disposition:1", "default",
         "-metadata:s:2", "language=eng", "-metadata:s:2", "title=", "-disposition:2", "0",
-        "-c:2", "aac", "-b:2", "256000", "-ac:2", "2",
         "-metadata:s:2", "BPS=", "-metadata:s:2", "BPS-eng=", "-metadata:s:2", "NUMBER_OF_BYTES=",
         "-metadata:s:2", "NUMBER_OF_BYTES-eng=", "-metadata:s:2", "NUMBER_OF_FRAMES=",
+        "-c:2", "aac", "-b:2", "256000", "-ac:2", "2",
         "-max_muxing_queue_size", "4096", "-movflags", "+faststart", "-strict", "-2",
         "-y", "-f", "mp4", "file:.vpo-x.part",
     ]  # fmt: skip
