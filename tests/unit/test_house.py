@@ -91,6 +91,7 @@ MAY_WRITE = {
     "cli.demo_library": "its own new folder",
     "cli.init": "new files only, opened exclusively",
     "state.pool": "copies the database into a folder of its own for a dry run",
+    "tasks.plan_file": "the file a person named; nothing but a plan is overwritten",
     "report.buglog": "appends to the log in the state folder",
 }
 

@@ -27,6 +27,8 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "process": Entry("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
+    "plan": Entry("vpo_tasks.cli.plan", "plan", "Plan what would be done, into a file if you like."),
+    "apply": Entry("vpo_tasks.cli.apply", "apply", "Carry out a plan made before, exactly."),
     "status": Entry("vpo_tasks.cli.status", "status", "Show where a library stands."),
     "why": Entry("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
     "inspect": Entry("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),

@@ -213,6 +213,7 @@ class BatchController:
             target=os.fsdecode(stale.target) if stale.target is not None else None,
             rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
             made=tuple(os.fsdecode(target) for target in made),
+            expected=stale.expected,
         )
 
     def _record(self, stale: Stale, result: FileProcessingResult) -> None:
@@ -250,7 +251,8 @@ class BatchController:
         failed = result.status == "failed" and not result.failed_before
         stops = failed and (self.settings.on_error == "fail" or result.stops_batch)
         with self._lock:
-            self._results.append(result._replace(media=None, identity=None, target_identity=None))
+            identity = result.identity if self.settings.dry_run else None  # a plan is made from it
+            self._results.append(result._replace(media=None, identity=identity, target_identity=None))
             if stops and not self.stop.is_set():
                 self._stopped_early = True
                 self.stop.set()

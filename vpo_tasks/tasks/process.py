@@ -26,7 +26,7 @@ from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
-from vpo_tasks.plan.model import Context, Plan, Step
+from vpo_tasks.plan.model import Change, Context, Plan, Step
 from vpo_tasks.report.result import FileProcessingResult
 
 
@@ -55,7 +55,11 @@ class VideoJob(NamedTuple):
     target: str | None = None
     rivals: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    expected: tuple[Change, ...] | None = None
+    """The changes that a plan being applied holds: these and no others."""
 
+
+NOT_AS_PLANNED = "not as planned any more"
 
 _LOOKS = 3
 """A video that is changed by others again and again is given up, not chased."""
@@ -131,6 +135,7 @@ class WorkflowProcessor:
         return self._process_seen(job, self._look(job.path, None, None))
 
     def _process_seen(self, job: VideoJob, seen: _Seen) -> FileProcessingResult:
+        _check_expected(job, seen)
         result = self._describe(job, seen)
         if seen.plan.is_empty and (job.target is None or result.status == "failed"):
             return result
@@ -263,6 +268,15 @@ class WorkflowProcessor:
         return result._replace(
             status="failed", error=error, error_kind=kind, failed_phase=phase, compliant=False
         )
+
+
+def _check_expected(job: VideoJob, seen: _Seen) -> None:
+    if job.expected is None:
+        return
+    if not seen.identity.same_video(job.identity):
+        raise _Skip(f"{NOT_AS_PLANNED}: the video has changed")
+    if seen.plan.changes != job.expected:
+        raise _Skip(f"{NOT_AS_PLANNED}: other changes would be made")
 
 
 def final_path(path: str, plan: Plan) -> str:

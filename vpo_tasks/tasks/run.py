@@ -66,6 +66,7 @@ class Run:
         self.pool = DaemonConnectionPool(config.database_path, read_only=options.dry_run)
         self.notes: tuple[str, ...] = ()
         self.left_out: dict[str, int] = {}
+        self.refused: tuple[FileProcessingResult, ...] = ()
         try:
             self.store = Store(self.pool)
             policies = options.policies or (find_policy(paths, config.processing.policy),)
@@ -158,10 +159,10 @@ class Run:
                 controller.add(FileProcessingResult(path, "skipped", reason=odd.reason))
         return controller
 
-    def add_failed_before(self, controller: BatchController) -> None:
-        """Count the videos whose failure stands. Through doit each has a task, which counts it."""
-        for item in self.survey.failed_before:
-            controller.add(as_result(item))
+    def add_settled(self, controller: BatchController) -> None:
+        """Count what needs no work: failures that stand (through doit a task counts each), and refusals."""
+        for result in (*map(as_result, self.survey.failed_before), *self.refused):
+            controller.add(result)
 
     def resolve_workers(self, requested: int | None) -> WorkerCount:
         """Return how many workers to use; warn when that is fewer than a person asked for."""

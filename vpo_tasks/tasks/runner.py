@@ -43,7 +43,7 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
     Raises ToolMissing before any work, StateError when the database failed on the way.
     """
     controller = run.controller()
-    run.add_failed_before(controller)
+    run.add_settled(controller)
     if run.survey.stale:
         from vpo_tasks.tasks.signals import stop_signals  # an up-to-date run has nothing to stop
 

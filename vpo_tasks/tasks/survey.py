@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.discover import Discovery, Found
 from vpo_tasks.media.identity import Identity
@@ -16,12 +16,16 @@ from vpo_tasks.state.failures import Failure
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.uptodate import Known, Verdict, fingerprint, judge, signed
 
+if TYPE_CHECKING:
+    from vpo_tasks.plan.model import Change
+
 
 class Stale(NamedTuple):
     """A video that must be looked at. `base` is the searched folder it was found under.
 
     `rivals` are the other videos in the run whose output could get the same name (`a.avi` and `a.mp4`).
     `failure` is an earlier run's that stands: the video is not tried again, and counts as failed.
+    `expected` are the changes of a plan that is being applied.
     """
 
     found: Found
@@ -30,6 +34,7 @@ class Stale(NamedTuple):
     target: bytes | None = None
     rivals: tuple[bytes, ...] = ()
     failure: Failure | None = None
+    expected: tuple[Change, ...] | None = None
 
     @property
     def identity(self) -> Identity:
