@@ -5,6 +5,7 @@ Every check raises VerifyError with its name, or returns warnings about what the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from vpo_tasks.errors import VerifyError
@@ -143,9 +144,11 @@ def _lost_dispositions(
 def _verify_attachments(video: str, expected: MediaInfo, found: MediaInfo) -> None:
     wanted, got = expected.of_type("attachment"), found.of_type("attachment")
     _same(video, "number of attachments", len(wanted), len(got))
-    names = sorted(track.filename for track in wanted if track.filename)
+    # mkvmerge takes the folders off a name such as ../../x, and it is right
+    names = sorted(os.path.basename(track.filename) for track in wanted if track.filename)
     if len(names) == len(wanted):
-        _same(video, "attachments", names, sorted(track.filename or "" for track in got))
+        found_names = sorted(os.path.basename(track.filename or "") for track in got)
+        _same(video, "attachments", names, found_names)
 
 
 def _lost_tags(video: str, expected: MediaInfo, found: MediaInfo, *, converted: bool) -> Iterator[str]:

@@ -83,6 +83,10 @@ def explain(error: Exception) -> str:
     return f"is not a video container that can be read ({words})"
 
 
+MAX_STREAMS = 1000
+"""FFmpeg's own limit (`max_streams`): it stops reading there without a word, so beyond it nothing is known."""
+
+
 def read_media(path: str) -> MediaInfo:
     """Return what is in the video. Raise ProbeError when it is none, or when a part of it is missing."""
     layout, movie = _read_structure(path)
@@ -91,6 +95,8 @@ def read_media(path: str) -> MediaInfo:
         chapters = tuple(_read_chapters(container))
         # FFmpeg before 8.1 does not read the names of MP4 tracks
         names = {track.id: track.name for track in movie.tracks} if movie else {}
+        if len(container.streams) >= MAX_STREAMS:
+            raise ProbeError(path, f"has {MAX_STREAMS} streams or more: past what the tools can read")
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
         if not any(track.type == "video" for track in tracks):

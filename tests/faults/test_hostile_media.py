@@ -1,0 +1,82 @@
+"""Media made to harm: no file is opened or written that should not be, and limits are clear errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support.library import read_tree
+from tests.support.media import need_tool
+
+TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
+
+
+def merge(*arguments) -> None:
+    subprocess.run([need_tool("mkvmerge"), "-q", "-o", *map(str, arguments)], check=True)
+
+
+def only_result(world):
+    done = world.vpo("process", "--json", world.media)
+    (result,) = json.loads(done.stdout)["results"]
+    return result
+
+
+def test_an_attachment_named_out_of_its_folder_is_kept_and_written_nowhere(world):
+    payload = world.root / "payload.txt"
+    payload.write_text("owned")
+    merge(
+        world.media / "a.mkv", world.templates.messy(), "--attachment-name", "../../escaped.txt",
+        "--attachment-mime-type", "text/plain", "--attach-file", payload,
+    )  # fmt: skip
+    before = set(read_tree(world.root))
+    assert only_result(world)["status"] == "changed"
+    new = {name for name in set(read_tree(world.root)) - before if not name.startswith("home/")}
+    assert new == set()
+    attachments = json.loads(world.vpo("inspect", "--json", world.media / "a.mkv").stdout)
+    assert "escaped.txt" in json.dumps(attachments)
+
+
+@pytest.mark.slow
+def test_more_streams_than_the_tools_read_is_a_clear_error(world):
+    (world.root / "s.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nhi\n")
+    many = [word for _ in range(1000) for word in ("--language", "0:fre", world.root / "s.srt")]
+    merge(world.media / "a.mkv", world.templates.messy(), *many)
+    before = read_tree(world.media)
+    result = only_result(world)
+    assert result["status"] == "failed"
+    assert "1000 streams or more" in result["error"]
+    assert read_tree(world.media) == before
+
+
+def test_many_streams_below_the_limit_are_processed(world):
+    world.write_policy(TITLES)
+    (world.root / "s.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nhi\n")
+    many = [word for _ in range(200) for word in ("--language", "0:fre", world.root / "s.srt")]
+    merge(world.media / "a.mkv", world.templates.messy(), *many)
+    assert only_result(world)["status"] == "changed"
+
+
+def test_playlists_and_addresses_named_as_videos_open_no_other_file_and_no_socket(world):
+    strace = shutil.which("strace")
+    secret = world.root / "secret.mkv"
+    shutil.copy(world.templates.messy(), secret)
+    (world.media / "hls.mkv").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\n{secret}\n#EXTINF:9,\nhttp://127.0.0.1:9/x\n#EXT-X-ENDLIST\n"
+    )
+    (world.media / "concat.mkv").write_text(f"ffconcat version 1.0\nfile {secret}\n")
+    shutil.copy(world.templates.messy(), world.media / "http:x.mkv")
+    trace = world.root / "trace"
+    through = (strace, "-f", "-qq", "-o", str(trace), "-e", "trace=open,openat,connect") if strace else ()
+    done = world.vpo("process", "--json", world.media, through=through)
+    results = {
+        result["file"].rsplit("/", 1)[-1]: result["status"] for result in json.loads(done.stdout)["results"]
+    }
+    assert results == {"hls.mkv": "failed", "concat.mkv": "failed", "http:x.mkv": "changed"}
+    if strace:
+        calls = trace.read_text()
+        assert "http:x.mkv" in calls, "the trace saw the run"
+        assert "secret.mkv" not in calls
+        assert "AF_INET" not in calls
