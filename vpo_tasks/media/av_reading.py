@@ -84,7 +84,7 @@ def explain(error: Exception) -> str:
 
 
 MAX_STREAMS = 1000
-"""FFmpeg's own limit (`max_streams`): it stops reading there without a word, so beyond it nothing is known."""
+"""FFmpeg's own limit (`max_streams`): it stops reading there without a word."""
 
 
 def read_media(path: str) -> MediaInfo:
