@@ -7,7 +7,7 @@ Errors carry fields; `str()` makes the one line a person reads.
     ├ ToolMissing                              exit 3    before any work
     ├ FileError                                exit 1    this video fails; on_error decides about the batch
     │  ├ ProbeError  PlanError  LockedError  SpaceError  VanishedError
-    │  ├ ToolError  VerifyError  ReplaceError
+    │  ├ ToolError  VerifyError  ReplaceError  LargerError
     ├ StateError                               exit 4
     └ Interrupted                              exit 130
 """
@@ -125,6 +125,19 @@ class SpaceError(FileError):
 
 class ReplaceError(FileError):
     """The replacement was given up; the original is untouched."""
+
+
+class LargerError(FileError):
+    """An encode came out larger than what it replaces. An outcome (the track is kept), not a failure.
+
+    `source` is the track's index; sizes in bytes.
+    """
+
+    def __init__(self, path: str, source: int, before: int, after: int) -> None:
+        super().__init__(path, f"the encoded track has {after} bytes, the original {before}")
+        self.source = source
+        self.before = before
+        self.after = after
 
 
 class ToolError(FileError):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import time
 from typing import NamedTuple
 
 import msgspec
 
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.base import Call, Heard, Tool
+from vpo_tasks.execute.arranging import arrangements
+from vpo_tasks.execute.base import Call, Heard, Tool, ToolInfo
+from vpo_tasks.execute.ffmpeg import FFMPEG
 from vpo_tasks.execute.journal import Mode, Record
 from vpo_tasks.execute.locks import VideoLock
 from vpo_tasks.execute.private import Private
@@ -17,6 +21,7 @@ from vpo_tasks.execute.proof import prove_content
 from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
+from vpo_tasks.execute.weigh import refuse_larger
 from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
@@ -49,6 +54,7 @@ def make_by_tool(job: Job) -> Made:
     """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
     said = _run_step(job)
     check_unchanged(job)  # else the comparison would blame the tool
+    refuse_larger(job.work, job.kit, job.names.part, job.lock.fds)
     made = _verify_part(job)
     lost = _copy_attributes(job)
     return made._replace(warnings=(*said, *made.warnings, *lost))
@@ -104,30 +110,64 @@ def _copy_attributes(job: Job) -> list[str]:
 
 
 def _run_step(job: Job) -> tuple[str, ...]:
-    """Run the step's tool. Returns its warnings; raises ToolError when its status or words say failure."""
+    """Run the step's tool, once more without hardware if that fails. Returns warnings; raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
-    tool = tool_named(name)
     info = job.kit.toolbox.info(name, "this step")
+    if name != "ffmpeg" or step.kind != "encode":
+        return _run_calls(job, tool_named(name), info)
+    with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
+        failed: ToolError | None = None
+        for arrangement in arrangements(job.work, job.kit, info, os.fsencode(scratch), job.lock.fds):
+            try:
+                said = _run_calls(job, FFMPEG.arranged(arrangement), info)
+            except ToolError as error:
+                if job.kit.children.stopped:
+                    raise
+                failed = failed or error
+            else:
+                return said if failed is None else (f"{failed}; encoded by the processor instead", *said)
+        assert failed is not None
+        raise failed
+
+
+def _run_calls(job: Job, tool: Tool, info: ToolInfo) -> tuple[str, ...]:
+    """Run the processes of a step, each with the results of those before. Returns what they warned of."""
     results: list[bytes] = []
     warnings: list[str] = []
-    for call in tool.calls(job.work.plan, info, job.source, job.names.part):
+    calls = tool.calls(job.work.plan, info, job.source, job.names.part)
+    parts = sum(not call.keeps_output for call in calls)
+    for call in calls:
         inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
         ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
-        run = _run(job, tool, ready)
+        before = sum(not done.keeps_output for done in calls[: len(results)])
+        run = _run(job, tool, ready, _Part(before, parts))
         results.append(run.output)
-        warnings += [f"{name}: {text}" for text in run.warnings]
-    return tuple(warnings)
+        warnings += [f"{tool.name}: {text}" for text in run.warnings]
+    return tuple(dict.fromkeys(warnings))
 
 
-def _run(job: Job, tool: Tool, call: Call) -> ToolRun:
+class _Part(NamedTuple):
+    """Which of how many long processes of a step runs."""
+
+    number: int
+    of: int
+
+    def done(self, fraction: float) -> float:
+        return (self.number + min(1.0, fraction)) / self.of
+
+
+def _run(job: Job, tool: Tool, call: Call, part: _Part) -> ToolRun:
     duration_s = job.work.plan.source.duration_s or 0.0
+    started = time.monotonic()
 
     def report(heard: Heard) -> None:
         if heard.fraction is not None:
-            job.kit.progress(heard.fraction)
+            job.kit.progress(part.done(heard.fraction), None)
         elif heard.position_s is not None and duration_s > 0:
-            job.kit.progress(min(1.0, heard.position_s / duration_s))
+            elapsed_s = time.monotonic() - started
+            speed = heard.position_s / elapsed_s if elapsed_s > 0 else None
+            job.kit.progress(part.done(heard.position_s / duration_s), speed)
 
     run = job.kit.children.run(
         call,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.hardware import Hardware
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox
@@ -49,14 +50,15 @@ def _no_recheck(_media: MediaInfo) -> None:
     pass
 
 
-def _no_progress(_fraction: float | None) -> None:
+def _no_progress(_fraction: float | None, _speed: float | None = None) -> None:
     pass
 
 
 class Kit(NamedTuple):
     """What the work is done with. `recheck` plans the probed output again and raises when it is refused.
 
-    `progress` is called with the part that is done, 0 to 1, from the thread that does the work.
+    `progress` is called with the part that is done, 0 to 1, and the speed in seconds of video a second, from
+    the thread that does the work. `threads` is how many an encoder may use, `hardware` knows what works.
     """
 
     toolbox: Toolbox
@@ -66,8 +68,10 @@ class Kit(NamedTuple):
     locks_dir: str
     stall_timeout_s: float = 600.0
     recheck: Callable[[MediaInfo], None] = _no_recheck
-    progress: Callable[[float | None], None] = _no_progress
+    progress: Callable[[float | None, float | None], None] = _no_progress
     disk: Disk = RealDisk()
+    threads: int | None = None
+    hardware: Hardware | None = None
 
 
 class Done(NamedTuple):

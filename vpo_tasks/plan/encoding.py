@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Encode
+
+Hdr = Literal["hdr10", "hlg"]
 
 SOFTWARE_ENCODERS = MappingProxyType(
     {
@@ -39,7 +42,7 @@ _MAX_CHANNELS = MappingProxyType({"ac3": 6, "eac3": 6, "dts": 6, "mp3": 2, "true
 """What FFmpeg's encoders take; the others take eight."""
 _MAX_BITRATES = MappingProxyType({"ac3": 640_000, "eac3": 6_144_000, "mp3": 320_000})
 _OPUS_CHANNEL_BITRATE = 256_000
-_HDR_TITLES = (
+_HDR_TITLES: tuple[tuple[str, Hdr], ...] = (
     ("dolby vision", "hdr10"), ("dovi", "hdr10"), ("hdr10", "hdr10"), ("hlg", "hlg"), ("hdr", "hdr10"),
     ("bt2020", "hdr10"),
 )  # fmt: skip
@@ -56,7 +59,7 @@ def hardware_encoders(codec: str, hw: str) -> tuple[str, ...]:
     return tuple(f"{codec}_{kind}" for kind in kinds if codec in HARDWARE_CODECS.get(kind, ()))
 
 
-def hdr_of(track: Track) -> str | None:
+def hdr_of(track: Track) -> Hdr | None:
     """Return `hdr10` or `hlg` by the transfer, else by what the title says; None for standard range."""
     if track.color_transfer == "smpte2084":
         return "hdr10"

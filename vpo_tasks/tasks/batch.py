@@ -105,9 +105,9 @@ class BatchController:
         """Count a video that turned out to be up to date when its turn came."""
         self._take_in(FileProcessingResult(path, "up-to-date"))
 
-    def advance(self, path: str, fraction: float | None) -> None:
-        """Show how far a video in hand is."""
-        self.tracker.advance(path, fraction)
+    def advance(self, path: str, fraction: float | None, speed: float | None = None) -> None:
+        """Show how far a video in hand is, and how many seconds of it are done in one."""
+        self.tracker.advance(path, fraction, speed)
         self.console.update(self.tracker.snapshot())
 
     def stop_handing_out(self) -> None:

@@ -28,7 +28,7 @@ def make_processor(
     *,
     workers: int,
     stop: threading.Event,
-    progress: Callable[[str, float | None], None],
+    progress: Callable[[str, float | None, float | None], None],
 ) -> WorkflowProcessor:
     """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan."""
     toolbox = find_tools()

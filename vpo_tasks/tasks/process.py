@@ -86,7 +86,7 @@ class WorkflowProcessor:
         self,
         settings: ProcessSettings,
         kit: Kit,
-        progress: Callable[[str, float | None], None],
+        progress: Callable[[str, float | None, float | None], None],
         close: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -164,7 +164,7 @@ class WorkflowProcessor:
     ) -> FileProcessingResult:
         kit = self._kit._replace(
             recheck=lambda found: self._recheck(destination, found),
-            progress=lambda fraction: self._progress(job.path, fraction),
+            progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
         )
         may_overwrite = destination in job.made
         if seen.plan.is_empty:

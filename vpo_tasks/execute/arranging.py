@@ -1,0 +1,70 @@
+"""What this machine adds to a plan before ffmpeg runs: encoders that work, threads, HDR metadata."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from vpo_tasks.errors import ToolError
+from vpo_tasks.execute.base import Call, Heard, ToolInfo
+from vpo_tasks.execute.ffmpeg import opening
+from vpo_tasks.execute.ffmpeg_encoding import Arrangement, Mastering, hardware_kind
+from vpo_tasks.execute.hardware import Hardware
+from vpo_tasks.execute.hdr import SHOW_WORDS, parse_mastering
+from vpo_tasks.execute.work import Kit, Work
+
+
+def arrangements(
+    work: Work, kit: Kit, info: ToolInfo, scratch: bytes, fds: tuple[int, ...]
+) -> Iterator[Arrangement]:
+    """Yield how to carry out the plan's encodes: the best way first, then, where hardware is used, without.
+
+    Raises ToolError when the policy insists on hardware that does not work here.
+    """
+    encodes = {place: s.encode for place, s in enumerate(work.plan.streams) if s.encode is not None}
+    if not encodes:
+        yield Arrangement()
+        return
+    hardware = kit.hardware or _listed_only(info)
+    choices: dict[int, tuple[str, ...]] = {}
+    for place, encode in encodes.items():
+        if work.plan.result.tracks[place].type == "subtitle":
+            continue
+        choices[place] = hardware.choose(encode)
+        if not choices[place]:
+            why = f"{encode.codec} cannot be encoded by {encode.hw} here, and hw_fallback is off"
+            raise ToolError(work.source, [info.path], 1, "", why)
+    first = Arrangement(
+        {place: names[0] for place, names in choices.items()},
+        threads=kit.threads,
+        mastering=_mastering(work, kit, info, fds),
+        scratch=scratch,
+    )
+    yield first
+    if any(hardware_kind(name) for name in first.encoders.values()) and all(
+        len(names) > 1 or not hardware_kind(names[0]) for names in choices.values()
+    ):
+        yield first._replace(encoders={place: names[-1] for place, names in choices.items()})
+
+
+def _listed_only(info: ToolInfo) -> Hardware:
+    """Return a judge that trusts no hardware: nobody has asked what there is."""
+    return Hardware(info.path, None, lambda _call: 1)
+
+
+def _mastering(work: Work, kit: Kit, info: ToolInfo, fds: tuple[int, ...]) -> Mastering:
+    """Read the static metadata of an HDR10 source; nothing where it has none or does not decode."""
+    source = next((s.source for s in work.plan.streams if s.encode and s.encode.hdr == "hdr10"), None)
+    if source is None:
+        return Mastering()
+    lines: list[str] = []
+
+    def listen(line: bytes) -> Heard | None:
+        lines.append(line.decode("utf-8", "replace"))
+        return None
+
+    path = os.fsencode(work.source)
+    argv = (*opening(info, work.plan.source, path), b"-map", b"0:%d" % source, *SHOW_WORDS)
+    call = Call(argv=argv, cwd=os.path.dirname(path), fds=fds)
+    kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=listen)
+    return parse_mastering("\n".join(lines))

@@ -1,0 +1,74 @@
+"""Hardware encoders: listed by ffmpeg is not the same as working, so each is tried before it is trusted."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from vpo_tasks.errors import ToolError
+from vpo_tasks.execute.base import Call
+from vpo_tasks.execute.ffmpeg_encoding import hardware_kind
+from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
+from vpo_tasks.plan.model import Encode
+
+_SOURCE = b"color=c=gray:s=320x240:r=25:d=0.2"
+TRIAL_TIMEOUT_S = 30.0
+VAAPI_DEVICE = "/dev/dri/renderD128"
+
+
+class Hardware:
+    """Which hardware encoders work here, found out at most once each. Safe from any thread.
+
+    `run` runs a call and returns its exit status.
+    """
+
+    def __init__(self, ffmpeg: str, listed: frozenset[str] | None, run: Callable[[Call], int]) -> None:
+        self._ffmpeg = ffmpeg
+        self._listed = listed
+        self._run = run
+        self._lock = threading.Lock()
+        self._verdicts: dict[str, bool] = {}
+
+    def works(self, encoder: str) -> bool:
+        """Tell whether ffmpeg lists the encoder and a tiny encode with it succeeds."""
+        if self._listed is not None and encoder not in self._listed:
+            return False
+        with self._lock:
+            if encoder not in self._verdicts:
+                self._verdicts[encoder] = self._try(encoder)
+            return self._verdicts[encoder]
+
+    def choose(self, encode: Encode) -> tuple[str, ...]:
+        """Return the encoders to try for an encode, in order: hardware that works, then software.
+
+        Empty when hardware is insisted on and none works.
+        """
+        hardware = hardware_encoders(encode.codec, encode.hw)
+        working = tuple(name for name in hardware if self.works(name))[:1]
+        if hardware and not encode.hw_fallback and encode.hw != "auto":
+            return working
+        return (*working, *self._software(encode.codec))
+
+    def _software(self, codec: str) -> tuple[str, ...]:
+        known = software_encoders(codec)
+        if self._listed is None:
+            return known[:1]
+        return tuple(name for name in known if name in self._listed)[:1]
+
+    def _try(self, encoder: str) -> bool:
+        try:
+            return self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/")) == 0
+        except ToolError:  # it hangs, or cannot be started: it does not work
+            return False
+
+
+def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
+    """Return the tiny encode with which an encoder is tried."""
+    is_vaapi = hardware_kind(encoder) == "vaapi"
+    device = (b"-vaapi_device", VAAPI_DEVICE.encode()) if is_vaapi else ()
+    filters = b"format=nv12,hwupload" if is_vaapi else b"format=nv12"
+    return (
+        os.fsencode(ffmpeg), b"-nostdin", b"-hide_banner", b"-v", b"error", *device, b"-f", b"lavfi",
+        b"-i", _SOURCE, b"-vf", filters, b"-frames:v", b"3", b"-c:v", encoder.encode(), b"-f", b"null", b"-",
+    )  # fmt: skip
