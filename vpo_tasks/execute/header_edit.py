@@ -146,6 +146,7 @@ def _already(job: _Job) -> Done:
 
 def _record(job: _Job, edit: Edit) -> HeaderRecord:
     return HeaderRecord(
+        mode="header",
         state="writing",
         owner=owner_of(job.kit.locks_dir),
         source=os.path.basename(job.source),
@@ -172,7 +173,10 @@ def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> Media
         fsops.append_journal(disk, journal, encode(record))
     finally:
         os.close(journal)
-    retire(disk, names, record)
+    try:
+        retire(disk, names, record)
+    except OSError:
+        pass  # the journal says done: the next start that sees it puts it away
     return media
 
 

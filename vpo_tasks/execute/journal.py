@@ -74,7 +74,7 @@ class HeaderRecord(Kept, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     version: int = 1
-    mode: Literal["header"] = "header"
+    mode: Literal["header"]
     state: Literal["writing", "done", "undoing"]
     owner: str
     source: bytes
@@ -88,6 +88,10 @@ class HeaderRecord(Kept, frozen=True, omit_defaults=True, kw_only=True):
 
 
 AnyRecord = Record | HeaderRecord
+
+
+class ForeignRecordError(ValueError):
+    """A whole record that means nothing to us: a newer version wrote it, and it may hold somebody's bytes."""
 
 
 class _Mode(msgspec.Struct):
@@ -107,7 +111,7 @@ def encode(record: AnyRecord) -> bytes:
 
 
 def decode(data: bytes) -> AnyRecord | None:
-    """Return the last whole record, None when there is none."""
+    """Return the last whole record, None when there is none. Raises ForeignRecordError."""
     found: AnyRecord | None = None
     for line in data.split(b"\n"):
         checksum, _, body = line.partition(b" ")
@@ -115,8 +119,8 @@ def decode(data: bytes) -> AnyRecord | None:
             continue  # torn by a crash or a full disk; a later one may be whole again
         try:
             record = _decode_body(body)
-        except (msgspec.DecodeError, RecursionError):  # a newer version's: the checksum holds
-            return None
+        except (msgspec.DecodeError, RecursionError) as error:  # the checksum holds
+            raise ForeignRecordError from error
         if _stays_in_its_folder(record):
             found = record
     return found
@@ -138,7 +142,7 @@ def _stays_in_its_folder(record: AnyRecord) -> bool:
 
 
 def read_record(path: bytes) -> AnyRecord | None:
-    """Return what the journal at `path` says. Raises OSError."""
+    """Return what the journal at `path` says. Raises OSError or ForeignRecordError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(fd, "rb") as stream:
         return decode(stream.read(MAX_BYTES))

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from vpo_tasks.errors import LockedError, ProbeError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.header_settle import settle_header
-from vpo_tasks.execute.journal import AnyRecord, HeaderRecord, Record, fingerprint, owner_of, read_record
+from vpo_tasks.execute.journal import (
+    AnyRecord,
+    ForeignRecordError,
+    HeaderRecord,
+    Record,
+    fingerprint,
+    owner_of,
+    read_record,
+)
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled, settle
@@ -21,6 +29,8 @@ from vpo_tasks.media.identity import Identity
 
 STALE_S = 3600.0
 """Another machine's locks cannot be seen; its work writes more often than this, or is dead."""
+
+_FOREIGN = "was begun by a newer version; nothing was touched"
 
 
 def recover_all(private: Sequence[bytes], kit: Kit) -> list[RecoveryNote]:
@@ -50,6 +60,8 @@ def recover(journal_path: bytes, kit: Kit) -> RecoveryNote:
         record = None
     except OSError as error:
         return RecoveryNote(shown, "kept", f"cannot be read: {error.strerror}")
+    except ForeignRecordError:
+        return RecoveryNote(shown, "kept", _FOREIGN)
     video = shown if record is None else _video(names, record)
     status = None if record is None else fsops.stat_or_none(os.fsencode(video))
     try:
@@ -57,6 +69,8 @@ def recover(journal_path: bytes, kit: Kit) -> RecoveryNote:
             return _recover_locked(names, video, kit)
     except LockedError:
         return RecoveryNote(video, "in-hand", "another run has this video in hand")
+    except ForeignRecordError:
+        return RecoveryNote(video, "kept", _FOREIGN)
     except OSError as error:
         return RecoveryNote(video, "kept", f"cannot be settled now: {error.strerror}")
 

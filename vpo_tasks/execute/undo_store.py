@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.fsops import Disk
-from vpo_tasks.execute.journal import AnyRecord, read_record
+from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, read_record
 from vpo_tasks.execute.private import Private
 
 FOLDER = b".vpo-undo"
@@ -80,7 +80,7 @@ def entries(folder: bytes) -> list[Entry]:
     for names in _stored(os.path.join(folder, FOLDER)):
         try:
             record = read_record(names.journal)
-        except OSError:
+        except (OSError, ForeignRecordError):
             record = None
         if record is not None and record.state == "done":
             found.append(Entry(names, record, _size(names)))
