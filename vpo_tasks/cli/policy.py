@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vpo_tasks.cli.policy_diff import diff
 from vpo_tasks.errors import EXIT_USAGE, PolicyError
 from vpo_tasks.report.text import count_noun, escape, escape_lines
 
@@ -12,7 +13,10 @@ _FILE = click.Path(path_type=str)
 
 @click.group()
 def policy() -> None:
-    """Check policies, show what one means, help editors."""
+    """Check policies, show what one means, compare two over the library, help editors."""
+
+
+policy.add_command(diff)
 
 
 @policy.command()

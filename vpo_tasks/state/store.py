@@ -75,7 +75,7 @@ class Store:
         if not rows:
             return None
         version, media, *rest = rows[0]
-        return Details(_decode_media(version, media), *rest)
+        return Details(decode_media(version, media), *rest)
 
     def record(
         self,
@@ -200,7 +200,8 @@ def _encode_media(media: MediaInfo | None) -> tuple[int, bytes | None]:
     return MODEL_VERSION, None if media is None else msgspec.msgpack.encode(media)
 
 
-def _decode_media(version: int, blob: bytes | None) -> MediaInfo | None:
+def decode_media(version: int, blob: bytes | None) -> MediaInfo | None:
+    """Return stored media; None when there is none, another version wrote it, or it cannot be read."""
     import msgspec
 
     from vpo_tasks.media.model import MODEL_VERSION, MediaInfo
