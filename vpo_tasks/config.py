@@ -27,6 +27,8 @@ class ProcessingConfig(NamedTuple):
     policy: str | None = None
     output: str | None = None
     stall_timeout_s: float = 600.0
+    threads: int | None = None
+    """How many an encoder may use; None: a share of the cores."""
 
 
 class SafetyConfig(NamedTuple):
@@ -36,6 +38,7 @@ class SafetyConfig(NamedTuple):
     verify: str = "standard"
     min_free: int = 1 << 30
     without_hard_links: str = "refuse"
+    keep_originals_s: float = 7 * 86400.0
 
 
 class DiscoveryConfig(NamedTuple):
@@ -112,6 +115,7 @@ def _folder_or_file(value: Any) -> str:
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
+_RETENTION = re.compile(r"(\d+(?:\.\d+)?)\s*([hdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
 
 
@@ -120,6 +124,15 @@ def _duration_s(value: Any) -> float:
     if match is None or float(match[1]) == 0:
         raise _Invalid(f"{value!r} is not a duration such as 90s, 10m or 2h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _retention_s(value: Any) -> float:
+    if value in (0, "0") and not isinstance(value, bool):
+        return 0.0
+    match = _RETENTION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise _Invalid(f"{value!r} is not a time such as 12h, 7d or 2w (0 keeps none)")
+    return float(match[1]) * {"h": 3600, "d": 86400, "w": 7 * 86400}[match[2]]
 
 
 def _size_bytes(value: Any) -> int:
@@ -171,12 +184,14 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "policy": ("policy", _folder_or_file),
         "output": ("output", _folder_or_file),
         "stall_timeout": ("stall_timeout_s", _duration_s),
+        "threads": ("threads", _whole_number),
     },
     "safety": {
         "hardlinks": ("hardlinks", _one_of("skip", "break")),
         "verify": ("verify", _one_of("standard", "full")),
         "min_free": ("min_free", _size_bytes),
         "without_hard_links": ("without_hard_links", _one_of("refuse", "rename")),
+        "keep_originals": ("keep_originals_s", _retention_s),
     },
     "discovery": {
         "extensions": ("extensions", _extensions),

@@ -50,6 +50,16 @@ def resolve_worker_count(requested: int, cores: int) -> WorkerCount:
     return WorkerCount(cap, requested, cap, cores, warning)
 
 
+def resolve_threads(asked: int | None, workers: int, cores: int) -> int:
+    """Return the threads of each worker's encoder: a share of the cores, or as asked.
+
+    With decoding, which takes half as many again, all workers together use at most half more than there are
+    cores; what is asked for is capped at that.
+    """
+    share = max(1, cores // workers)
+    return share if asked is None else max(1, min(asked, share))
+
+
 def _cgroup_quota(root: str) -> float | None:
     """Return the tightest CPU quota of this process's cgroup and those above it, in cores."""
     quotas: list[float] = []

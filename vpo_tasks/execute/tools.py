@@ -58,6 +58,13 @@ class Toolbox(msgspec.Struct, frozen=True):
             raise ToolMissing(name, needed_for, "see vpo doctor")
         return self.tools[name]
 
+    def with_ffmpeg(self, path: str) -> Toolbox:
+        """Return the same tools with the ffmpeg at `path`, if it is another than the one that was found."""
+        found = self.tools.get("ffmpeg")
+        if found is not None and found.path == path:
+            return self
+        return Toolbox({**self.tools, "ffmpeg": _info("ffmpeg", path, "imageio-ffmpeg")})
+
     def with_versions(self) -> Toolbox:
         """Return the same tools with `version` filled in, at the cost of a process each."""
         return Toolbox({name: ask_version(info) for name, info in self.tools.items()})

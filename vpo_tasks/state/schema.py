@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
 # `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
@@ -58,6 +58,32 @@ CREATE TABLE IF NOT EXISTS failures (
 CREATE TABLE IF NOT EXISTS vanished (
     path BLOB PRIMARY KEY,
     since REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS encoders (
+    path BLOB PRIMARY KEY,
+    mtime_ns INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    encoders TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS needs (
+    digest BLOB PRIMARY KEY,
+    needs TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS larger (
+    path BLOB NOT NULL,
+    encode TEXT NOT NULL,
+    PRIMARY KEY (path, encode)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paces (
+    kind TEXT NOT NULL,
+    codec TEXT NOT NULL,
+    preset TEXT NOT NULL,
+    height INTEGER NOT NULL,
+    amount REAL NOT NULL,
+    seconds REAL NOT NULL,
+    bytes_in REAL NOT NULL,
+    bytes_out REAL NOT NULL,
+    PRIMARY KEY (kind, codec, preset, height)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS doit (
     task TEXT NOT NULL,

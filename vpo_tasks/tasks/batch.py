@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.report.console import Console
     from vpo_tasks.report.progress import ProgressTracker
+    from vpo_tasks.state.lessons import Lessons
     from vpo_tasks.state.store import Store
-    from vpo_tasks.tasks.process import VideoJob, WorkflowProcessor
+    from vpo_tasks.tasks.outcomes import VideoJob
+    from vpo_tasks.tasks.process import WorkflowProcessor
     from vpo_tasks.tasks.survey import Stale
 
 
@@ -52,6 +54,7 @@ class BatchController:
         make_processor: Callable[[BatchController], WorkflowProcessor],
         *,
         memory: FailureMemory | None = None,
+        lessons: Lessons | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -64,6 +67,7 @@ class BatchController:
         self.has_bug = False
         self._make_processor = make_processor
         self._memory = memory
+        self._lessons = lessons
         self._processor: WorkflowProcessor | None = None
         self._results: list[FileProcessingResult] = []
         self._odd: set[str] = set()
@@ -200,11 +204,14 @@ class BatchController:
             return FileProcessingResult(path, "failed", error=text, error_kind="InternalError")
 
     def _job(self, path: str, stale: Stale) -> VideoJob:
-        from vpo_tasks.tasks.process import VideoJob  # imports msgspec: not on an up-to-date run
+        # imports msgspec: not on an up-to-date run
+        from vpo_tasks.tasks.outcomes import VideoJob
+        from vpo_tasks.tasks.trials import Trials
 
-        details = None
+        details, larger = None, frozenset[str]()
         if stale.verdict in {"replan", "up-to-date", "same-file"}:
             details = self.store.details(stale.found.path)
+            larger = self._lessons.larger(stale.found.path) if self._lessons is not None else larger
         made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
         return VideoJob(
             path=path,
@@ -214,6 +221,7 @@ class BatchController:
             rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
             made=tuple(os.fsdecode(target) for target in made),
             expected=stale.expected,
+            trials=Trials(larger),
         )
 
     def _record(self, stale: Stale, result: FileProcessingResult) -> None:
@@ -237,6 +245,11 @@ class BatchController:
             error=result.error,
         )
         self._note(stale, path, result.identity, result)
+        if self._lessons is not None:
+            if result.larger or stale.verdict != "new":
+                self._lessons.keep_larger(path, result.larger)
+            if result.measured is not None:
+                self._lessons.keep_pace(*result.measured)
         if path != source:
             self.store.forget(source)
         if result.target_identity is not None and result.final_path is not None:

@@ -140,10 +140,16 @@ def _differing(run: Run, failure: Failure, seen: Identity) -> list[str]:
 def _dry_result(run: Run, found: Found, details: Details | None) -> FileProcessingResult:
     # function-local: tools, planning and probing
     from vpo_tasks.tasks.kit import make_processor
-    from vpo_tasks.tasks.process import VideoJob
+    from vpo_tasks.tasks.outcomes import VideoJob
 
     processor = make_processor(
-        run.config, run.policies, run.options, workers=1, stop=threading.Event(), progress=lambda *_: None
+        run.config,
+        run.policies,
+        run.options,
+        workers=1,
+        stop=threading.Event(),
+        progress=lambda *_: None,
+        abilities=run.abilities,
     )
     identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
     media = details.media if details is not None else None

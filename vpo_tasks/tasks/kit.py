@@ -7,12 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vpo_tasks.errors import ToolMissing
+from vpo_tasks.execute.base import Call
+from vpo_tasks.execute.hardware import TRIAL_TIMEOUT_S, Hardware
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
-from vpo_tasks.execute.tools import find_tools
+from vpo_tasks.execute.tools import Toolbox, find_tools
 from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.probe import ProbePool
 from vpo_tasks.plan.evaluate import prepare
+from vpo_tasks.tasks.abilities import Abilities
+from vpo_tasks.tasks.budget import Budget
+from vpo_tasks.tasks.effort import Expectations
 from vpo_tasks.tasks.process import ProcessSettings, WorkflowProcessor
 
 if TYPE_CHECKING:
@@ -29,19 +34,32 @@ def make_processor(
     workers: int,
     stop: threading.Event,
     progress: Callable[[str, float | None, float | None], None],
+    abilities: Abilities | None = None,
+    expectations: Expectations | None = None,
+    threads: int | None = None,
 ) -> WorkflowProcessor:
-    """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan."""
+    """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan.
+
+    `threads` is how many an encoder may use.
+    """
+    abilities = abilities or Abilities()
+    abilities.require()
     toolbox = find_tools()
+    if abilities.ffmpeg is not None:
+        toolbox = toolbox.with_ffmpeg(abilities.ffmpeg)
     if not toolbox.names & {"ffmpeg", "mkvmerge"}:
         raise ToolMissing("ffmpeg", "changing any video", "`vpo doctor` tells more")
     probes = ProbePool(workers)
+    children = Children()
     kit = Kit(
         toolbox=toolbox,
-        children=Children(),
+        children=children,
         probes=probes,
         ledger=SpaceLedger(config.safety.min_free, stop=stop),
         locks_dir=config.locks_path,
         stall_timeout_s=config.processing.stall_timeout_s,
+        threads=threads,
+        hardware=_hardware(toolbox, abilities, children),
     )
     settings = ProcessSettings(
         policies=prepare(policies.models),
@@ -51,5 +69,19 @@ def make_processor(
         verify=config.safety.verify,
         without_hard_links=config.safety.without_hard_links,
         link=options.link,
+        encoders=abilities.encoders,
+        expectations=expectations or Expectations({}),
     )
-    return WorkflowProcessor(settings, kit, progress, probes.close)
+    budget = Budget(options.budget_s, options.max_write)
+    return WorkflowProcessor(settings, kit, progress, probes.close, budget)
+
+
+def _hardware(toolbox: Toolbox, abilities: Abilities, children: Children) -> Hardware | None:
+    """Return the judge of hardware encoders; its trials end with the run's other tools."""
+    if "ffmpeg" not in toolbox.tools:
+        return None
+
+    def run(call: Call) -> int:
+        return children.run(call, video="", stall_timeout_s=TRIAL_TIMEOUT_S).returncode
+
+    return Hardware(toolbox.tools["ffmpeg"].path, abilities.encoders, run)

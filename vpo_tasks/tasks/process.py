@@ -20,14 +20,18 @@ from vpo_tasks.errors import (
 )
 from vpo_tasks.execute.export import export_unchanged
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
-from vpo_tasks.plan.model import Change, Context, Plan, Step
+from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.report.result import FileProcessingResult
+from vpo_tasks.tasks.budget import Budget
+from vpo_tasks.tasks.effort import Expectations
+from vpo_tasks.tasks.outcomes import NOTHING_TRIED, Seen, VideoJob, describe, failed, measured, with_done
+from vpo_tasks.tasks.trials import Trials
 
 
 class ProcessSettings(NamedTuple):
@@ -40,23 +44,8 @@ class ProcessSettings(NamedTuple):
     verify: str = "standard"
     without_hard_links: str = "refuse"
     link: bool = False
-
-
-class VideoJob(NamedTuple):
-    """One video to process. `media` is what is recorded for `identity`, if it is.
-
-    `target` (with --output) is where the video goes if it keeps its container; `made` are targets made from
-    it by earlier runs, which may be overwritten.
-    """
-
-    path: str
-    identity: Identity
-    media: MediaInfo | None = None
-    target: str | None = None
-    rivals: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
-    expected: tuple[Change, ...] | None = None
-    """The changes that a plan being applied holds: these and no others."""
+    encoders: frozenset[str] | None = None
+    expectations: Expectations = Expectations({})
 
 
 NOT_AS_PLANNED = "not as planned any more"
@@ -69,16 +58,6 @@ class _Skip(Exception):
     """The video is left alone on purpose; the text is the reason."""
 
 
-class _Seen(NamedTuple):
-    """A video as it is now, and what the policy asks of it."""
-
-    identity: Identity
-    links: int
-    media: MediaInfo
-    plan: Plan
-    step: Step
-
-
 class WorkflowProcessor:
     """Processes videos one at a time in any number of threads. Stateless between videos."""
 
@@ -88,11 +67,13 @@ class WorkflowProcessor:
         kit: Kit,
         progress: Callable[[str, float | None, float | None], None],
         close: Callable[[], None],
+        budget: Budget | None = None,
     ) -> None:
         self._settings = settings
         self._kit = kit
         self._progress = progress
         self._close = close
+        self._budget = budget or Budget()
 
     def process(self, job: VideoJob) -> FileProcessingResult:
         """Bring one video in line with the policy and say what came of it.
@@ -127,16 +108,16 @@ class WorkflowProcessor:
 
     def _process(self, job: VideoJob) -> FileProcessingResult:
         for _ in range(_LOOKS - 1):
-            seen = self._look(job.path, job.identity, job.media)
+            seen = self._look(job.path, job.identity, job.media, job.trials)
             result = self._process_seen(job, seen)
             if result.error_kind != ReplaceError.__name__ or _identify(job.path)[0] == seen.identity:
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
-        return self._process_seen(job, self._look(job.path, None, None))
+        return self._process_seen(job, self._look(job.path, None, None, job.trials))
 
-    def _process_seen(self, job: VideoJob, seen: _Seen) -> FileProcessingResult:
+    def _process_seen(self, job: VideoJob, seen: Seen) -> FileProcessingResult:
         _check_expected(job, seen)
-        result = self._describe(job, seen)
+        result = describe(job, seen)
         if seen.plan.is_empty and (job.target is None or result.status == "failed"):
             return result
         if seen.links > 1 and job.target is None and not self._settings.break_hardlinks:
@@ -144,15 +125,33 @@ class WorkflowProcessor:
         destination = self._destination(job, seen.plan)
         if self._settings.dry_run:
             return result._replace(final_path=destination)
+        self._begin(job, seen)
         try:
-            return self._carry_out(job, seen, destination, result)
+            result = self._carry_out(job, seen, destination, result)
+            self._budget.end(job.path, result.bytes_written)
+            return result
         except (LockedError, VanishedError):
             raise
         except FileError as error:
             self._check_not_ended()
+            trials = job.trials.after(error, seen.plan, seen.step)
+            if trials is not None:
+                self._budget.end(job.path, 0)
+                again = self._look(job.path, seen.identity, seen.media, trials)
+                return self._process_seen(job._replace(trials=trials), again)
             phase = next((change.phase for change in seen.plan.changes), None)
             untouched = result._replace(changes=(), bytes_read=0, bytes_written=0)
-            return self._failed(untouched, str(error), type(error).__name__, phase)
+            return failed(untouched, str(error), type(error).__name__, phase)
+        finally:
+            self._budget.end(job.path, 0)
+
+    def _begin(self, job: VideoJob, seen: Seen) -> None:
+        """Take the work into the run's budget; raise _Skip when it does not fit."""
+        expected = self._settings.expectations
+        seconds = expected.seconds(seen.plan, seen.step)
+        why = self._budget.begin(job.path, seconds, expected.written_bytes(seen.plan, seen.step))
+        if why is not None:
+            raise _Skip(why)
 
     def _check_not_ended(self) -> None:
         """Raise Interrupted when the run was ended: then a failure is only the end's echo."""
@@ -160,10 +159,10 @@ class WorkflowProcessor:
             raise Interrupted
 
     def _carry_out(
-        self, job: VideoJob, seen: _Seen, destination: str, result: FileProcessingResult
+        self, job: VideoJob, seen: Seen, destination: str, result: FileProcessingResult
     ) -> FileProcessingResult:
         kit = self._kit._replace(
-            recheck=lambda found: self._recheck(destination, found),
+            recheck=lambda found: self._recheck(destination, found, job.trials),
             progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
         )
         may_overwrite = destination in job.made
@@ -188,10 +187,14 @@ class WorkflowProcessor:
                 verify=self._settings.verify,
                 without_hard_links=self._settings.without_hard_links,
             )
+            started = time.monotonic()
             done = carry_out(work, kit)
-        return _with_done(job, result, done)
+            result = result._replace(measured=measured(seen, done, time.monotonic() - started))
+        return with_done(job, result, done)
 
-    def _look(self, path: str, recorded: Identity | None, media: MediaInfo | None) -> _Seen:
+    def _look(
+        self, path: str, recorded: Identity | None, media: MediaInfo | None, trials: Trials = NOTHING_TRIED
+    ) -> Seen:
         """Inspect (unless the record still holds) and plan one video."""
         identity, links = _identify(path)
         if media is None or recorded is None or not identity.same_video(recorded):
@@ -199,18 +202,25 @@ class WorkflowProcessor:
             again, links = _identify(path)
             if not again.same_video(identity):
                 raise _Skip("is being written by another program")
-        context = self._context(path)
+        context = self._context(path, trials)
         plan = evaluate(self._settings.policies, media, context)
         if not plan.is_empty:
             check_convergence(self._settings.policies, plan, context)
-        return _Seen(identity, links, media, plan, compile_step(plan, self._kit.toolbox.names))
+        return Seen(identity, links, media, plan, compile_step(plan, self._kit.toolbox.names))
 
-    def _context(self, path: str) -> Context:
-        return Context(path=path, phases=self._settings.phases)
+    def _context(self, path: str, trials: Trials) -> Context:
+        return Context(
+            path=path,
+            phases=self._settings.phases,
+            can_encode=True,
+            encoders=self._settings.encoders,
+            larger=trials.larger,
+            failed_encodes=dict(trials.failed),
+        )
 
-    def _recheck(self, path: str, found: MediaInfo) -> None:
+    def _recheck(self, path: str, found: MediaInfo, trials: Trials) -> None:
         """Plan the output again: what still differs means that the output is not what was planned."""
-        plan = evaluate(self._settings.policies, found, self._context(path))
+        plan = evaluate(self._settings.policies, found, self._context(path, trials))
         if not plan.is_empty:
             left = plan.changes[0]
             raise VerifyError(path, f"{left.what} of {left.label or 'the file'}", left.new, left.old)
@@ -233,44 +243,8 @@ class WorkflowProcessor:
             return None if job.target is None else os.path.basename(rival)
         return os.path.basename(final_path(rival, plan))
 
-    # -- what came of it ---------------------------------------------------------------------------------
 
-    def _describe(self, job: VideoJob, seen: _Seen) -> FileProcessingResult:
-        """Return the result of a video for which nothing is done (yet)."""
-        plan = seen.plan
-        result = FileProcessingResult(
-            job.path,
-            "changed" if plan.changes else "unchanged",
-            final_path=job.path,
-            changes=plan.changes,
-            step=seen.step.kind,
-            tool=seen.step.tool,
-            warnings=plan.warnings,
-            bytes_read=seen.step.reads_bytes,
-            bytes_written=seen.step.writes_bytes,
-            size_before=seen.identity.size,
-            size_after=seen.identity.size,
-            identity=seen.identity,
-            media=seen.media,
-            compliant=not plan.changes,
-        )
-        if plan.failures:
-            failure = plan.failures[0]
-            reasons = "; ".join(f"{item.operation}: {item.reason}" for item in plan.failures)
-            result = self._failed(result, reasons, "PlanError", failure.phase)
-            stops = any(item.on_error == "fail" for item in plan.failures)
-            return result._replace(stops_batch=stops)
-        return result
-
-    def _failed(
-        self, result: FileProcessingResult, error: str, kind: str, phase: str | None
-    ) -> FileProcessingResult:
-        return result._replace(
-            status="failed", error=error, error_kind=kind, failed_phase=phase, compliant=False
-        )
-
-
-def _check_expected(job: VideoJob, seen: _Seen) -> None:
+def _check_expected(job: VideoJob, seen: Seen) -> None:
     if job.expected is None:
         return
     if not seen.identity.same_video(job.identity):
@@ -286,21 +260,6 @@ def final_path(path: str, plan: Plan) -> str:
         return path
     stem, old_suffix = os.path.splitext(path)
     return path if old_suffix.lower() == suffix else stem + suffix
-
-
-def _with_done(job: VideoJob, result: FileProcessingResult, done: Done) -> FileProcessingResult:
-    result = result._replace(
-        final_path=done.final_path,
-        warnings=(*result.warnings, *done.warnings),
-        bytes_read=done.bytes_read,
-        bytes_written=done.bytes_written,
-        size_before=done.size_before,
-        size_after=done.size_after,
-    )
-    if job.target is not None:
-        return result._replace(target_identity=done.identity)
-    compliant = result.status != "failed"
-    return result._replace(identity=done.identity, media=done.media, compliant=compliant)
 
 
 def _identify(path: str) -> tuple[Identity, int]:

@@ -12,14 +12,16 @@ from vpo_tasks.errors import UsageError
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.failures import Failures
+from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.abilities import digest_with, find_abilities
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
-from vpo_tasks.workers import WorkerCount, count_cores, resolve_worker_count
+from vpo_tasks.workers import WorkerCount, count_cores, resolve_threads, resolve_worker_count
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from vpo_tasks.report.console import Console
     from vpo_tasks.tasks.process import WorkflowProcessor
 
+    from vpo_tasks.tasks.ordering import Order
 
 class RunOptions(NamedTuple):
     """What a person asked for on the command line; None and empty mean: as configured."""
@@ -43,6 +46,10 @@ class RunOptions(NamedTuple):
     json: bool = False
     retry_failed: bool = False
 
+    threads: int | None = None
+    order: Order | None = None
+    budget_s: float | None = None
+    max_write: int | None = None
 
 class Run:
     """An open run over some folders and files. Close it (context manager) to release the database."""
@@ -71,7 +78,9 @@ class Run:
             self.store = Store(self.pool)
             policies = options.policies or (find_policy(paths, config.processing.policy),)
             self.policies = PolicySet(policies, self.store, phases=options.phases, on_error=options.on_error)
-            self.digest = self.policies.digest
+            self.lessons = Lessons(self.pool)
+            self.abilities = find_abilities(self.policies, self.lessons)
+            self.digest = digest_with(self.policies.digest, self.abilities)
             self.memory = FailureMemory(Failures(self.pool), self.digest, self._circumstances)
             self.discovery = self._walk(paths)
             if recover and self.recover():
@@ -149,7 +158,13 @@ class Run:
             log_path=self.config.log_path,
         )
         controller = BatchController(
-            settings, self.store, self.console, tracker, self._make_processor, memory=self.memory
+            settings,
+            self.store,
+            self.console,
+            tracker,
+            self._make_processor,
+            memory=self.memory,
+            lessons=self.lessons,
         )
         for odd in sorted(self.discovery.odd):
             path = os.fsdecode(odd.path)
@@ -187,7 +202,9 @@ class Run:
         return found._replace(videos=[video for video in found.videos if not video.path.startswith(inside)])
 
     def _make_processor(self, controller: BatchController) -> WorkflowProcessor:
-        from vpo_tasks.tasks.kit import make_processor  # tools, planning and probing: only when there is work
+        # function-local: tools, planning and probing, only when there is work
+        from vpo_tasks.tasks.effort import Expectations
+        from vpo_tasks.tasks.kit import make_processor
 
         return make_processor(
             self.config,
@@ -197,3 +214,12 @@ class Run:
             stop=controller.aborted,
             progress=controller.advance,
         )
+            abilities=self.abilities,
+            expectations=Expectations(self.lessons.paces()),
+            threads=self.threads(),
+
+    def threads(self) -> int:
+        """Return how many threads an encoder may use, so that all workers together fit the cores."""
+        asked = self.options.threads or self.config.processing.threads
+        busy = min(self.workers.workers, max(1, len(self.survey.stale)))
+        return resolve_threads(asked, busy, self.workers.cores)
