@@ -37,6 +37,11 @@ from vpo_tasks.tasks.runner import run_batch
 @click.option("--force", is_flag=True, help="Look at every video, up to date or not.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before and has not changed since.")
 @click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Go on although no recorded video is there, and forget those that are gone.",
+)
+@click.option(
     "-R", "--recursive/--no-recursive", default=True, help="Search folders in folders (the default)."
 )
 @click.option(

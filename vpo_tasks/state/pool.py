@@ -33,6 +33,7 @@ class DaemonConnectionPool:
 
     def __init__(self, path: str, *, timeout_s: float = BUSY_TIMEOUT_S, read_only: bool = False) -> None:
         self._path = path
+        self.read_only = read_only
         self._timeout_s = timeout_s
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._local = threading.local()

@@ -45,6 +45,7 @@ class Explanation(NamedTuple):
     rule: str
     seen: Identity | None
     record: Known | None
+    recorded_as: str
     details: Details | None
     complies: bool
     failure: Failure | None
@@ -60,8 +61,9 @@ def explain(run: Run) -> Explanation:
         return _no_video(run)
     found = run.discovery.videos[0]
     seen = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
-    record = run.store.known_video(found.path)
-    details = run.store.details(found.path)
+    recorded_as = run.survey.recorded_as.get(found.path, found.path)
+    record = run.store.known_video(recorded_as)
+    details = run.store.details(recorded_as)
     failure = Failures(run.pool).of([found.path]).get(found.path)
     verdict = _verdict(run)
     return Explanation(
@@ -71,6 +73,7 @@ def explain(run: Run) -> Explanation:
         rule=_rule(verdict, record, seen, has_output=run.output is not None),
         seen=seen,
         record=record,
+        recorded_as=os.fsdecode(recorded_as),
         details=details,
         complies=record is not None and record.digest == run.digest,
         failure=failure,
@@ -84,8 +87,8 @@ def explain(run: Run) -> Explanation:
 def _no_video(run: Run) -> Explanation:
     odd = run.discovery.odd[0]
     return Explanation(
-        os.fsdecode(odd.path), run.policies.paths, "no-video", odd.reason, None, None, None, False,
-        None, (), None, (), (),
+        os.fsdecode(odd.path), run.policies.paths, "no-video", odd.reason, None, None,
+        os.fsdecode(odd.path), None, False, None, (), None, (), (),
     )  # fmt: skip
 
 
@@ -177,6 +180,8 @@ def explanation_lines(explanation: Explanation) -> list[str]:
     lines.append(f"  seen:      {_identity_text(*told.seen[:4])}")
     if told.record is not None:
         lines.append(f"  recorded:  {_identity_text(*told.record[:4])}")
+    if told.recorded_as != told.path:
+        lines.append(f"    under its old name {escape(told.recorded_as)}")
     if told.details is not None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told.details.updated_at))
         error = f": {escape(told.details.error)}" if told.details.error else ""
@@ -251,6 +256,7 @@ def _record_dict(told: Explanation) -> dict[str, Any] | None:
     details = told.details
     return {
         **known,
+        "file": told.recorded_as,
         "complies": told.complies,
         "status": None if details is None else details.status,
         "error": None if details is None else details.error,

@@ -108,8 +108,11 @@ class Library:
 
     def begin(self) -> None:
         """A run begins: finish what a crash left, and take over the signals. Main thread."""
-        if not self._run.discovery.videos and not self._run.discovery.odd:
-            raise_exit(self._run.nothing_found())
+        try:
+            self._run.check_present()
+        except VpoError as error:
+            raise_exit(error)
+        self._run.settle_vanished()
         self._run.recover()
         controller = self.controller()
         if self._run.survey.stale:

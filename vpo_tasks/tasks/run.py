@@ -13,10 +13,12 @@ from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.lessons import Lessons
+from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
-from vpo_tasks.tasks.batch import BatchController, BatchSettings
 from vpo_tasks.tasks.abilities import digest_with, find_abilities
+from vpo_tasks.tasks.absence import absence_error, settle_vanished
+from vpo_tasks.tasks.batch import BatchController, BatchSettings
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.policies import PolicySet, find_policy
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.report.console import Console
+    from vpo_tasks.tasks.ordering import Order
     from vpo_tasks.tasks.process import WorkflowProcessor
 
-    from vpo_tasks.tasks.ordering import Order
 
 class RunOptions(NamedTuple):
     """What a person asked for on the command line; None and empty mean: as configured."""
@@ -44,12 +46,13 @@ class RunOptions(NamedTuple):
     output: str | None = None
     link: bool = False
     json: bool = False
-    retry_failed: bool = False
-
     threads: int | None = None
     order: Order | None = None
     budget_s: float | None = None
     max_write: int | None = None
+    retry_failed: bool = False
+    accept_missing: bool = False
+
 
 class Run:
     """An open run over some folders and files. Close it (context manager) to release the database."""
@@ -85,9 +88,10 @@ class Run:
             self.discovery = self._walk(paths)
             if recover and self.recover():
                 self.discovery = self._walk(paths)
-            if not allow_none and not self.discovery.videos and not self.discovery.odd:
-                raise self.nothing_found()
+            self.moves = Moves(self.pool)
             self.survey = self.look()
+            if not allow_none:
+                self.check_present()
         except BaseException:
             self.pool.close()
             raise
@@ -110,7 +114,15 @@ class Run:
     def look(self, *, everything: bool = False) -> Survey:
         """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
         force = self.options.force or everything
-        found = survey(self.discovery, self.store, self.digest, output=self.output, force=force)
+        found = survey(
+            self.discovery,
+            self.store,
+            self.digest,
+            moves=self.moves,
+            output=self.output,
+            force=force,
+            accept_missing=self.options.accept_missing,
+        )
         if self.options.force or self.options.retry_failed:
             return found
         stale = self.memory.recall(found.stale)
@@ -134,6 +146,21 @@ class Run:
 
         self.notes = recover_private(self.discovery.private, self.config, self.store, self.console)
         return bool(self.notes)
+
+    def check_present(self) -> None:
+        """Raise UsageError when there is no video, or when the library looks unmounted."""
+        if self.options.accept_missing:
+            return
+        if self.survey.absent:
+            raise absence_error(self.survey.absent)
+        if not self.discovery.videos and not self.discovery.odd:
+            raise self.nothing_found()
+
+    def settle_vanished(self) -> None:
+        """Keep account of recorded videos that are gone; a run over a library as recorded pays nothing."""
+        at_once = self.options.accept_missing
+        if not self.options.dry_run and (at_once or self.survey.unseen or self.survey.stale):
+            settle_vanished(self.discovery, self.moves, at_once=at_once)
 
     def nothing_found(self) -> UsageError:
         """Return the error for a run without a single video."""
@@ -213,10 +240,10 @@ class Run:
             workers=min(self.workers.workers, max(1, len(self.survey.stale))),
             stop=controller.aborted,
             progress=controller.advance,
-        )
             abilities=self.abilities,
             expectations=Expectations(self.lessons.paces()),
             threads=self.threads(),
+        )
 
     def threads(self) -> int:
         """Return how many threads an encoder may use, so that all workers together fit the cores."""

@@ -44,6 +44,7 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
     """
     controller = run.controller()
     run.add_settled(controller)
+    run.settle_vanished()
     if run.survey.stale:
         from vpo_tasks.tasks.signals import stop_signals  # an up-to-date run has nothing to stop
 

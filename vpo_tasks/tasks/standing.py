@@ -53,6 +53,7 @@ class Standing(NamedTuple):
     hard_linked: int
     odd: int
     left_out: dict[str, int]
+    absent: dict[str, int]
 
 
 def take_standing(run: Run) -> Standing:
@@ -78,6 +79,7 @@ def take_standing(run: Run) -> Standing:
         hard_linked=sum(item.found.links > 1 for item in survey.stale),
         odd=len(run.discovery.odd),
         left_out=run.left_out,
+        absent={os.fsdecode(path): count for path, count in survey.absent.items()},
     )
 
 
@@ -121,6 +123,9 @@ def standing_lines(standing: Standing, verbose: bool) -> list[str]:
         lines += _group_lines(standing.failed, verbose)
     if standing.odd:
         lines.append(f"  named like a video, but none: {standing.odd:,}")
+    for folder, count in standing.absent.items():
+        recorded = count_noun(count, "recorded video")
+        lines.append(f"  {escape(folder)}: none of {recorded} is there; is the disk mounted?")
     if standing.left_out:
         listed = ", ".join(f"{count:,} {kind}" for kind, count in standing.left_out.items())
         lines.append(f"  not looked at: {listed}")
@@ -153,6 +158,7 @@ def standing_document(standing: Standing) -> dict[str, Any]:
         "hard_linked": standing.hard_linked,
         "odd": standing.odd,
         "left_out": standing.left_out,
+        "absent": standing.absent,
     }
 
 

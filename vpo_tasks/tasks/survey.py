@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.discover import Discovery, Found
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failure
+from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.uptodate import Known, Verdict, fingerprint, judge, signed
+from vpo_tasks.tasks.absence import find_absent
+from vpo_tasks.tasks.moved import find_moves
 
 if TYPE_CHECKING:
     from vpo_tasks.plan.model import Change
@@ -25,7 +29,8 @@ class Stale(NamedTuple):
 
     `rivals` are the other videos in the run whose output could get the same name (`a.avi` and `a.mp4`).
     `failure` is an earlier run's that stands: the video is not tried again, and counts as failed.
-    `expected` are the changes of a plan that is being applied.
+    `expected` are the changes of a plan that is being applied. `recorded_as` is the name its record still
+    has, in a dry run over a renamed video.
     """
 
     found: Found
@@ -35,6 +40,7 @@ class Stale(NamedTuple):
     rivals: tuple[bytes, ...] = ()
     failure: Failure | None = None
     expected: tuple[Change, ...] | None = None
+    recorded_as: bytes | None = None
 
     @property
     def identity(self) -> Identity:
@@ -50,22 +56,41 @@ class Survey(NamedTuple):
     up_to_date: int
     stale: list[Stale]
     failed_before: tuple[Stale, ...] = ()
+    absent: Mapping[bytes, int] = MappingProxyType({})
+    """Searched folders that look unmounted, with how many videos are recorded there."""
+    unseen: int = 0
+    """How many videos recorded as compliant were not found as recorded; 0 says that none has vanished."""
+    recorded_as: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 def survey(
-    discovery: Discovery, store: Store, digest: bytes, *, output: bytes | None = None, force: bool = False
+    discovery: Discovery,
+    store: Store,
+    digest: bytes,
+    *,
+    moves: Moves,
+    output: bytes | None = None,
+    force: bool = False,
+    accept_missing: bool = False,
 ) -> Survey:
     """Compare what was found with what is recorded. `output` is the --output folder; `force` trusts nothing.
 
-    A video whose device or inode alone changed is recognised by its fingerprint, and its record brought up to
-    date, here; so it is up to date at once.
+    A video whose device or inode alone changed is recognised by its fingerprint, one with another name by
+    either, and its record brought up to date, here; so it is up to date at once. Of a library that looks
+    unmounted no record is moved, unless `accept_missing`.
     """
     suspects = discovery.videos
+    unseen = 1
     if output is None and not force:
         fresh = _fresh(discovery.searched, store, digest)
         # a set of plain tuples: 50,000 of them are compared in 15 ms
         suspects = [found for found in suspects if found[:_IDENTITY] not in fresh]
+        unseen = len(fresh) - (len(discovery.videos) - len(suspects))
     known = _known(suspects, discovery.searched, store)
+    absent = find_absent(discovery, suspects, known, moves)
+    recorded_as: dict[bytes, bytes] = {}
+    if accept_missing or not absent:
+        recorded_as = _follow(suspects, known, store, moves)
     targets = _targets_by_source(store, output) if output is not None else {}
     stale: dict[bytes, Stale] = {}  # by path: some network filesystems list a name twice
     for found in suspects:
@@ -74,15 +99,16 @@ def survey(
         base = _base(found.path, discovery.searched)
         if output is None:
             if verdict != "up-to-date" or force:
-                stale[found.path] = Stale(found, verdict, base)
+                stale[found.path] = Stale(found, verdict, base, recorded_as=recorded_as.get(found.path))
             continue
         target = os.path.join(output, os.path.relpath(found.path, base))
         if force or not (
             verdict in {"up-to-date", "replan"}
             and any(is_as_made(path, made, digest) for path, made in targets.get(found.path, ()))
         ):
-            stale[found.path] = Stale(found, verdict, base, target)
-    return _as_survey(discovery, list(stale.values()), has_output=output is not None)
+            stale[found.path] = Stale(found, verdict, base, target, recorded_as=recorded_as.get(found.path))
+    found_so = _as_survey(discovery, list(stale.values()), has_output=output is not None)
+    return found_so._replace(absent=absent, unseen=unseen, recorded_as=recorded_as)
 
 
 _IDENTITY = Found._fields.index("mtime_ns") + 1  # from path on: what `Store.fresh_videos` returns
@@ -94,6 +120,21 @@ def _as_survey(discovery: Discovery, stale: list[Stale], *, has_output: bool) ->
         stale = _with_rivals(stale, discovery.videos, discovery.searched, has_output)
         stale.sort(key=lambda item: item.found.path)
     return Survey(len(discovery.videos), len(discovery.videos) - len(stale), stale)
+
+
+def _follow(
+    suspects: Sequence[Found], known: dict[bytes, Known], store: Store, moves: Moves
+) -> dict[bytes, bytes]:
+    """Give renamed videos their records; return new and old names where that cannot be written down."""
+    moved = find_moves(suspects, known, store, moves)
+    for move in moved:
+        known.pop(move.old, None)
+    known.update((move.new, move.record) for move in moved)
+    if moves.read_only:
+        return {move.new: move.old for move in moved}
+    if moved:
+        moves.carry_out(moved)
+    return {}
 
 
 def settle(store: Store, found: Found, record: Known | None, here: Known) -> Verdict:

@@ -1,0 +1,81 @@
+"""Recorded videos that are not there: a disk that is not mounted is not a library that was deleted."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from vpo_tasks.discover import Discovery, Found
+from vpo_tasks.errors import UsageError
+from vpo_tasks.report.text import count_noun
+from vpo_tasks.state.moves import KEPT_S, Moves
+from vpo_tasks.state.uptodate import Known, signed
+
+
+def find_absent(
+    discovery: Discovery, suspects: list[Found], known: Mapping[bytes, Known], moves: Moves
+) -> dict[bytes, int]:
+    """Return the searched folders that look unmounted, with how many videos are recorded there.
+
+    That is: videos are recorded, and there is none; or there are some, but none of the recorded ones, and the
+    folder is on a device on which none was recorded.
+    """
+    absent: dict[bytes, int] = {}
+    for folder in filter(os.path.isdir, discovery.searched):
+        below = folder.rstrip(b"/") + b"/"
+        is_empty = not any(video.path.startswith(below) for video in discovery.videos)
+        if not is_empty and (
+            len(suspects) < len(discovery.videos) or any(path.startswith(below) for path in known)
+        ):
+            continue
+        devices = moves.devices_below(folder)
+        if devices and (is_empty or signed(os.stat(folder).st_dev) not in devices):
+            absent[folder] = sum(devices.values())
+    return absent
+
+
+def absence_error(absent: Mapping[bytes, int]) -> UsageError:
+    """Return the error of a run over folders that look unmounted."""
+    places = ", ".join(
+        f"{os.fsdecode(path)} ({count_noun(count, 'video')})" for path, count in absent.items()
+    )
+    return UsageError(
+        f"none of the videos recorded in {places} is there: is the disk mounted? "
+        "`vpo process --accept-missing` goes on and forgets them"
+    )
+
+
+def settle_vanished(discovery: Discovery, moves: Moves, *, at_once: bool) -> None:
+    """Note which recorded videos have vanished, and forget those that did so long ago (`at_once`: all).
+
+    What lies on a device of which nothing was found may only be unmounted, and is kept.
+    """
+    devices = {signed(video.device) for video in discovery.videos}
+    present = {video.path for video in discovery.videos}
+    now = time.time()
+    for folder in filter(os.path.isdir, discovery.searched):
+        missed = moves.vanished_below(folder)
+        gone = [
+            path
+            for path, device in moves.places_below(folder).items()
+            if path not in present and (at_once or device in devices) and is_gone(path)
+        ]
+        forgotten = gone if at_once else [path for path in gone if now - missed.get(path, now) > KEPT_S]
+        if forgotten:
+            moves.forget_all(forgotten)
+        still = set(gone).difference(forgotten)
+        new, back = still.difference(missed), set(missed).difference(gone)
+        if new or back:
+            moves.note_vanished(new, back)
+
+
+def is_gone(path: bytes) -> bool:
+    """Tell whether nothing has this name any more. What cannot be looked at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
