@@ -14,6 +14,7 @@ from vpo_tasks.errors import UsageError
 
 # our own files in users' folders (execute/fsops.py), by the cheapest test that lets nothing of ours pass
 PRIVATE_PREFIX = b".vpo-"
+UNDO_FOLDER = b".vpo-undo"
 IGNORE_FILE = b".vpoignore"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
@@ -84,6 +85,19 @@ def discover(
     )
 
 
+def walk_folders(
+    folders: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True
+) -> Discovery:
+    """Find the videos under folders that are named by their real paths and are not inside one another."""
+    walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive)
+    for folder in folders:
+        walk.folder(folder, os.stat(folder))
+    walk.add_linked()
+    return Discovery(
+        walk.videos, walk.odd, walk.private, list(folders), walk.hidden, tuple(walk.ignore_files)
+    )
+
+
 class _Walk:
     """The state of one walk: what was seen already, and what came of it."""
 
@@ -151,7 +165,8 @@ class _Walk:
     def _is_set_aside(self, entry: os.DirEntry[bytes], dot: int) -> bool:
         """Take in a dot-name; return whether that is all there is to do with it."""
         if entry.name.startswith(PRIVATE_PREFIX):
-            self.private.append(entry.path)
+            if entry.name != UNDO_FOLDER:
+                self.private.append(entry.path)
         elif entry.name == IGNORE_FILE:
             self.ignore_files.append(entry.path)
         elif self.take_hidden and not entry.name.startswith(b"._"):  # macOS keeps attributes in `._Film.mkv`
