@@ -119,7 +119,8 @@ _RETENTION = re.compile(r"(\d+(?:\.\d+)?)\s*([hdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
 
 
-def _duration_s(value: Any) -> float:
+def parse_duration_s(value: Any) -> float:
+    """Return seconds. Raises ValueError, in words for a person."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or float(match[1]) == 0:
         raise _Invalid(f"{value!r} is not a duration such as 90s, 10m or 2h")
@@ -135,7 +136,8 @@ def _retention_s(value: Any) -> float:
     return float(match[1]) * {"h": 3600, "d": 86400, "w": 7 * 86400}[match[2]]
 
 
-def _size_bytes(value: Any) -> int:
+def parse_size_bytes(value: Any) -> int:
+    """Return bytes. Raises ValueError, in words for a person."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -183,13 +185,13 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "workers": ("workers", _whole_number),
         "policy": ("policy", _folder_or_file),
         "output": ("output", _folder_or_file),
-        "stall_timeout": ("stall_timeout_s", _duration_s),
+        "stall_timeout": ("stall_timeout_s", parse_duration_s),
         "threads": ("threads", _whole_number),
     },
     "safety": {
         "hardlinks": ("hardlinks", _one_of("skip", "break")),
         "verify": ("verify", _one_of("standard", "full")),
-        "min_free": ("min_free", _size_bytes),
+        "min_free": ("min_free", parse_size_bytes),
         "without_hard_links": ("without_hard_links", _one_of("refuse", "rename")),
         "keep_originals": ("keep_originals_s", _retention_s),
     },

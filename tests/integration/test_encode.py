@@ -105,7 +105,7 @@ def test_video_codecs_and_modes(tmp_path, video, case, ffmpeg):
     encode = (VIDEO | SVT)[case]
     path = copy_of(video, tmp_path)
     only = "libsvtav1" if case in SVT else None
-    before, done = encode_to(path, {0: encode}, FFMPEGS[ffmpeg](), only=only)
+    _before, done = encode_to(path, {0: encode}, FFMPEGS[ffmpeg](), only=only)
     track = done.media.tracks[0]
     assert track.codec == encode.codec
     assert (track.width, track.height) == ((64, 48) if "scaled" in case else (128, 96))

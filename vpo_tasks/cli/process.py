@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from vpo_tasks.cli.amounts import Duration, Size
 from vpo_tasks.config import load_config
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import summary_text
@@ -41,6 +42,26 @@ from vpo_tasks.tasks.runner import run_batch
     is_flag=True,
     help="Go on although no recorded video is there, and forget those that are gone.",
 )
+@click.option(
+    "--order",
+    type=click.Choice(["path", "cost", "gain"]),
+    help="Which video first: by name, the longest work, or the most bytes saved an hour. "
+    "Default: the longest, with several workers.",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    type=Duration(),
+    metavar="TIME",
+    help="Begin nothing that would not be done in this time (90m, 6h).",
+)
+@click.option(
+    "--max-write",
+    type=Size(),
+    metavar="SIZE",
+    help="Begin nothing that would write more than this in all (500GB).",
+)
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of each encoder.")
 @click.option(
     "-R", "--recursive/--no-recursive", default=True, help="Search folders in folders (the default)."
 )

@@ -45,7 +45,8 @@ class Hardware:
         Empty when hardware is insisted on and none works.
         """
         hardware = hardware_encoders(encode.codec, encode.hw)
-        working = tuple(name for name in hardware if self.works(name))[:1]
+        first = next((name for name in hardware if self.works(name)), None)
+        working = () if first is None else (first,)
         if hardware and not encode.hw_fallback and encode.hw != "auto":
             return working
         return (*working, *self._software(encode.codec))

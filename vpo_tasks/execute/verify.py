@@ -70,9 +70,12 @@ def verify_counts(
             _same(video, f"packets of track {number}", one.packets, other.packets)
         elif one.packets and not other.packets:
             raise VerifyError(video, f"packets of track {number}", "some", 0)
+        elif track.type == "video" and 2 * (other.packets + 1) < one.packets:
+            # two packets a frame are the most there is: interlaced video stored by fields
+            raise VerifyError(video, f"packets of track {number}", f"about {one.packets}", other.packets)
         # a subtitle conversion drops or adds the empty packets that stand for a pause
         if not (stream.encode and track.type == "subtitle"):
-            shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place))
+            shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place, one, other))
             if stream.encode is None and shift is not None:
                 shifts.append(shift)
     if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S + opus_s:
@@ -161,13 +164,26 @@ def _lost_tags(video: str, expected: MediaInfo, found: MediaInfo, *, converted: 
         yield f"the tag {name} was not carried over by the new container"
 
 
-def _tolerance_s(plan: Plan, place: int) -> float:
+def _tolerance_s(plan: Plan, place: int, before: StreamCount, after: StreamCount) -> float:
+    """Return one frame, at least 50 ms, for what was encoded: of video a picture, of sound a packet.
+
+    Only starts are known, and the last packet of one codec may start a packet's length before the other's.
+    """
     if plan.streams[place].encode is None:
         return COPIED_TOLERANCE_S
+    if plan.result.tracks[place].type == "audio":
+        longest_s = max(_packet_s(before), _packet_s(after))
+        return max(ENCODED_TOLERANCE_S, longest_s) + COPIED_TOLERANCE_S
     rate = plan.result.tracks[place].frame_rate
     numerator, _, denominator = (rate or "0").partition("/")
     frames_per_s = float(numerator) / (float(denominator or 1) or 1)
     return max(ENCODED_TOLERANCE_S, 1 / frames_per_s if frames_per_s else 0) + COPIED_TOLERANCE_S
+
+
+def _packet_s(count: StreamCount) -> float:
+    if count.first_s is None or count.last_s is None or count.packets < 2:
+        return 0.0
+    return (count.last_s - count.first_s) / (count.packets - 1)
 
 
 def _verify_span(

@@ -48,7 +48,7 @@ PRESET = OneOf(*PRESETS)
 TUNE = OneOf(*TUNES)
 VIDEO_CODEC = OneOf(*VIDEO_CODECS, fold=True)
 AUDIO_CODEC = OneOf(*AUDIO_CODECS, fold=True)
-HARDWARE = OneOf("auto", "nvenc", "qsv", "vaapi", "none")
+HARDWARE = OneOf("auto", "nvenc", "qsv", "vaapi", "videotoolbox", "none")
 ALGORITHM = OneOf("lanczos", "bicubic", "bilinear")
 
 SKIP_IF = Table(
@@ -130,6 +130,7 @@ VIDEO = _VideoTable(
         Field("hw", HARDWARE, "The hardware encoder to use."),
         Field("hw_fallback", Bool(), "Encode in software when the hardware cannot."),
         Field("ffmpeg_args", FFMPEG_ARGS, "Further arguments for ffmpeg, before the output."),
+        Field("keep_if_larger", Bool(), "Keep the result even where it is larger than the original."),
     ],
     check=_settle_video,
 )

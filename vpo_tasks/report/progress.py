@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.report.text import display_width, escape, shorten, truncate
@@ -52,6 +52,20 @@ class ProgressTracker:
         self._total = total
         self._current: dict[str, Current] = {}
         self._ended: dict[str, int] = {}
+        self._expected: dict[str, float] = {}
+        self._workers = 1
+        self._work_done = 0.0
+
+    def expect(self, seconds: Mapping[str, float], workers: int) -> None:
+        """Take over what each video is expected to take, so that the time left is known from the start."""
+        with self._lock:
+            self._expected = dict(seconds)
+            self._workers = workers
+
+    def shorten(self, count: int) -> None:
+        """Leave out videos that turned out to need no work."""
+        with self._lock:
+            self._total -= count
 
     def begin(self, path: str) -> None:
         """Take a video in hand."""
@@ -70,6 +84,7 @@ class ProgressTracker:
         with self._lock:
             self._current.pop(path, None)
             self._ended[status] = self._ended.get(status, 0) + 1
+            self._work_done += self._expected.pop(path, 0.0)
 
     def snapshot(self) -> Progress:
         """Return the counters as they are now."""
@@ -91,11 +106,25 @@ class ProgressTracker:
 
     def _estimate(self, done: int, current: tuple[Current, ...]) -> tuple[float | None, float | None]:
         elapsed = self._clock() - self._started
+        if self._expected:
+            return self._estimate_by_work(elapsed, done, current)
         work = done + sum(item.fraction or 0.0 for item in current)
         if elapsed < _SETTLED_S or work <= 0:
             return None, None
         left = max(0.0, self._total - work)
         return (done / elapsed if done else None), left * elapsed / work
+
+    def _estimate_by_work(
+        self, elapsed: float, done: int, current: tuple[Current, ...]
+    ) -> tuple[float | None, float | None]:
+        """Weigh every video by what it was expected to take; what has passed corrects what is expected."""
+        begun = sum(self._expected.get(item.path, 0.0) * (item.fraction or 0.0) for item in current)
+        left = max(0.0, sum(self._expected.values()) - begun)
+        work = self._work_done + begun
+        rate = done / elapsed if done and elapsed >= _SETTLED_S else None
+        if elapsed < _SETTLED_S or work <= 0:
+            return rate, left / self._workers
+        return rate, left * elapsed / work
 
 
 def render(progress: Progress, width: int) -> str:
@@ -121,6 +150,8 @@ def render(progress: Progress, width: int) -> str:
 
 def _in_hand(current: Current, room: int) -> str:
     percent = "" if current.fraction is None else f" {current.fraction:.0%}"
+    if current.speed is not None:
+        percent += f" {current.speed:.1f}x"
     name = escape(current.path.rsplit("/", 1)[-1])
     return shorten(name, room - len(percent)) + percent
 

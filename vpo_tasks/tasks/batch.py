@@ -188,7 +188,7 @@ class BatchController:
             return self._processor
 
     def _process(self, path: str, stale: Stale) -> FileProcessingResult | None:
-        job = self._job(path, stale)
+        job = self.job(path, stale)
         try:
             return self.processor().process(job)
         except Interrupted:
@@ -203,7 +203,8 @@ class BatchController:
             text = f"a bug in vpo: {bug_text(error)} ({log})"
             return FileProcessingResult(path, "failed", error=text, error_kind="InternalError")
 
-    def _job(self, path: str, stale: Stale) -> VideoJob:
+    def job(self, path: str, stale: Stale) -> VideoJob:
+        """Return what is asked of one video, with what is recorded of it."""
         # imports msgspec: not on an up-to-date run
         from vpo_tasks.tasks.outcomes import VideoJob
         from vpo_tasks.tasks.trials import Trials

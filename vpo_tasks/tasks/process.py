@@ -99,6 +99,22 @@ class WorkflowProcessor:
         """End the tools and helper processes; `process` raises Interrupted in every thread."""
         self._kit.children.terminate_all()
         self._close()
+    def foresee(self, job: VideoJob) -> tuple[float, float] | None:
+        """Return what a video whose content is recorded will take, in seconds, and save, in bytes an hour.
+
+        None where only a look at the video can tell. Opens nothing.
+        """
+        if job.media is None:
+            return None
+        try:
+            plan = evaluate(self._settings.policies, job.media, self._context(job.path, job.trials))
+            step = compile_step(plan, self._kit.toolbox.names)
+        except (FileError, ToolMissing):
+            return None
+        expected = self._settings.expectations
+        return expected.seconds(plan, step), expected.saved_an_hour(plan, step)
+
+
 
     def close(self) -> None:
         """End the helper processes."""

@@ -242,7 +242,7 @@ class Run:
             progress=controller.advance,
             abilities=self.abilities,
             expectations=Expectations(self.lessons.paces()),
-            threads=self.threads(),
+            threads=threads,
         )
 
     def threads(self) -> int:
@@ -250,3 +250,10 @@ class Run:
         asked = self.options.threads or self.config.processing.threads
         busy = min(self.workers.workers, max(1, len(self.survey.stale)))
         return resolve_threads(asked, busy, self.workers.cores)
+        threads = self.threads()
+        if self.console.verbose and self.abilities.needs:
+            noun = "thread" if threads == 1 else "threads"
+            busy = min(self.workers.workers, max(1, len(self.survey.stale)))
+            self.console.message(
+                f"{threads} {noun} for each encoder: {busy} at once on {self.workers.cores} cores"
+            )

@@ -51,7 +51,9 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
         controller.processor()  # a missing tool ends the run here, before any work
         try:
             with stop_signals(controller):
-                _run_tasks(run, controller)
+                run.settle_compliant(controller)
+                if run.survey.stale:
+                    _run_tasks(run, controller)
         finally:
             controller.close()
             run.console.finish()
@@ -80,6 +82,7 @@ def _run_tasks(run: Run, controller: BatchController) -> None:
     from vpo_tasks.tasks.backend import IdentityChecker, VpoBackend
     from vpo_tasks.tasks.door import set_door
     from vpo_tasks.tasks.names import TASK
+    from vpo_tasks.tasks.ordering import order_stale
     from vpo_tasks.tasks.reporter import VpoReporter
     from vpo_tasks.tasks.videos import VideoTasks
 
@@ -91,8 +94,9 @@ def _run_tasks(run: Run, controller: BatchController) -> None:
 
     set_door(_OpenDoor(run.store, controller))
     videos = VideoTasks(run.store, run.digest, lambda: controller)
-    stale = {item.found.path for item in run.survey.stale}
-    made = generate_tasks(TASK, videos.dicts(run.survey.stale, stale=stale))
+    ordered = order_stale(run, controller)
+    stale = {item.found.path for item in ordered}
+    made = generate_tasks(TASK, videos.dicts(ordered, stale=stale))
     tasks = [task for task in made if not task.has_subtask]
     for task in tasks:
         task.task_dep = []
