@@ -55,7 +55,11 @@ class Moves:
             taken = []
             for move in moves:
                 details = connection.execute("SELECT * FROM details WHERE path = ?", (move.old,)).fetchone()
-                failure = connection.execute("SELECT * FROM failures WHERE path = ?", (move.old,)).fetchone()
+                failure = connection.execute(  # of the recorded video, not of another that had its name since
+                    "SELECT failures.* FROM failures JOIN videos USING (path, device, inode, size, mtime_ns)"
+                    " WHERE path = ?",
+                    (move.old,),
+                ).fetchone()
                 taken.append((move, details, failure))
             for move in moves:
                 for table in ("videos", "details", "failures", "vanished"):

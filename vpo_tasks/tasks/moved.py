@@ -37,7 +37,8 @@ def find_moves(
         identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
         same = by_identity.get(record_here(identity, None)[:4], ())
         old = next((path for path in same if path not in taken and _is_free(path, records[path])), None)
-        if old is None:
+        own = known.get(found.path)
+        if old is None and (own is None or own.size != found.size):
             gone = [path for path in by_size.get(found.size, ()) if path not in taken and is_gone(path)]
             old = _alike(found.path, gone, store)
         if old is None or old == found.path:
