@@ -123,7 +123,7 @@ def test_odd_names_go_through(library, door):
     assert done.returncode == 0, done.stderr
     assert summary(library)["up_to_date_count"] == len(ODD_NAMES)
     assert sorted(os.listdir(os.fsencode(library.media))) == sorted(
-        [*ODD_NAMES, b"policy.yaml", b"dodo.py", b"doit.cfg"]
+        [*ODD_NAMES, b"policy.yaml", b"dodo.py", b"doit.cfg", b".vpo-undo"]
     )
     assert "\x1b" not in done.stdout + done.stderr
     listing = library.doit("list")
@@ -215,7 +215,7 @@ def test_sigterm_after_some_videos_keeps_what_is_done(library):
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: sum(line[0] == "end" for line in library.tool_log()) >= 4)
+    wait_for(lambda: sum(line[0] == "end" for line in library.tool_log()) >= 5)
     run.send_signal(signal.SIGTERM)
     _, err = run.communicate(timeout=30)
     assert run.returncode == 130, err

@@ -204,7 +204,7 @@ def test_a_conversion_leaves_the_new_name_and_nothing_else(world):
     world.write_policy(CONVERT)
     world.add("a.avi", "b.mp4", kind="right")
     process(world)
-    assert sorted(os.listdir(world.media)) == ["a.mkv", "b.mkv", "policy.yaml"]
+    assert sorted(os.listdir(world.media)) == [".vpo-undo", "a.mkv", "b.mkv", "policy.yaml"]
     assert probe(world.media / "a.mkv").container == "mkv"
     assert process(world)["summary"]["up_to_date_count"] == 2
 

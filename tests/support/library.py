@@ -59,8 +59,9 @@ class Templates:
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
-    """Every regular file below a folder, by relative name."""
-    paths = [Path(at, name) for at, _, names in os.walk(folder) for name in names]
+    """Every regular file below a folder, by relative name; what is kept for undo is left out."""
+    found = [(at, names) for at, _, names in os.walk(folder) if os.path.basename(at) != ".vpo-undo"]
+    paths = [Path(at, name) for at, names in found for name in names]
     return {
         os.path.relpath(path, folder): path.read_bytes()
         for path in paths
@@ -155,7 +156,7 @@ class World:
         slow = "".join(
             f'case "$*" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items()
         )
-        for name in ("mkvmerge", "ffmpeg"):
+        for name in ("mkvmerge", "mkvpropedit", "ffmpeg"):
             real = shutil.which(name)
             if real is None:
                 continue

@@ -264,6 +264,19 @@ def put_original_back(disk: Disk, names: Private, source: bytes) -> None:
     disk.fsync_folder(names.folder)
 
 
+def place_original(disk: Disk, names: Private, source: bytes) -> None:
+    """Give the original its old name, which must be free. Raises FileExistsError."""
+    try:
+        disk.link(names.orig, source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if stat_or_none(source) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source) from None
+        disk.rename(names.orig, source)
+    disk.fsync_folder(names.folder)
+
+
 def take_back(disk: Disk, names: Private, target: bytes) -> None:
     """Remove a video of ours that turned out bad: it goes back to being a `.part`, then goes."""
     remove(disk, names.part)  # renaming one name of a file onto another name of it does nothing

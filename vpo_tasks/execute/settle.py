@@ -16,6 +16,7 @@ from vpo_tasks.execute import fsops
 from vpo_tasks.execute.fsops import Disk
 from vpo_tasks.execute.journal import Record, encode, fingerprint
 from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.settle_undo import bring_back
 from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Outcome
 from vpo_tasks.media.identity import Identity
@@ -56,6 +57,9 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
     if record.state == "done":
         retire(disk, names, record)
         return Settled("finished", "was complete, cleaned up")
+    if record.state == "undoing":
+        reason = bring_back(disk, names, record, which)
+        return Settled("undone", "the original is back") if reason is None else Settled("kept", reason)
     source = os.path.join(names.folder, record.source)
     target = os.path.join(names.folder, record.target)
     held = which(source, record), which(target, record), which(names.orig, record)

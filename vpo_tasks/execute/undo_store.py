@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.fsops import Disk
-from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, read_record
+from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, Record, read_record
 from vpo_tasks.execute.private import Private
 
-FOLDER = b".vpo-undo"
+FOLDER = UNDO_FOLDER
 
 
 class Entry(NamedTuple):
@@ -36,8 +37,13 @@ class Entry(NamedTuple):
     def video(self) -> bytes:
         """The path that the video has now, as far as we know."""
         record = self.record
-        name = record.target if not hasattr(record, "ranges") else record.source
+        name = record.target if isinstance(record, Record) else record.source
         return os.path.join(self.folder, name)
+
+    @property
+    def source(self) -> bytes:
+        """The path that the video had before."""
+        return os.path.join(self.folder, self.record.source)
 
 
 def in_store(names: Private) -> Private:
@@ -77,12 +83,12 @@ def _made(disk: Disk, names: Private) -> bool:
 def entries(folder: bytes) -> list[Entry]:
     """Return what can be undone of the videos in one folder, oldest first."""
     found = []
-    for names in _stored(os.path.join(folder, FOLDER)):
+    for names in stored_in(folder):
         try:
             record = read_record(names.journal)
         except (OSError, ForeignRecordError):
             record = None
-        if record is not None and record.state == "done":
+        if record is not None and record.state in ("done", "undoing"):
             found.append(Entry(names, record, _size(names)))
     return sorted(found, key=lambda entry: (entry.record.at, entry.names.id))
 
@@ -105,7 +111,9 @@ def remove_if_empty(disk: Disk, folder: bytes) -> None:
             raise
 
 
-def _stored(store: bytes) -> Iterator[Private]:
+def stored_in(folder: bytes) -> Iterator[Private]:
+    """Yield what lies in the store of one folder of videos."""
+    store = os.path.join(folder, FOLDER)
     try:
         names = {Private.parse(os.path.join(store, name)) for name in os.listdir(store)}
     except (FileNotFoundError, NotADirectoryError):

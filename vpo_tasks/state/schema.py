@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
 # `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
@@ -84,6 +84,10 @@ CREATE TABLE IF NOT EXISTS paces (
     bytes_in REAL NOT NULL,
     bytes_out REAL NOT NULL,
     PRIMARY KEY (kind, codec, preset, height)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS undo_folders (
+    folder BLOB PRIMARY KEY,
+    since REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS doit (
     task TEXT NOT NULL,

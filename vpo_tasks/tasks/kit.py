@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vpo_tasks.errors import ToolMissing
 from vpo_tasks.execute.base import Call
 from vpo_tasks.execute.hardware import TRIAL_TIMEOUT_S, Hardware
+from vpo_tasks.execute.pruning import Keeping
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox, find_tools
@@ -69,6 +72,8 @@ def make_processor(
         verify=config.safety.verify,
         without_hard_links=config.safety.without_hard_links,
         link=options.link,
+        header_edits=(options.output or config.processing.output) is None,
+        keeping=_keeping(config),
         encoders=abilities.encoders,
         expectations=expectations or Expectations({}),
     )
@@ -85,3 +90,11 @@ def _hardware(toolbox: Toolbox, abilities: Abilities, children: Children) -> Har
         return children.run(call, video="", stall_timeout_s=TRIAL_TIMEOUT_S).returncode
 
     return Hardware(toolbox.tools["ffmpeg"].path, abilities.encoders, run)
+
+
+def _keeping(config: VPOConfig) -> Keeping | None:
+    """Return what keeps originals for undo, under a name for the run that sorts by time."""
+    if not config.safety.keep_originals_s:
+        return None
+    run = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(1)}"
+    return Keeping(run, config.safety.min_free)

@@ -19,7 +19,7 @@ from vpo_tasks.errors import (
     VerifyError,
 )
 from vpo_tasks.execute.export import export_unchanged
-from vpo_tasks.execute.replace import carry_out
+from vpo_tasks.execute.pruning import Keeping
 from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
@@ -30,6 +30,7 @@ from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.tasks.budget import Budget
 from vpo_tasks.tasks.effort import Expectations
+from vpo_tasks.tasks.header import bring_in_line
 from vpo_tasks.tasks.outcomes import NOTHING_TRIED, Seen, VideoJob, describe, failed, measured, with_done
 from vpo_tasks.tasks.trials import Trials
 
@@ -44,6 +45,9 @@ class ProcessSettings(NamedTuple):
     verify: str = "standard"
     without_hard_links: str = "refuse"
     link: bool = False
+    header_edits: bool = False
+    """Whether Matroska headers may be edited in place."""
+    keeping: Keeping | None = None
     encoders: frozenset[str] | None = None
     expectations: Expectations = Expectations({})
 
@@ -204,7 +208,9 @@ class WorkflowProcessor:
                 without_hard_links=self._settings.without_hard_links,
             )
             started = time.monotonic()
-            done = carry_out(work, kit)
+            done, step = bring_in_line(work, kit, self._settings.keeping)
+            result = result._replace(step=step.kind, tool=step.tool)
+            seen = seen._replace(step=step)
             result = result._replace(measured=measured(seen, done, time.monotonic() - started))
         return with_done(job, result, done)
 
@@ -222,7 +228,9 @@ class WorkflowProcessor:
         plan = evaluate(self._settings.policies, media, context)
         if not plan.is_empty:
             check_convergence(self._settings.policies, plan, context)
-        return Seen(identity, links, media, plan, compile_step(plan, self._kit.toolbox.names))
+        edits = self._settings.header_edits and links == 1
+        step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
+        return Seen(identity, links, media, plan, step)
 
     def _context(self, path: str, trials: Trials) -> Context:
         return Context(

@@ -1,0 +1,57 @@
+"""Carrying out a plan in the cheapest way that works: an edit of the header where it holds, else a copy."""
+
+from __future__ import annotations
+
+import os
+
+from vpo_tasks.errors import Interrupted, ReplaceError
+from vpo_tasks.execute.header_edit import edit_header
+from vpo_tasks.execute.header_layout import HeaderRefused
+from vpo_tasks.execute.locks import key_lock, path_key
+from vpo_tasks.execute.pruning import Keeping
+from vpo_tasks.execute.replace import carry_out
+from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.model import Step
+
+
+def bring_in_line(work: Work, kit: Kit, keeping: Keeping | None) -> tuple[Done, Step]:
+    """Carry out a plan; return with what became of it the step that was taken in the end.
+
+    Raises as `carry_out` does, and UnsettledError.
+    """
+    check_settled(work.source, kit.locks_dir)
+    folder = os.path.dirname(os.fsencode(work.source))
+    if work.step.kind == "header-edit":
+        keep = keeping.run_for(folder, 0) if keeping else None
+        try:
+            return edit_header(work._replace(keep=keep), kit), work.step
+        except HeaderRefused as refused:
+            if kit.children.stopped:
+                raise Interrupted from refused
+            # whatever is in doubt costs a copy
+            work = work._replace(step=compile_step(work.plan, kit.toolbox.names))
+    in_place = work.destination is None
+    keep = keeping.run_for(folder, work.identity.size) if keeping and in_place else None
+    return carry_out(work._replace(keep=keep), kit), work.step
+
+
+def check_settled(video: str, locks_dir: str) -> None:
+    """Raise when an earlier change of this video broke off: ReplaceError, or LockedError while it goes on.
+
+    Its journal holds bytes that the video may still need; another change would make it worthless.
+    """
+    if not _has_journal(video):
+        return
+    with key_lock(locks_dir, path_key(video), video, None):
+        if _has_journal(video):
+            raise ReplaceError(video, "an interrupted change of it is not settled yet; left as it is")
+
+
+def _has_journal(video: str) -> bool:
+    prefix = f".vpo-{path_key(video)}-"
+    try:
+        names = os.listdir(os.path.dirname(video))
+    except OSError as error:
+        raise ReplaceError(video, error.strerror or str(error)) from error
+    return any(name.startswith(prefix) and name.endswith(".json") for name in names)
