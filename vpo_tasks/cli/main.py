@@ -33,6 +33,7 @@ COMMANDS = {
     "why": Entry("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
     "inspect": Entry("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),
     "policy": Entry("vpo_tasks.cli.policy", "policy", "Check, show and compare policies."),
+    "undo": Entry("vpo_tasks.cli.undo", "undo", "Take back what a run did, as far as originals are kept."),
     "init": Entry("vpo_tasks.cli.init", "init", "Make a folder ready for `doit` and `vpo process`."),
     "doctor": Entry("vpo_tasks.cli.doctor", "doctor", "Show the tools found and what is missing."),
     "demo": Entry("vpo_tasks.cli.demo", "demo", "See it at work on a small library made on the spot."),

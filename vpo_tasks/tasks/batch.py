@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpo_tasks.report.progress import ProgressTracker
     from vpo_tasks.state.lessons import Lessons
     from vpo_tasks.state.store import Store
+    from vpo_tasks.state.undo_folders import UndoFolders
     from vpo_tasks.tasks.outcomes import VideoJob
     from vpo_tasks.tasks.process import WorkflowProcessor
     from vpo_tasks.tasks.survey import Stale
@@ -54,6 +55,7 @@ class BatchController:
         make_processor: Callable[[BatchController], WorkflowProcessor],
         *,
         memory: FailureMemory | None = None,
+        undo: UndoFolders | None = None,
         lessons: Lessons | None = None,
     ) -> None:
         self.settings = settings
@@ -67,6 +69,7 @@ class BatchController:
         self.has_bug = False
         self._make_processor = make_processor
         self._memory = memory
+        self._undo = undo
         self._lessons = lessons
         self._processor: WorkflowProcessor | None = None
         self._results: list[FileProcessingResult] = []
@@ -246,6 +249,8 @@ class BatchController:
             error=result.error,
         )
         self._note(stale, path, result.identity, result)
+        if self._undo is not None:
+            self._undo.note(path)
         if self._lessons is not None:
             if result.larger or stale.verdict != "new":
                 self._lessons.keep_larger(path, result.larger)

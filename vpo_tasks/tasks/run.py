@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
+from vpo_tasks.state.undo_folders import UndoFolders
 from vpo_tasks.tasks.abilities import digest_with, find_abilities
 from vpo_tasks.tasks.absence import absence_error, settle_vanished
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
@@ -75,6 +77,8 @@ class Run:
         self.output = None if output is None else os.fsencode(os.path.realpath(os.path.expanduser(output)))
         self.pool = DaemonConnectionPool(config.database_path, read_only=options.dry_run)
         self.notes: tuple[str, ...] = ()
+        self.undo = UndoFolders(self.pool)
+        self._has_run = False
         self.left_out: dict[str, int] = {}
         self.refused: tuple[FileProcessingResult, ...] = ()
         try:
@@ -103,8 +107,20 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        """Release the database."""
-        self.pool.close()
+        """Release the database, and the originals that need not be kept any longer."""
+        try:
+            if self._has_run and not self.options.dry_run:
+                self._prune()
+        finally:
+            self.pool.close()
+
+    def _prune(self) -> None:
+        keep_s = self.config.safety.keep_originals_s
+        if not self.survey.stale and not self.undo.folders(time.time() - keep_s):
+            return
+        from vpo_tasks.tasks.undo import prune_originals  # only when there may be something to remove
+
+        prune_originals(self.undo, self.config)
 
     @property
     def total(self) -> int:
@@ -171,6 +187,7 @@ class Run:
 
     def controller(self, on_error: OnError | None = None) -> BatchController:
         """Return the controller for this run's videos; odd things are already taken in."""
+        self._has_run = True
         tracker = ProgressTracker(
             len(self.survey.stale) + len(self.survey.failed_before) + len(self.discovery.odd)
         )
@@ -191,6 +208,7 @@ class Run:
             tracker,
             self._make_processor,
             memory=self.memory,
+            undo=self.undo,
             lessons=self.lessons,
         )
         for odd in sorted(self.discovery.odd):
