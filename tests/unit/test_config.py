@@ -35,6 +35,7 @@ workers = 3
 policy = "/media/policy.yaml"
 output = "/out"
 stall_timeout = "2m"
+threads = 4
 [safety]
 hardlinks = "break"
 verify = "full"
@@ -45,7 +46,7 @@ extensions = [".MKV", "mp4"]
 """,
     )
     config = load_config(env)
-    assert config.processing == (3, "/media/policy.yaml", "/out", 120.0)
+    assert config.processing == (3, "/media/policy.yaml", "/out", 120.0, 4)
     assert config.safety == ("break", "full", 2 << 30, "rename")
     assert config.discovery.extensions == ("mkv", "mp4")
 
