@@ -46,14 +46,18 @@ def absence_error(absent: Mapping[bytes, int]) -> UsageError:
     )
 
 
-def settle_vanished(discovery: Discovery, moves: Moves, *, at_once: bool) -> None:
+def settle_vanished(discovery: Discovery, moves: Moves, *, unseen: int, at_once: bool) -> None:
     """Note which recorded videos have vanished, and forget those that did so long ago (`at_once`: all).
 
-    What lies on a device of which nothing was found may only be unmounted, and is kept.
+    What lies on a device of which nothing was found may only be unmounted, and is kept. Nothing is looked
+    into while the run saw as many videos missing (`unseen`) as are missed anyway.
     """
+    now = time.time()
+    all_missed = [since for folder in discovery.searched for since in moves.vanished_below(folder).values()]
+    if not at_once and len(all_missed) == unseen and all(now - since <= KEPT_S for since in all_missed):
+        return
     devices = {signed(video.device) for video in discovery.videos}
     present = {video.path for video in discovery.videos}
-    now = time.time()
     for folder in filter(os.path.isdir, discovery.searched):
         missed = moves.vanished_below(folder)
         gone = [

@@ -173,10 +173,10 @@ class Run:
             raise self.nothing_found()
 
     def settle_vanished(self) -> None:
-        """Keep account of recorded videos that are gone; a run over a library as recorded pays nothing."""
-        at_once = self.options.accept_missing
-        if not self.options.dry_run and (at_once or self.survey.unseen or self.survey.stale):
-            settle_vanished(self.discovery, self.moves, at_once=at_once)
+        """Keep account of recorded videos that are gone."""
+        if not self.options.dry_run:
+            at_once = self.options.accept_missing
+            settle_vanished(self.discovery, self.moves, unseen=self.survey.unseen, at_once=at_once)
 
     def nothing_found(self) -> UsageError:
         """Return the error for a run without a single video."""

@@ -59,7 +59,7 @@ class Survey(NamedTuple):
     absent: Mapping[bytes, int] = MappingProxyType({})
     """Searched folders that look unmounted, with how many videos are recorded there."""
     unseen: int = 0
-    """How many videos recorded as compliant were not found as recorded; 0 says that none has vanished."""
+    """How many videos recorded as compliant were not found as recorded."""
     recorded_as: Mapping[bytes, bytes] = MappingProxyType({})
 
 
