@@ -54,7 +54,12 @@ class Bench:
 
     def edited_by_the_bare_tool(self, variant: str) -> bytes:
         shutil.copy(self.specimen, self.bare)
-        assert edit_with_the_bare_tool(str(self.bare), header_plan(str(self.bare), variant), make_kit(self.folder)) == 0
+        assert (
+            edit_with_the_bare_tool(
+                str(self.bare), header_plan(str(self.bare), variant), make_kit(self.folder)
+            )
+            == 0
+        )
         return self.bare.read_bytes()
 
     def recover(self) -> list[str]:
@@ -115,7 +120,9 @@ def test_corpus_sample_is_edited_like_by_the_bare_tool_and_restored_after_kills(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_whole_corpus_is_edited_like_by_the_bare_tool_and_restored_after_kills(bench: Bench, variant: str) -> None:
+def test_whole_corpus_is_edited_like_by_the_bare_tool_and_restored_after_kills(
+    bench: Bench, variant: str
+) -> None:
     edited = 0
     for specimen in bench.corpus.specimens():
         done, names = edit_like_the_bare_tool(bench, specimen, variant)

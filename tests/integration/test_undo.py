@@ -35,7 +35,9 @@ def header_video(world, name: str = "flags.mkv") -> Path:
 
 def everything(path: Path) -> tuple[object, ...]:
     status = os.stat(path)
-    attributes = {name: os.getxattr(path, name) for name in os.listxattr(path)} if hasattr(os, "listxattr") else {}
+    attributes = (
+        {name: os.getxattr(path, name) for name in os.listxattr(path)} if hasattr(os, "listxattr") else {}
+    )
     return path.read_bytes(), status.st_mtime_ns, status.st_uid, status.st_gid, status.st_mode, attributes
 
 

@@ -46,7 +46,13 @@ class Corpus:
         self._films: dict[str, Path] = {}
 
     def specimens(self) -> list[Specimen]:
-        return [*self._by_mkvmerge(), *self._by_ffmpeg(), *self._by_pyav(), *self._after_mkvpropedit(), *self._rewritten()]
+        return [
+            *self._by_mkvmerge(),
+            *self._by_ffmpeg(),
+            *self._by_pyav(),
+            *self._after_mkvpropedit(),
+            *self._rewritten(),
+        ]
 
     def film(self, kind: str = "plain") -> Path:
         """The source of every specimen: `plain`, `rich` (subtitles, chapters, fonts, tags) or `webm`."""
@@ -109,7 +115,9 @@ class Corpus:
             "bitexact": ["-fflags", "+bitexact"], "live": ["-live", "1"],
             "no-chapters": ["-map_chapters", "-1"], "default-mode": ["-default_mode", "infer_no_subs"],
         }  # fmt: skip
-        for (tool, program), kind, (name, options) in product(tools.items(), ("plain", "rich", "webm"), settings.items()):
+        for (tool, program), kind, (name, options) in product(
+            tools.items(), ("plain", "rich", "webm"), settings.items()
+        ):
             muxer = "webm" if kind == "webm" else "matroska"
             if muxer == "webm" and name in {"cues-in-front", "default-mode"}:
                 continue
@@ -122,7 +130,9 @@ class Corpus:
                 refused=name == "live",
             )
         for tool, program in tools.items():
-            yield Specimen(f"ffmpeg-{tool}-piped", lambda path, program=program: self._piped(program, path), refused=True)
+            yield Specimen(
+                f"ffmpeg-{tool}-piped", lambda path, program=program: self._piped(program, path), refused=True
+            )
 
     def _piped(self, program: str, path: Path) -> None:
         with path.open("wb") as stream:
@@ -131,7 +141,8 @@ class Corpus:
 
     def _by_pyav(self) -> Iterator[Specimen]:
         for kind, options in product(
-            ("plain", "webm"), ({}, {"reserve_index_space": "2048"}, {"write_crc32": "0"}, {"cluster_time_limit": "100"})
+            ("plain", "webm"),
+            ({}, {"reserve_index_space": "2048"}, {"write_crc32": "0"}, {"cluster_time_limit": "100"}),
         ):
             name = next(iter(options), "usual")
             yield Specimen(
@@ -174,7 +185,9 @@ class Corpus:
     def _rewritten(self) -> Iterator[Specimen]:
         rooms = (None, 2, 3, 9, 40, 129, 130, 1000, 4096)
         for room, index, tail in product(rooms, (True, False), ("nothing", "tags", "tags-void")):
-            yield self._layout(f"room-{room}-{'index' if index else 'no-index'}-{tail}", room=room, index=index, tail=tail)
+            yield self._layout(
+                f"room-{room}-{'index' if index else 'no-index'}-{tail}", room=room, index=index, tail=tail
+            )
         for kind, index, tail, crc, tracks_first in product(
             ("rich", "webm"), (True, False), ("nothing", "tags"), (True, False), (True, False)
         ):
@@ -183,29 +196,42 @@ class Corpus:
                 name, film=kind, room=800, index=index, tail=tail, crc=crc, tracks_first=tracks_first,
                 doc_type=b"webm" if kind == "webm" else b"matroska",
             )  # fmt: skip
-        for kind, room, clusters, index in product(("plain", "rich"), (300, 2000, 20000), (1, 0), (True, False)):
+        for kind, room, clusters, index in product(
+            ("plain", "rich"), (300, 2000, 20000), (1, 0), (True, False)
+        ):
             name = f"{kind}-{room}-{clusters}{'-index' * index}"
             yield self._layout(name, film=kind, room=room, clusters=clusters, index=index)
         for name, options in {
-            "crc": {"crc": True, "room": 1000}, "crc-no-index": {"crc": True, "room": 1000, "index": False},
-            "webm": {"doc_type": b"webm", "room": 1000}, "webm-no-room": {"doc_type": b"webm"},
-            "tracks-first": {"tracks_first": True, "room": 1000}, "one-cluster": {"clusters": 1, "room": 1000},
+            "crc": {"crc": True, "room": 1000},
+            "crc-no-index": {"crc": True, "room": 1000, "index": False},
+            "webm": {"doc_type": b"webm", "room": 1000},
+            "webm-no-room": {"doc_type": b"webm"},
+            "tracks-first": {"tracks_first": True, "room": 1000},
+            "one-cluster": {"clusters": 1, "room": 1000},
             "one-cluster-no-index": {"clusters": 1, "room": 1000, "index": False},
             "tags-in-front": {"tags_in_front": True, "room": 200},
-            "tags-in-front-no-room": {"tags_in_front": True}, "two-rooms": {"room": 60, "room_before": 60},
-            "room-before": {"room_before": 1000}, "room-before-no-index": {"room_before": 1000, "index": False},
-            "short-size": {"size_bytes": 4, "room": 1000}, "shorter-size": {"size_bytes": 3, "room": 300},
+            "tags-in-front-no-room": {"tags_in_front": True},
+            "two-rooms": {"room": 60, "room_before": 60},
+            "room-before": {"room_before": 1000},
+            "room-before-no-index": {"room_before": 1000, "index": False},
+            "short-size": {"size_bytes": 4, "room": 1000},
+            "shorter-size": {"size_bytes": 3, "room": 300},
         }.items():
             yield self._layout(name, **options)
         for name, options in {
-            "unknown-segment": {"segment_size": UNKNOWN}, "unknown-cluster": {"cluster_size": UNKNOWN},
-            "bytes-behind": {"behind": b"\0" * 100}, "foreign-element": {"foreign": True},
-            "tracks-behind": {"tracks_behind": True}, "wrong-index": {"wrong_index": True},
+            "unknown-segment": {"segment_size": UNKNOWN},
+            "unknown-cluster": {"cluster_size": UNKNOWN},
+            "bytes-behind": {"behind": b"\0" * 100},
+            "foreign-element": {"foreign": True},
+            "tracks-behind": {"tracks_behind": True},
+            "wrong-index": {"wrong_index": True},
             "clusters-apart": {"void_between": True, "index": False},
         }.items():
             yield self._layout(name, refused=True, room=1000, **options)
 
-    def _layout(self, name: str, *, refused: bool = False, film: str = "plain", **options: object) -> Specimen:
+    def _layout(
+        self, name: str, *, refused: bool = False, film: str = "plain", **options: object
+    ) -> Specimen:
         def make(path: Path) -> None:
             path.write_bytes(lay_out(self.film(film), **options))  # type: ignore[arg-type]
 
@@ -279,7 +305,9 @@ def lay_out(
     if tracks_behind:
         ends = [*ends, tracks]
     body = _with_index(front, room_before, room, essence, ends, index=index, wrong=wrong_index)
-    header = element(0x1A45DFA3, element(0x4282, doc_type) + element(0x4287, b"\x04") + element(0x4285, b"\x02"))
+    header = element(
+        0x1A45DFA3, element(0x4282, doc_type) + element(0x4287, b"\x04") + element(0x4285, b"\x02")
+    )
     size = segment_size or (len(body) | 1 << 7 * size_bytes).to_bytes(size_bytes, "big")
     return header + element(SEGMENT, body, size) + behind
 
