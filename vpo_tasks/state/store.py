@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.media.identity import Identity
@@ -11,6 +12,10 @@ from vpo_tasks.state.uptodate import Known, signed
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
+
+
+_AT_ONCE = 500
+"""Names in one query: SQLite takes 999 in its oldest versions."""
 
 
 class PolicyStamp(NamedTuple):
@@ -95,6 +100,35 @@ class Store:
             return None
         version, media, *rest = rows[0]
         return Details(decode_media(version, media), *rest)
+
+    def stored_media(self, paths: Sequence[bytes]) -> Iterator[tuple[bytes, MediaInfo]]:
+        """Yield what is stored of many videos; those of which nothing usable is stored are left out."""
+        # function-local: an up-to-date run stores and loads no media, and need not pay for msgspec
+        import msgspec
+
+        from vpo_tasks.media.model import MODEL_VERSION, MediaInfo
+
+        decode = msgspec.msgpack.Decoder(MediaInfo).decode
+        for start in range(0, len(paths), _AT_ONCE):
+            some = paths[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT path, media FROM details WHERE media_version = ? AND path IN ({marks})"  # noqa: S608 - marks
+            rows = self._pool.execute_read(sql, (MODEL_VERSION, *some))
+            for path, blob in rows:
+                if blob is None:
+                    continue
+                try:
+                    media = decode(blob)
+                except msgspec.MsgspecError:
+                    continue
+                yield path, media
+
+    def comply(self, paths: Iterable[bytes], digest: bytes) -> None:
+        """Record that videos comply with a policy, by what is stored of them."""
+        with self._pool.transaction() as connection:
+            connection.executemany(
+                "UPDATE videos SET digest = ? WHERE path = ?", ((digest, path) for path in paths)
+            )
 
     def record(
         self,

@@ -74,6 +74,7 @@ class BatchController:
         self._processor: WorkflowProcessor | None = None
         self._results: list[FileProcessingResult] = []
         self._odd: set[str] = set()
+        self._compliant = 0
         self._stopped_early = False
         self._lock = threading.Lock()
         # holds the cap through every door, also where something else started more threads
@@ -111,6 +112,11 @@ class BatchController:
     def add_up_to_date(self, path: str) -> None:
         """Count a video that turned out to be up to date when its turn came."""
         self._take_in(FileProcessingResult(path, "up-to-date"))
+
+    def count_unchanged(self, count: int) -> None:
+        """Count videos that the policy in force turned out to leave as they are."""
+        self._compliant += count
+        self.tracker.shorten(count)
 
     def advance(self, path: str, fraction: float | None, speed: float | None = None) -> None:
         """Show how far a video in hand is, and how many seconds of it are done in one."""
@@ -156,7 +162,7 @@ class BatchController:
             results = sorted(self._results, key=lambda result: os.fsencode(result.path))
         counts = Counter(result.status for result in results)
         up_to_date += counts["up-to-date"]
-        changed, unchanged = counts["changed"], counts["unchanged"]
+        changed, unchanged = counts["changed"], counts["unchanged"] + self._compliant
         failed, skipped = counts["failed"], counts["skipped"]
         done = changed + unchanged + up_to_date + failed + skipped
         if not self.stop.is_set():

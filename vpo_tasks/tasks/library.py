@@ -71,6 +71,11 @@ class Library:
     def select(self, names: list[str] | None) -> None:
         """Make tasks for stale videos and the named ones only; None: for every video."""
         self._only = names
+        if names is not None and self._run.survey.stale:
+            try:
+                self._run.settle_compliant(self.controller())
+            except VpoError as error:
+                raise_exit(error)
 
     def retry_failed(self) -> None:
         """Try again what failed before, changed or not."""

@@ -99,10 +99,6 @@ class WorkflowProcessor:
             result = result._replace(error=str(error), error_kind=type(error).__name__)
         return result._replace(duration_s=time.monotonic() - started)
 
-    def abort(self) -> None:
-        """End the tools and helper processes; `process` raises Interrupted in every thread."""
-        self._kit.children.terminate_all()
-        self._close()
     def foresee(self, job: VideoJob) -> tuple[float, float] | None:
         """Return what a video whose content is recorded will take, in seconds, and save, in bytes an hour.
 
@@ -118,7 +114,18 @@ class WorkflowProcessor:
         expected = self._settings.expectations
         return expected.seconds(plan, step), expected.saved_an_hour(plan, step)
 
+    def complies(self, path: bytes, media: MediaInfo) -> bool:
+        """Tell whether the policy asks nothing of a video that holds this, and has nothing to say of it."""
+        try:
+            plan = evaluate(self._settings.policies, media, self._context(os.fsdecode(path), NOTHING_TRIED))
+        except PlanError:
+            return False
+        return plan.is_empty and not plan.failures and not plan.warnings
 
+    def abort(self) -> None:
+        """End the tools and helper processes; `process` raises Interrupted in every thread."""
+        self._kit.children.terminate_all()
+        self._close()
 
     def close(self) -> None:
         """End the helper processes."""

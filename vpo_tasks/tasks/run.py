@@ -21,8 +21,10 @@ from vpo_tasks.state.undo_folders import UndoFolders
 from vpo_tasks.tasks.abilities import digest_with, find_abilities
 from vpo_tasks.tasks.absence import absence_error, settle_vanished
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.compliance import record_compliant
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
+from vpo_tasks.tasks.glance import Question, all_as_recorded
 from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
 from vpo_tasks.workers import WorkerCount, count_cores, resolve_threads, resolve_worker_count
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from vpo_tasks.report.console import Console
     from vpo_tasks.tasks.ordering import Order
     from vpo_tasks.tasks.process import WorkflowProcessor
+
+
+_CORES_TO_SHARE = 2
 
 
 class RunOptions(NamedTuple):
@@ -89,10 +94,15 @@ class Run:
             self.abilities = find_abilities(self.policies, self.lessons)
             self.digest = digest_with(self.policies.digest, self.abilities)
             self.memory = FailureMemory(Failures(self.pool), self.digest, self._circumstances)
+            self.moves = Moves(self.pool)
+            known = self._glance(paths) if recover and not allow_none else None
+            if known is not None:
+                self.discovery = Discovery([], [], [], [os.fsencode(paths[0])], 0)
+                self.survey = Survey(known, known, [])
+                return
             self.discovery = self._walk(paths)
             if recover and self.recover():
                 self.discovery = self._walk(paths)
-            self.moves = Moves(self.pool)
             self.survey = self.look()
             if not allow_none:
                 self.check_present()
@@ -224,6 +234,15 @@ class Run:
         for result in (*map(as_result, self.survey.failed_before), *self.refused):
             controller.add(result)
 
+    def settle_compliant(self, controller: BatchController) -> None:
+        """After a policy edit, record what complies all the same; only the rest becomes tasks."""
+        if self.options.force:
+            return
+        stale = self.survey.stale
+        left = record_compliant(stale, self.store, controller.processor(), self.digest)
+        controller.count_unchanged(len(stale) - len(left))
+        self.survey = self.survey._replace(stale=left)
+
     def resolve_workers(self, requested: int | None) -> WorkerCount:
         """Return how many workers to use; warn when that is fewer than a person asked for."""
         configured = self.config.processing.workers
@@ -232,6 +251,16 @@ class Run:
         if count.warning and (requested is not None or configured != DEFAULT_WORKERS):
             self.console.warning(count.warning)
         return count
+
+    def _glance(self, paths: Sequence[str]) -> int | None:
+        """Return how many videos there are if all are as recorded; None: look properly."""
+        options = self.options
+        if len(paths) > 1 or self.workers.cores < _CORES_TO_SHARE or self.console.verbose:
+            return None
+        if self.output is not None or options.force or options.retry_failed or not options.recursive:
+            return None
+        question = Question(self.config.database_path, options.dry_run, self.digest, self.config.discovery)
+        return all_as_recorded(os.path.realpath(os.fsencode(paths[0])), question, self.store)
 
     def _walk(self, paths: Sequence[str]) -> Discovery:
         found = discover(
@@ -251,6 +280,13 @@ class Run:
         from vpo_tasks.tasks.effort import Expectations
         from vpo_tasks.tasks.kit import make_processor
 
+        threads = self.threads()
+        if self.console.verbose and self.abilities.needs:
+            noun = "thread" if threads == 1 else "threads"
+            busy = min(self.workers.workers, max(1, len(self.survey.stale)))
+            self.console.message(
+                f"{threads} {noun} for each encoder: {busy} at once on {self.workers.cores} cores"
+            )
         return make_processor(
             self.config,
             self.policies,
@@ -268,10 +304,3 @@ class Run:
         asked = self.options.threads or self.config.processing.threads
         busy = min(self.workers.workers, max(1, len(self.survey.stale)))
         return resolve_threads(asked, busy, self.workers.cores)
-        threads = self.threads()
-        if self.console.verbose and self.abilities.needs:
-            noun = "thread" if threads == 1 else "threads"
-            busy = min(self.workers.workers, max(1, len(self.survey.stale)))
-            self.console.message(
-                f"{threads} {noun} for each encoder: {busy} at once on {self.workers.cores} cores"
-            )
