@@ -41,6 +41,8 @@ BENCHMARKS = (
     Benchmark("remux", "bench.remux", "drop a track of a large file and reorder, against mkvmerge"),
     Benchmark("phases", "bench.phases", "the same change over six phases, against one"),
 )
+    Benchmark("encode", "bench.encode", "an encode with all the rest in one pass, against the bare ffmpeg"),
+    Benchmark("makespan", "bench.makespan", "videos of very different length, against the lower bound"),
 
 
 def find_benchmark(name: str) -> Benchmark:

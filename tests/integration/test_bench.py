@@ -23,8 +23,10 @@ TINY = {
     "parallel": ("--files", "2"),
     "remux": ("--size", "8"),
     "phases": ("--size", "8"),
+    "encode": ("--files", "1"),
+    "makespan": ("--files", "5"),
 }
-NEEDS = {"probe": "ffprobe", "parallel": "mkvmerge", "remux": "mkvmerge", "phases": "mkvmerge"}
+NEEDS = {"probe": "ffprobe", "parallel": "mkvmerge", "remux": "mkvmerge", "phases": "mkvmerge", "encode": "ffmpeg", "makespan": "mkvmerge"}
 
 
 def bench(scratch, *words):

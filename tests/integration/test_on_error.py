@@ -54,7 +54,7 @@ def test_what_is_in_hand_when_one_fails_finishes_and_is_recorded(mixed):
     for name in ("a.mkv", "b.mkv"):
         (mixed.media / name).unlink()
     mixed.watch_tools(delay=0.8)  # d and e are in hand while c fails at once
-    done = mixed.vpo("process", "--json", "-w", 3, mixed.media)
+    done = mixed.vpo("process", "--json", "--order", "path", "-w", 3, mixed.media)
     status = results(done)
     assert status["c.mkv"] == "failed"
     assert "f.mkv" not in status

@@ -1,0 +1,90 @@
+"""`makespan`: videos of very different length on four workers, against the least that is possible."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from functools import partial
+
+from bench.command import BenchError, ask, environment, in_turn, need_tool, vpo_command
+from bench.series import Row
+from bench.table import Options
+from vpo_tasks.media.sample import SampleTrack, make_sample
+
+_FILES = 40
+_RUNS = 2
+_WORKERS = 4
+_MEAN_WAIT_S = 2.0
+_SPREAD = 0.9
+_SECONDS_OF_VIDEO = 4.0
+
+_POLICY = """
+schema_version: 13
+name: drop
+phases:
+  - name: audio
+    keep_audio: {languages: [eng]}
+"""
+
+# the name says how long: `17-2.35s.mkv`
+_TOOL = """#!/bin/sh
+case "$*" in *--version*) exec {mkvmerge} "$@";; esac
+for last; do :; done
+wait=${{last##*-}}
+sleep "${{wait%s.mkv}}"
+exec {mkvmerge} "$@"
+"""
+
+
+def measure(options: Options) -> list[Row]:
+    """Return one row for each order: the default one, and by name for comparison.
+
+    The least possible is the longest video alone, or an equal share of all of them for every worker.
+    """
+    files = options.files or _FILES
+    stage = _Stage(options.scratch, files)
+    bound = max(*stage.waits, sum(stage.waits) / _WORKERS)
+    what = f"{files} videos of {min(stage.waits):.2f} to {max(stage.waits):.2f} s, {_WORKERS} workers"
+    rows = []
+    for name, words in (("the longest first", ()), ("by name", ("--order", "path"))):
+        (ours,) = in_turn(options.runs or _RUNS, partial(stage.by_vpo, *words), warm_up=False)
+        rows.append(Row(f"{what}, {name}", ours, "the lower bound", (bound,) * len(ours)))
+    return rows
+
+
+class _Stage:
+    """A library whose videos are as large as they take long; a fresh copy for every run."""
+
+    def __init__(self, scratch: str, files: int) -> None:
+        self._media = os.path.join(scratch, "media")
+        self._templates = os.path.join(scratch, "templates")
+        os.makedirs(self._templates)
+        tools = os.path.join(scratch, "tools")
+        os.makedirs(tools)
+        tool = os.path.join(tools, "mkvmerge")
+        with open(tool, "w", encoding="utf-8") as stream:
+            stream.write(_TOOL.format(mkvmerge=need_tool("mkvmerge")))
+        os.chmod(tool, 0o755)
+        path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+        self._environ = environment(scratch, PATH=path, VPO_CPU_COUNT="16")
+        chance = random.Random(4)
+        self.waits = [round(chance.lognormvariate(0, _SPREAD) * _MEAN_WAIT_S / 1.5, 2) for _ in range(files)]
+        tracks = [SampleTrack("video"), *(SampleTrack("audio", language=each) for each in ("eng", "ger"))]
+        for number, wait in enumerate(self.waits):
+            seconds = max(0.3, wait / max(self.waits) * _SECONDS_OF_VIDEO)
+            make_sample(os.path.join(self._templates, f"{number:02}-{wait}s.mkv"), tracks, seconds=seconds)
+
+    def by_vpo(self, *words: str) -> float:
+        shutil.rmtree(self._media, ignore_errors=True)
+        shutil.copytree(self._templates, self._media)
+        with open(os.path.join(self._media, "policy.yaml"), "w", encoding="utf-8") as stream:
+            stream.write(_POLICY)
+        command = [*vpo_command(), "process", "--workers", str(_WORKERS), *words, self._media]
+        started = time.perf_counter()
+        ask(command, self._environ)
+        seconds = time.perf_counter() - started
+        if "up to date" not in ask(command, self._environ):
+            raise BenchError("the library was not processed")
+        return seconds
