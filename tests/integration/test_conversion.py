@@ -1,0 +1,74 @@
+"""Containers whose codecs do not fit, end to end (policy-format 9.6, K4 and K5)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.fake_tools import wheel_toolbox
+from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.sample import SampleTrack, make_sample
+
+T = SampleTrack
+TRACKS = (
+    T("video", "h264", default=True),
+    T("audio", "truehd", "eng", "Main", default=True),
+    T("audio", "vorbis", "fre", "VF"),
+    T("subtitle", "ass", "eng", "Full"),
+    T("subtitle", "subrip", "ger"),
+    T("attachment", "ttf", filename="font.ttf"),
+)
+POLICY = """
+schema_version: 13
+name: k
+phases:
+  - name: p
+    container:
+      target: mp4
+      on_incompatible_codec: transcode
+{more}"""
+MAPPINGS = """      codec_mappings:
+        TrueHD: {codec: eac3, bitrate: 640k}
+        ass: {codec: mov_text, action: remove}
+"""
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize(
+    ("more", "codecs"),
+    [
+        ("", ["h264", "aac", "aac", "mov_text", "mov_text"]),
+        (MAPPINGS, ["h264", "eac3", "aac", "mov_text"]),
+    ],
+    ids=["K4", "K5"],
+)
+def test_what_mp4_cannot_hold_is_encoded_converted_or_dropped(world, more, codecs, name):
+    path = world.media / "a.mkv"
+    make_sample(str(path), TRACKS, seconds=0.8)
+    world.write_policy(POLICY.format(more=more))
+    if name == "wheel":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["final_file"] == str(world.media / "a.mp4")
+    assert not path.exists()
+    media = read_media(result["final_file"])
+    assert [track.codec for track in media.tracks] == codecs
+    assert [track.language for track in media.tracks][:3] == ["und", "eng", "fre"]
+    assert [track.title for track in media.tracks][1:3] == ["Main", "VF"]
+    text = " ".join(result["warnings"])
+    assert "ttf is dropped" in text
+    assert ("loses its styling" in text) == (not more)
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+def test_rates_of_the_mapping_are_those_of_the_result(world):
+    path = world.media / "a.mkv"
+    make_sample(str(path), TRACKS[:2], seconds=1)
+    world.write_policy(POLICY.format(more=MAPPINGS))
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr
+    assert read_media(str(world.media / "a.mp4")).tracks[1].bit_rate == pytest.approx(640_000, rel=0.05)
