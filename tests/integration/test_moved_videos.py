@@ -209,6 +209,16 @@ def test_a_part_that_may_be_unmounted_is_kept_for_good(library):
     assert "deep/c.mkv" not in recorded(library)
 
 
+def test_a_library_all_left_out_or_not_searched_is_not_absent(library):
+    (library.media / ".vpoignore").write_text("*\n")
+    done = library.vpo("process", library.media)
+    assert done.returncode == 2
+    assert "no video found" in done.stderr
+    (library.media / ".vpoignore").write_text("/*.mkv\n")
+    done = library.vpo("process", "--no-recursive", library.media)
+    assert "no video found" in done.stderr
+
+
 def test_what_is_only_left_out_or_not_searched_is_not_gone(library):
     (library.media / ".vpoignore").write_text("deep/\n")
     process(library, "--no-recursive")

@@ -83,7 +83,7 @@ def test_a_failure_and_what_has_changed_since(world):
     assert told["failure"]["changed_since"] == []
     assert told["failure"]["error"] == told["result"]["error"]
     world.watch_tools()
-    assert why(world, path)["failure"]["changed_since"] == ["tool ffmpeg", "tool mkvmerge"]
+    assert why(world, path)["failure"]["changed_since"][:2] == ["tool ffmpeg", "tool mkvmerge"]
     assert "changed since: tool ffmpeg" in world.vpo("why", path).stdout
 
 

@@ -30,7 +30,10 @@ def find_absent(
         ):
             continue
         devices = moves.devices_below(folder)
-        if devices and (is_empty or signed(os.stat(folder).st_dev) not in devices):
+        if not devices or not (is_empty or signed(os.stat(folder).st_dev) not in devices):
+            continue
+        # left out or not searched is not gone
+        if all(is_gone(path) for path in moves.places_below(folder)):
             absent[folder] = sum(devices.values())
     return absent
 

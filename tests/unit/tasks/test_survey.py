@@ -8,6 +8,7 @@ import pytest
 
 from vpo_tasks.discover import discover
 from vpo_tasks.media.identity import Identity
+from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.uptodate import fingerprint
@@ -39,7 +40,7 @@ def record(store, path, *, digest=DIGEST, **changed):
 
 def look(store, folder, **options):
     found = discover([os.fsencode(folder)], ("mkv", "avi", "mp4"))
-    seen = survey(found, store, DIGEST, **options)
+    seen = survey(found, store, DIGEST, moves=Moves(store._pool), **options)
     return seen, {os.path.basename(os.fsdecode(item.found.path)): item.verdict for item in seen.stale}
 
 
