@@ -16,7 +16,7 @@ from vpo_tasks.media.sample import SampleTrack, make_sample
 _FILES = 40
 _RUNS = 2
 _WORKERS = 4
-_MEAN_WAIT_S = 2.0
+_MEAN_WAIT_S = 4.0
 _SPREAD = 0.9
 _SECONDS_OF_VIDEO = 4.0
 

@@ -93,7 +93,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     mtime_s: float | None = None
     analyses: dict[int, LanguageAnalysis] | None = None
     originals: dict[int, Originality] | None = None
-    can_encode: bool = False
+    can_encode: bool = True
     """Whether the operations `transcode` and `audio_synthesis` can be carried out."""
     failed_encodes: dict[tuple[str, str], str] | None = None
     """(policy, phase) whose encode failed when it was tried, and why: the phase has failed."""

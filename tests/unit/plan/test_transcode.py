@@ -11,6 +11,7 @@ from vpo_tasks.plan.model import Context
 from vpo_tasks.policy.model import AudioTranscode, SkipIf, Transcode, VideoTranscode
 
 CAN = Context(can_encode=True)
+CANNOT = Context(can_encode=False)
 ROWS = [
     ("T1 hvc1", {"to": "hevc"}, None, "v0 hvc1 D", ""),
     ("T1 h265", {"to": "hevc"}, None, "v0 h265 D", ""),
@@ -66,7 +67,7 @@ def test_t7_preserved_audio_is_copied_and_the_rest_encoded():
 
 @pytest.mark.parametrize(("tracks", "fails"), [("v0 h264", True), ("v0 hevc", False), ("t0 ttf", False)])
 def test_an_encode_that_is_not_available_yet_fails_only_where_it_is_needed(tracks, fails):
-    planned = plan(tracks, transcode=Transcode(video=VideoTranscode(to="hevc")))
+    planned = plan(tracks, context=CANNOT, transcode=Transcode(video=VideoTranscode(to="hevc")))
     reasons = [failure.reason for failure in planned.failures]
     assert reasons == (["needs transcode, not available yet"] if fails else [])
 
