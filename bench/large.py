@@ -128,11 +128,11 @@ class Large:
 
     def _take(self, argv: list[str], output: str, *, sync: bool = False) -> Taken:
         os.sync()  # what was written before is nobody's cost
-        before = _moved()
+        before = bytes_moved()
         seconds = run(argv, self.environ).seconds
         if sync:
             seconds += run(["sync", "-d", output], self.environ).seconds
-        after = _moved()
+        after = bytes_moved()
         size = os.path.getsize(output)
         if os.path.samefile(output, self.video) or size >= os.path.getsize(self.video):
             raise BenchError(f"{argv[0]} dropped no track")
@@ -140,7 +140,7 @@ class Large:
         return Taken(seconds, moved, size)
 
 
-def _moved() -> Bytes | None:
+def bytes_moved() -> Bytes | None:
     """Return the bytes moved by this process and every child waited for (Linux: proc(5), /proc/PID/io)."""
     if not sys.platform.startswith("linux"):
         return None

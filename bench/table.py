@@ -39,10 +39,11 @@ BENCHMARKS = (
     Benchmark("probe", "bench.probe", "a first inspection of N videos, against ffprobe"),
     Benchmark("parallel", "bench.parallel", "N videos with a slow tool, against xargs -P"),
     Benchmark("remux", "bench.remux", "drop a track of a large file and reorder, against mkvmerge"),
+    Benchmark("header", "bench.header", "a flag changed in N files without a copy, against mkvpropedit"),
     Benchmark("phases", "bench.phases", "the same change over six phases, against one"),
-)
     Benchmark("encode", "bench.encode", "an encode with all the rest in one pass, against the bare ffmpeg"),
     Benchmark("makespan", "bench.makespan", "videos of very different length, against the lower bound"),
+)
 
 
 def find_benchmark(name: str) -> Benchmark:
