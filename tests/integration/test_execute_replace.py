@@ -306,7 +306,7 @@ def test_two_workers_on_one_video_process_it_once(film: Path, tmp_path: Path) ->
 
 def test_progress_reaches_the_end(film: Path, tmp_path: Path) -> None:
     seen: list[float | None] = []
-    carry_out(flags_work(film), make_kit(tmp_path, progress=seen.append))
+    carry_out(flags_work(film), make_kit(tmp_path, progress=lambda fraction, _speed: seen.append(fraction)))
     assert seen
     assert all(value is not None and 0 <= value <= 1 for value in seen)
 

@@ -112,3 +112,21 @@ def test_the_line_fits_any_width_and_stays_one_line(progress, width):
     line = render(progress, width)
     assert display_width(line) <= width
     assert line.isprintable()
+
+
+def test_what_is_expected_gives_the_time_left_from_the_start_and_what_passes_corrects_it():
+    now = [0.0]
+    tracker = ProgressTracker(3, clock=lambda: now[0])
+    tracker.expect({"a": 60.0, "b": 30.0, "c": 30.0}, workers=2)
+    assert tracker.snapshot().eta_s == 60
+    tracker.begin("a")
+    tracker.advance("a", 0.5, 2.0)
+    now[0] = 60.0  # half of the longest took as long as all of it should have
+    assert tracker.snapshot().eta_s == 180
+    tracker.end("a", "changed")
+    assert tracker.snapshot().eta_s == 60
+
+
+def test_the_line_shows_percent_and_speed_of_what_is_in_hand():
+    progress = Progress(total=2, active=1, current=(Current("/m/Film.mkv", 0.42, 2.34),))
+    assert render(progress, 100).endswith("Film.mkv 42% 2.3x")
