@@ -21,9 +21,6 @@ CHANNELS = {
 RATE = 8000
 SECONDS = 0.8
 AMPLITUDE = 0.1
-    {"FL": 1, "FC": 0.707, "B": 0.707, "LFE": 0.5},
-    {"FR": 1, "FC": 0.707, "B": 0.707, "LFE": 0.5},
-]
 POLICY = """
 schema_version: 13
 name: s
