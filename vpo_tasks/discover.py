@@ -85,9 +85,7 @@ def discover(
     )
 
 
-def walk_folders(
-    folders: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True
-) -> Discovery:
+def walk_folders(folders: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True) -> Discovery:
     """Find the videos under folders that are named by their real paths and are not inside one another."""
     walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive)
     for folder in folders:

@@ -26,7 +26,14 @@ TINY = {
     "encode": ("--files", "1"),
     "makespan": ("--files", "5"),
 }
-NEEDS = {"probe": "ffprobe", "parallel": "mkvmerge", "remux": "mkvmerge", "phases": "mkvmerge", "encode": "ffmpeg", "makespan": "mkvmerge"}
+NEEDS = {
+    "probe": "ffprobe",
+    "parallel": "mkvmerge",
+    "remux": "mkvmerge",
+    "phases": "mkvmerge",
+    "encode": "ffmpeg",
+    "makespan": "mkvmerge",
+}
 
 
 def bench(scratch, *words):

@@ -13,7 +13,9 @@ from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Encode
 
 INFO = ToolInfo(name="mkvpropedit", path="/usr/bin/mkvpropedit", version="74", origin="PATH")
-FILM = video('v0 h264 D, a1 ac3 eng D "Old", s2 subrip fre, t3 ttf', tags={"title": "A film", "director": "X"})
+FILM = video(
+    'v0 h264 D, a1 ac3 eng D "Old", s2 subrip fre, t3 ttf', tags={"title": "A film", "director": "X"}
+)
 NUMBERS = {0: 1, 1: 2, 2: 7}
 
 
