@@ -105,8 +105,14 @@ def test_an_encode_that_is_larger_is_left_out_the_rest_is_done_and_it_is_not_tri
     assert codecs(path) == ["mpeg4", "ac3", "subrip"]
     process(world, "--force")
     assert log.read_text().count("libx264") == tries
+    # nor under another name
+    path = path.rename(path.with_name("renamed.mkv"))
+    write_policy(world, WASTEFUL, audio="eac3")
+    process(world)
+    assert codecs(path) == ["mpeg4", "eac3", "subrip"]
+    assert log.read_text().count("libx264") == tries
     # other settings are another matter
-    write_policy(world, WASTEFUL.replace("20M", "19M"), audio="ac3")
+    write_policy(world, WASTEFUL.replace("20M", "19M"), audio="eac3")
     process(world)
     assert log.read_text().count("libx264") == tries + 1
 

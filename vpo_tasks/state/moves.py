@@ -60,13 +60,19 @@ class Moves:
                     " WHERE path = ?",
                     (move.old,),
                 ).fetchone()
-                taken.append((move, details, failure))
+                larger = connection.execute(
+                    "SELECT encode FROM larger WHERE path = ?", (move.old,)
+                ).fetchall()
+                taken.append((move, details, failure, larger))
             for move in moves:
-                for table in ("videos", "details", "failures", "vanished"):
+                for table in ("videos", "details", "failures", "vanished", "larger"):
                     connection.execute(f"DELETE FROM {table} WHERE path = ?", (move.old,))  # noqa: S608 - our names
-            for move, details, failure in taken:
+            for move, details, failure, larger in taken:
                 connection.execute(
                     "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", (move.new, *move.record)
+                )
+                connection.executemany(
+                    "INSERT OR REPLACE INTO larger VALUES (?, ?)", [(move.new, row[0]) for row in larger]
                 )
                 if details is not None:
                     marks = ", ".join("?" * len(details))

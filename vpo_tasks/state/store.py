@@ -167,6 +167,7 @@ class Store:
                 "DELETE FROM details WHERE path = ?",
                 "DELETE FROM targets WHERE source = ?",
                 "DELETE FROM failures WHERE path = ?",
+                "DELETE FROM larger WHERE path = ?",
             ):
                 connection.execute(sql, (path,))
 
@@ -184,6 +185,7 @@ class Store:
             connection.execute("DELETE FROM videos WHERE path >= ? AND path < ?", span)
             connection.execute("DELETE FROM details WHERE path >= ? AND path < ?", span)
             connection.execute("DELETE FROM failures WHERE path >= ? AND path < ?", span)
+            connection.execute("DELETE FROM larger WHERE path >= ? AND path < ?", span)
             connection.execute("DELETE FROM targets WHERE source >= ? AND source < ?", span)
 
     # -- targets (--output) ------------------------------------------------------------------------------

@@ -221,7 +221,11 @@ class BatchController:
         details, larger = None, frozenset[str]()
         if stale.verdict in {"replan", "up-to-date", "same-file"}:
             details = self.store.details(stale.recorded_as or stale.found.path)
-            larger = self._lessons.larger(stale.found.path) if self._lessons is not None else larger
+            larger = (
+                self._lessons.larger(stale.recorded_as or stale.found.path)
+                if self._lessons is not None
+                else larger
+            )
         made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
         return VideoJob(
             path=path,
