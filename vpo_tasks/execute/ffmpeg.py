@@ -21,6 +21,7 @@ from vpo_tasks.execute.ffmpeg_encoding import (
 )
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST
 from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.plan.containers import MOV_SPELLINGS
 from vpo_tasks.plan.model import Plan, Stream
 
 _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
@@ -30,7 +31,7 @@ _DISPOSITIONS = frozenset({
     "dub", "original", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired",
     "clean_effects", "captions", "descriptions", "metadata", "dependent", "still_image",
 })  # fmt: skip
-# MP4 and QuickTime store ISO 639-2/T; our own values are /B (https://www.loc.gov/standards/iso639-2/)
+# MP4 stores ISO 639-2/T; our own values are /B (https://www.loc.gov/standards/iso639-2/)
 _TERMINOLOGICAL = {
     "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces", "dut": "nld",
     "fre": "fra", "geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl", "mac": "mkd", "mao": "mri",
@@ -219,12 +220,17 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     metadata = b"-metadata:s:%d" % number
     if converted or wanted.language != found.language:
         language = wanted.language or "und"
-        if plan.result.container in _ISO_FAMILY:
+        if plan.result.container == "mov":
+            language = MOV_SPELLINGS.get(language, language)
+        elif plan.result.container == "mp4":
             language = _TERMINOLOGICAL.get(language, language)
         yield from (metadata, b"language=" + _text(language))
     # ffmpeg writes a title into MP4, but does not read it back
     if converted or wanted.title != found.title or plan.result.container in _ISO_FAMILY:
         yield from (metadata, b"title=" + _text(wanted.title or ""))
+    if converted and plan.source.container in _ISO_FAMILY:
+        # FFmpeg from 8.1 on reads a track's name beside its title, and Matroska would take it for one
+        yield from (metadata, b"name=")
     yield from (b"-disposition:%d" % number, _disposition(wanted))
     if item.stream.encode is not None:
         for name in _STALE_STATISTICS:
