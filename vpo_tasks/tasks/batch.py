@@ -79,7 +79,7 @@ class BatchController:
         self._lock = threading.Lock()
         # holds the cap through every door, also where something else started more threads
         self._gate = threading.BoundedSemaphore(settings.cap)
-        self._started = time.monotonic()
+        self.started = time.monotonic()
 
     def handle(self, stale: Stale) -> FileProcessingResult | None:
         """Process one video. None: the run is stopping, and the video is as it was."""
@@ -173,7 +173,7 @@ class BatchController:
             fail_count=failed,
             skipped_count=skipped,
             results=tuple(result for result in results if result.status != "up-to-date"),
-            total_duration_seconds=time.monotonic() - self._started,
+            total_duration_seconds=time.monotonic() - self.started,
             stopped_early=self._stopped_early or self.interrupted,
             interrupted=self.interrupted,
             up_to_date_count=up_to_date,

@@ -74,6 +74,7 @@ class Run:
         recover: bool = True,
         allow_none: bool = False,
     ) -> None:
+        self._started = time.monotonic()
         self.options = options
         self.config = config
         self.console = console
@@ -221,6 +222,7 @@ class Run:
             undo=self.undo,
             lessons=self.lessons,
         )
+        controller.started = self._started
         for odd in sorted(self.discovery.odd):
             path = os.fsdecode(odd.path)
             if odd.failed:
