@@ -20,7 +20,13 @@ from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.proof import prove_content
 from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.tools import tool_named
-from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_media, verify_size
+from vpo_tasks.execute.verify import (
+    verify_chapters,
+    verify_counts,
+    verify_media,
+    verify_rotation,
+    verify_size,
+)
 from vpo_tasks.execute.weigh import refuse_larger
 from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.identity import Identity
@@ -200,5 +206,8 @@ def _verify_part(job: Job) -> Made:
         warnings = [*warnings, *proof]
     shift_s = verify_counts(video, plan, probes.count(video), counts, found)
     verify_chapters(video, plan, found, shift_s)
+    if job.work.step.tool == "ffmpeg" and plan.result.container == "mkv":
+        # FFmpeg before 6 writes no rotation into Matroska, and a film from a phone would lie on its side
+        verify_rotation(video, probes.rotation(video), probes.rotation(path))
     job.kit.recheck(found)
     return Made(found, counts, tuple(warnings))

@@ -197,3 +197,10 @@ def _verify_span(
     if abs(spans[0] - spans[1]) > tolerance_s:
         raise VerifyError(video, f"{name}: seconds from first to last packet", *(round(s, 4) for s in spans))
     return after.first_s - before.first_s
+
+
+def verify_rotation(video: str, source: int, output: int) -> None:
+    """Compare by how many degrees a player turns the picture. Raises VerifyError."""
+    if source != output:
+        check = "rotation of the picture (a newer ffmpeg keeps it; see vpo doctor)"
+        raise VerifyError(video, check, source, output)

@@ -26,6 +26,10 @@ class Probes(Protocol):
         """Return packets and timestamps of every stream. Raises ProbeError."""
         ...
 
+    def rotation(self, path: str) -> int:
+        """Return by how many degrees a player turns the picture. Raises ProbeError."""
+        ...
+
 
 class Work(NamedTuple):
     """One video to be brought in line. `source` is its real path, `identity` what it was when planned.

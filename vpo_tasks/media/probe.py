@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal
 
 import msgspec
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.model import MediaInfo, StreamCount
-from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Request, pack
+from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Question, Request, pack
 
 # Isolated mode: a media folder may hold an `av.py`. The parent's search path keeps editable installs working.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_process import main; main()"
@@ -68,6 +67,13 @@ class ProbePool:
             raise ProbeError(path, "the probe process answered something else")
         return counts
 
+    def rotation(self, path: str) -> int:
+        """Return by how many degrees a player turns the picture, 0 to 359. Raise ProbeError with a reason."""
+        rotation = self._ask(path, "rotation").rotation
+        if rotation is None:
+            raise ProbeError(path, "the probe process answered something else")
+        return rotation
+
     def close(self) -> None:
         """End all processes. Who still waits for an answer gets a ProbeError."""
         with self._lock:
@@ -79,7 +85,7 @@ class ProbePool:
         for child in idle:
             child.end()
 
-    def _ask(self, path: str, what: Literal["probe", "count", "demux"]) -> Answer:
+    def _ask(self, path: str, what: Question) -> Answer:
         request = Request(what, os.fsencode(os.path.abspath(path)))
         with self._slots:
             child = self._take(path)

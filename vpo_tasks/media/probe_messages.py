@@ -9,6 +9,7 @@ import msgspec
 
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
+Question = Literal["probe", "count", "demux", "rotation"]
 LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20
 
@@ -16,7 +17,7 @@ MAX_MESSAGE = 64 << 20
 class Request(msgspec.Struct, frozen=True, array_like=True):
     """One question about one file. Paths travel as the bytes that they are on disk."""
 
-    what: Literal["probe", "count", "demux"]
+    what: Question
     path: bytes
 
 
@@ -25,11 +26,13 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     media: MediaInfo | None = None
     counts: tuple[StreamCount, ...] | None = None
+    rotation: int | None = None
     error: str | None = None
 
     @property
     def is_final(self) -> bool:
-        return self.media is not None or self.counts is not None or self.error is not None
+        found = (self.media, self.counts, self.rotation, self.error)
+        return any(part is not None for part in found)
 
 
 def pack(message: Request | Answer) -> bytes:
