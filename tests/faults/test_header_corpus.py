@@ -1,6 +1,6 @@
 """Header edits on a corpus of varied files: byte for byte what mkvpropedit does to the original, and back.
 
-Every kind of file that a header edit might meet is here or is refused; `-m slow` runs all of them.
+Every kind of file that a header edit might meet is here or is refused; `-m campaign` runs all of them.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ def test_corpus_sample_is_edited_like_by_the_bare_tool_and_restored_after_kills(
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_whole_corpus_is_edited_like_by_the_bare_tool_and_restored_after_kills(
     bench: Bench, variant: str
