@@ -52,6 +52,7 @@ def test_videos_are_counted_by_kind_and_rule_with_what_they_would_lose(library):
     assert found["by_kind"]["removed"] == 2
     assert found["by_rule"] == {"languages: keep_audio": 2, "languages: keep_subtitles": 1}
     assert found["bytes_written"] > 0
+    assert found["expected_seconds"] > 0
     assert sum(found["steps"].values()) == 2
     assert found["losses"] == {
         "the last audio track in fre": 1,

@@ -16,9 +16,11 @@ from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate, prepa
 from vpo_tasks.plan.losses import losses_of
 from vpo_tasks.plan.model import Change, Context, Plan
 from vpo_tasks.policy.model import Policy
-from vpo_tasks.report.text import count_noun, escape, human_bytes
+from vpo_tasks.report.text import count_noun, escape, human_bytes, human_duration
 from vpo_tasks.state.catalogue import read_media
+from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.tasks.effort import Expectations
 
 FORMAT = 1
 
@@ -51,12 +53,16 @@ class Difference(NamedTuple):
     losses: Counter[str]
     new_losses: Counter[str]
     differing: tuple[Replanned, ...]
+    expected_s: float = 0.0
+    """How long one worker would take for what the new policy asks, by what this machine has taught."""
 
 
 class _Sides:
     """Old and new policy, and what both would do, counted."""
 
-    def __init__(self, old: Policy, new: Policy) -> None:
+    def __init__(self, old: Policy, new: Policy, expectations: Expectations) -> None:
+        self.expectations = expectations
+        self.expected_s = 0.0
         self.old: Prepared = prepare([old])
         self.new: Prepared = prepare([new])
         self.tools = find_tools().names
@@ -81,11 +87,12 @@ class _Sides:
                 self._note_failures(path, plans[1])
                 return
             check_convergence(self.new, plans[1], context)
-            step = compile_step(plans[1], self.tools)
+            step = compile_step(plans[1], self.tools, header_edits=True)
         except (FileError, ToolMissing) as error:
             self.unplannable[path] = str(error)
             return
         self._note_failures(path, plans[1])
+        self.expected_s += self.expectations.seconds(plans[1], step)
         self._count(path, *plans, step.kind, step.writes_bytes)
 
     def _note_failures(self, path: str, plan: Plan) -> None:
@@ -119,13 +126,13 @@ class _Sides:
         return Difference(
             self.videos, self.unknown, self.changed_by_old, self.changed_by_new, self.unplannable,
             self.bytes_written, self.steps, self.by_kind, self.by_rule, self.losses, self.new_losses,
-            tuple(self.differing),
+            tuple(self.differing), self.expected_s,
         )  # fmt: skip
 
 
 def compare_policies(old: Policy, new: Policy, pool: DaemonConnectionPool, place: bytes) -> Difference:
     """Plan every recorded video at or below `place` with both policies."""
-    sides = _Sides(old, new)
+    sides = _Sides(old, new, Expectations(Lessons(pool).paces()))
     for path, media in read_media(pool, place):
         sides.take_in(os.fsdecode(path), media)
     return sides.difference()
@@ -158,6 +165,7 @@ def difference_lines(found: Difference, *, list_videos: bool) -> list[str]:
     if found.changed_by_new:
         steps = ", ".join(f"{count:,} {kind}" for kind, count in found.steps.most_common())
         lines.append(f"  the new policy writes about {human_bytes(found.bytes_written)} ({steps})")
+        lines.append(f"  and takes one worker about {human_duration(found.expected_s)}")
         lines += _table("changes of each kind, in videos", found.by_kind)
         lines += _table("asked for by", found.by_rule)
     if found.losses:
@@ -199,6 +207,7 @@ def difference_document(found: Difference, *, list_videos: bool) -> dict[str, An
         "differing": len(found.differing),
         "failing": len(found.unplannable),
         "bytes_written": found.bytes_written,
+        "expected_seconds": round(found.expected_s, 1),
         "steps": dict(found.steps),
         "by_kind": dict(found.by_kind),
         "by_rule": dict(found.by_rule),
