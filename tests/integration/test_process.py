@@ -250,6 +250,8 @@ def test_seven_phases_cost_one_tool_run(world):
     world.watch_tools()
     process(world)
     assert world.tool_runs() == 1
+    size = (world.media / "a.mkv").stat().st_size
+    assert size <= world.tool_bytes_written() < 2 * size, "written once, and not once a phase"
     assert [track.type for track in probe(world.media / "a.mkv").tracks] == ["audio", "video"]
 
 

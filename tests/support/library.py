@@ -167,7 +167,7 @@ class World:
                 f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $(basename "${{!#}}")" >> {log}\n'
                 f"sleep {delay}\n{slow}"
                 f'{real} "$@"\ncode=$?\n'
-                f'echo "end $$ $(date +%s%N)" >> {log}\nexit $code\n'
+                f"echo \"end $$ $(date +%s%N) $(awk '/^wchar/ {{print $2}}' /proc/$$/io 2>/dev/null)\" >> {log}\nexit $code\n"
             )
             script.chmod(0o755)
 
@@ -177,6 +177,10 @@ class World:
 
     def tool_runs(self) -> int:
         return sum(line[0] == "start" for line in self.tool_log())
+
+    def tool_bytes_written(self) -> int:
+        """What the tools wrote, through system calls, as the kernel counted it (Linux)."""
+        return sum(int(line[3]) for line in self.tool_log() if line[0] == "end")
 
     def most_at_once(self) -> int:
         """The most tools that ran at the same time."""
