@@ -163,7 +163,9 @@ def test_killed_at_every_operation_loses_nothing(stage: Stage) -> None:
         finish(stage)
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.campaign]), 7], ids=["all", "sample"])
+@pytest.mark.parametrize(
+    "step", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.campaign]), 7], ids=["all", "sample"]
+)
 @pytest.mark.parametrize("fault", [KILL, errno.EIO], ids=["killed", "EIO"])
 def test_disturbed_again_at_every_operation_of_recovery(stage: Stage, fault: int, step: int) -> None:
     for at in range(1 + step // 2, count_operations(stage) + 1, step):
