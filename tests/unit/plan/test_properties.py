@@ -83,6 +83,7 @@ def test_what_holds_for_every_policy_and_video(asked, media, context, tools, hea
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @MANY
 @given(policies(), videos(), contexts(), TOOLS, st.booleans())
 def test_what_holds_for_very_many_policies_and_videos(asked, media, context, tools, header_edits):
