@@ -103,7 +103,10 @@ def test_hanging_tool_is_ended_after_the_stall_timeout(film: Path) -> None:
 
 def test_tool_that_gets_on_slowly_is_not_taken_for_hanging(film: Path) -> None:
     body = "for n in range(20):\n    print(f'out_time_us={n}', flush=True); time.sleep(0.1)\n" + HONEST
+    before = film.read_bytes()
     attempt(film, body, stall_timeout_s=1.0)
+    assert film.read_bytes() != before, "it was let to its end, and its work was taken"
+    assert os.listdir(film.parent) == ["film.mkv"]
 
 
 def test_flood_on_stderr_does_not_grow_memory(film: Path) -> None:

@@ -292,6 +292,7 @@ def test_processes_end_with_the_program(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=False)
     pid = int(done.stdout)
     wait_until(lambda: not is_running(pid))
+    assert not is_running(pid)
 
 
 def is_running(pid):

@@ -49,8 +49,10 @@ def test_what_a_worker_has_written_is_not_counted_twice(tmp_path: Path) -> None:
     ledger = SpaceLedger(0, free_bytes=lambda _folder: free[0])
     folder = os.fsencode(tmp_path)
     first = ledger.reserve(folder, 100_000, video="a", output=os.fsencode(output))
+    entered = []
     with first, ledger.reserve(folder, 100_000, video="b"):
-        pass
+        entered.append("b")
+    assert entered == ["b"], "counted twice, the second would have waited for the first, for ever"
 
 
 def test_waiting_ends_with_the_run(tmp_path: Path) -> None:

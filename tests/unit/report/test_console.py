@@ -102,7 +102,8 @@ def test_a_closed_stream_is_no_error():
     closed = io.StringIO()
     closed.close()
     console = Console(closed, closed)
-    console.error("nobody hears")
+    assert console.error("nobody hears") is None
+    assert closed.closed
 
 
 def test_a_stream_of_another_character_set_gets_what_it_can_show():
