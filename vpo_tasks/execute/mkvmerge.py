@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from xml.sax.saxutils import escape
+from html import escape  # xml.sax would bring in urllib and ssl, 37 ms
 
 from vpo_tasks.execute.base import Call, Heard, ToolInfo
 from vpo_tasks.media.model import MediaInfo, Track
