@@ -80,7 +80,10 @@ def read_document(data: bytes) -> tuple[Node | None, list[Issue]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise _refusal(line, column, f"not YAML: {error.problem or error.context}") from error
+        problem = error.problem or error.context or ""
+        if "nesting depth" in problem:  # libyaml 0.2.6 has a bound of its own, met while it reads ahead
+            raise _refusal(line, column, f"nested deeper than {MAX_DEPTH} levels") from error
+        raise _refusal(line, column, f"not YAML: {problem}") from error
     except yaml.YAMLError as error:
         raise _refusal(0, 0, f"not YAML: {str(error).splitlines()[0]}") from error
     return tree.root, tree.issues
