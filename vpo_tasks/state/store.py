@@ -64,6 +64,15 @@ class Store:
             (first, first[:-1] + b"0", digest),
         )
 
+    def other_videos(self, below: bytes, digest: bytes) -> list[tuple[bytes, int, int, int, int]]:
+        """Return the same of what is recorded below a folder and does not comply with `digest`."""
+        first = below.rstrip(b"/") + b"/"
+        return self._pool.execute_read(
+            "SELECT path, device, inode, size, mtime_ns FROM videos"
+            " WHERE path >= ? AND path < ? AND digest IS NOT ?",
+            (first, first[:-1] + b"0", digest),
+        )
+
     def fresh_between(
         self, first: bytes, last: bytes, digest: bytes
     ) -> list[tuple[bytes, int, int, int, int]]:
