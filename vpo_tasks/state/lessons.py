@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.state.pool import DaemonConnectionPool
@@ -65,11 +66,16 @@ class Lessons:
         """Remember what policies may encode, so that an up-to-date run need not parse them."""
         self._pool.execute_write("INSERT OR REPLACE INTO needs VALUES (?, ?)", (digest, needs))
 
-    def larger(self, path: bytes) -> frozenset[str]:
-        """Return the encodes of a video that came out larger (`plan.encoding.encode_key`)."""
-        return frozenset(
-            row[0] for row in self._pool.execute_read("SELECT encode FROM larger WHERE path = ?", (path,))
-        )
+    def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
+        """Return the encodes of some hundred videos that came out larger (`plan.encoding.encode_key`)."""
+        marks = ",".join("?" * len(paths))
+        found: dict[bytes, set[str]] = defaultdict(set)
+        for path, encode in self._pool.execute_read(
+            f"SELECT path, encode FROM larger WHERE path IN ({marks})",  # noqa: S608 - question marks
+            paths,
+        ):
+            found[path].add(encode)
+        return {path: frozenset(encodes) for path, encodes in found.items()}
 
     def keep_larger(self, path: bytes, encodes: Iterable[str]) -> None:
         """Remember the encodes of a video that came out larger, in place of what was remembered."""

@@ -133,7 +133,9 @@ class Store:
                 yield path, media
 
     def comply(self, paths: Iterable[bytes], digest: bytes) -> None:
-        """Record that videos comply with a policy, by what is stored of them."""
+        """Record that videos comply with a policy, by what is stored of them. Nothing in a dry run."""
+        if self._pool.read_only:
+            return  # 3 µs a video, for what nobody reads
         with self._pool.transaction() as connection:
             connection.executemany(
                 "UPDATE videos SET digest = ? WHERE path = ?", ((digest, path) for path in paths)

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,15 +19,19 @@ from vpo_tasks.tasks.failure_memory import FailureMemory, as_result
 
 if TYPE_CHECKING:
     from vpo_tasks.media.identity import Identity
-    from vpo_tasks.plan.model import OnError
+    from vpo_tasks.plan.model import OnError, Plan
     from vpo_tasks.report.console import Console
     from vpo_tasks.report.progress import ProgressTracker
     from vpo_tasks.state.lessons import Lessons
     from vpo_tasks.state.store import Store
     from vpo_tasks.state.undo_folders import UndoFolders
-    from vpo_tasks.tasks.outcomes import VideoJob
+    from vpo_tasks.tasks.outcomes import Content, VideoJob
     from vpo_tasks.tasks.process import WorkflowProcessor
     from vpo_tasks.tasks.survey import Stale
+
+_RECORDED = frozenset({"replan", "up-to-date", "same-file"})
+"""Verdicts on videos whose recorded content still holds."""
+_AT_ONCE = 500
 
 
 class BatchSettings(NamedTuple):
@@ -94,7 +98,7 @@ class BatchController:
             self.tracker.begin(path)
             self.console.update(self.tracker.snapshot())
             try:
-                result = self._process(path, stale)
+                result = self._process(stale)
                 if result is not None and not self.settings.dry_run:
                     self._record(stale, result)
             except StateError as error:
@@ -103,6 +107,12 @@ class BatchController:
             if result is not None:
                 self._take_in(result)
             return result
+
+    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None) -> None:
+        """Take in what a dry run says of a video that holds this; without `plan` it is planned here."""
+        result = self._guard(job.path, lambda: self.processor().rehearse(job, content, plan))
+        if result is not None:
+            self._take_in(result)
 
     def add(self, result: FileProcessingResult) -> None:
         """Take in what needs no processing (a FIFO named like a video)."""
@@ -196,10 +206,14 @@ class BatchController:
                 self._processor = self._make_processor(self)
             return self._processor
 
-    def _process(self, path: str, stale: Stale) -> FileProcessingResult | None:
-        job = self.job(path, stale)
+    def _process(self, stale: Stale) -> FileProcessingResult | None:
+        [(_, job)] = self.jobs([stale])
+        return self._guard(job.path, lambda: self.processor().process(job))
+
+    def _guard(self, path: str, work: Callable[[], FileProcessingResult]) -> FileProcessingResult | None:
+        """Return what the work on one video comes to; None when the run was ended meanwhile."""
         try:
-            return self.processor().process(job)
+            return work()
         except Interrupted:
             return None
         except StateError:
@@ -212,31 +226,33 @@ class BatchController:
             text = f"a bug in vpo: {bug_text(error)} ({log})"
             return FileProcessingResult(path, "failed", error=text, error_kind="InternalError")
 
-    def job(self, path: str, stale: Stale) -> VideoJob:
-        """Return what is asked of one video, with what is recorded of it."""
+    def jobs(self, items: Sequence[Stale]) -> Iterator[tuple[Stale, VideoJob]]:
+        """Yield what is asked of each video, with what is recorded of it, read for many at a time."""
         # imports msgspec: not on an up-to-date run
-        from vpo_tasks.tasks.outcomes import VideoJob
+        from vpo_tasks.tasks.outcomes import NOTHING_TRIED, VideoJob
         from vpo_tasks.tasks.trials import Trials
 
-        details, larger = None, frozenset[str]()
-        if stale.verdict in {"replan", "up-to-date", "same-file"}:
-            details = self.store.details(stale.recorded_as or stale.found.path)
-            larger = (
-                self._lessons.larger(stale.recorded_as or stale.found.path)
-                if self._lessons is not None
-                else larger
-            )
-        made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
-        return VideoJob(
-            path=path,
-            identity=stale.identity,
-            media=details.media if details is not None else None,
-            target=os.fsdecode(stale.target) if stale.target is not None else None,
-            rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
-            made=tuple(os.fsdecode(target) for target in made),
-            expected=stale.expected,
-            trials=Trials(larger),
-        )
+        for start in range(0, len(items), _AT_ONCE):
+            some = items[start : start + _AT_ONCE]
+            places = [item.recorded_as or item.found.path for item in some if item.verdict in _RECORDED]
+            media = dict(self.store.stored_media(places))
+            larger = self._lessons.larger(places) if self._lessons is not None else {}
+            for item in some:
+                place = item.recorded_as or item.found.path
+                made = self.store.targets_of(item.found.path) if item.target is not None else {}
+                yield (
+                    item,
+                    VideoJob(
+                        path=os.fsdecode(item.found.path),
+                        identity=item.identity,
+                        media=media.get(place),
+                        target=os.fsdecode(item.target) if item.target is not None else None,
+                        rivals=tuple(os.fsdecode(rival) for rival in item.rivals),
+                        made=tuple(os.fsdecode(target) for target in made),
+                        expected=item.expected,
+                        trials=Trials(larger[place]) if place in larger else NOTHING_TRIED,
+                    ),
+                )
 
     def _record(self, stale: Stale, result: FileProcessingResult) -> None:
         """Write down what is known now. What another run has in hand, or is gone, is not ours to record."""

@@ -26,19 +26,23 @@ def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
     items = run.survey.stale
     asked = run.options.order
     order: Order = asked or ("cost" if run.workers.workers > 1 else "path")
-    if len(items) < 2 and not run.abilities.needs:
-        return items
-    if asked in (None, "path") and not run.abilities.needs:
+    if not weighs_plans(run):
         return in_order(items, order, _by_size)
     speed = run.lessons.overall_speed()
     weights: dict[bytes, Weight] = {}
-    for item in items:
-        job = controller.job(os.fsdecode(item.found.path), item)
+    for item, job in controller.jobs(items):
         foreseen = controller.processor().foresee(job)
         weights[item.found.path] = foreseen or _unseen(item, speed)
     expected = {os.fsdecode(path): weight[0] for path, weight in weights.items()}
     controller.tracker.expect(expected, run.workers.workers)
     return in_order(items, order, lambda item: weights[item.found.path])
+
+
+def weighs_plans(run: Run) -> bool:
+    """Tell whether the order depends on what is planned, not on sizes or names alone."""
+    if run.abilities.needs:
+        return True
+    return run.options.order not in (None, "path") and len(run.survey.stale) > 1
 
 
 def in_order(items: Sequence[Stale], order: Order, weigh: Callable[[Stale], Weight]) -> list[Stale]:

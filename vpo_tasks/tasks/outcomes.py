@@ -34,6 +34,14 @@ class VideoJob(NamedTuple):
     trials: Trials = NOTHING_TRIED
 
 
+class Content(NamedTuple):
+    """What a video holds, and which file it is, under how many names."""
+
+    identity: Identity
+    links: int
+    media: MediaInfo
+
+
 class Seen(NamedTuple):
     """A video as it is now, and what the policy asks of it."""
 
@@ -42,6 +50,11 @@ class Seen(NamedTuple):
     media: MediaInfo
     plan: Plan
     step: Step
+
+
+def asks_nothing(plan: Plan) -> bool:
+    """Tell whether a plan leaves the video as it is and has nothing to say of it."""
+    return plan.is_empty and not plan.failures and not plan.warnings
 
 
 def describe(job: VideoJob, seen: Seen) -> FileProcessingResult:

@@ -31,7 +31,17 @@ from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.tasks.budget import Budget
 from vpo_tasks.tasks.effort import Expectations
 from vpo_tasks.tasks.header import bring_in_line
-from vpo_tasks.tasks.outcomes import NOTHING_TRIED, Seen, VideoJob, describe, failed, measured, with_done
+from vpo_tasks.tasks.outcomes import (
+    NOTHING_TRIED,
+    Content,
+    Seen,
+    VideoJob,
+    asks_nothing,
+    describe,
+    failed,
+    measured,
+    with_done,
+)
 from vpo_tasks.tasks.trials import Trials
 
 
@@ -84,10 +94,23 @@ class WorkflowProcessor:
 
         Raises Interrupted when the run was ended meanwhile (the video is then as it was), and nothing else.
         """
+        return self._told(job, lambda: self._process(job))
+
+    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None = None) -> FileProcessingResult:
+        """Return what a dry run says of a video that holds this. Opens nothing.
+
+        `plan` is what `plan_recorded` returned, if it was asked.
+        """
+        return self._told(
+            job, lambda: self._process_seen(job, self._see(job.path, content, job.trials, plan))
+        )
+
+    def _told(self, job: VideoJob, work: Callable[[], FileProcessingResult]) -> FileProcessingResult:
+        """Return what the work comes to; a failure, or a reason to leave the video alone, is a result."""
         started = time.monotonic()
         result = FileProcessingResult(job.path, "failed")
         try:
-            result = self._process(job)
+            result = work()
         except _Skip as skip:
             result = result._replace(status="skipped", reason=str(skip))
         except LockedError:
@@ -116,11 +139,15 @@ class WorkflowProcessor:
 
     def complies(self, path: bytes, media: MediaInfo) -> bool:
         """Tell whether the policy asks nothing of a video that holds this, and has nothing to say of it."""
+        plan = self.plan_recorded(os.fsdecode(path), media)
+        return plan is not None and asks_nothing(plan)
+
+    def plan_recorded(self, path: str, media: MediaInfo) -> Plan | None:
+        """Return the plan of a video that holds this and of which nothing was tried; None: there is none."""
         try:
-            plan = evaluate(self._settings.policies, media, self._context(os.fsdecode(path), NOTHING_TRIED))
+            return evaluate(self._settings.policies, media, self._context(path, NOTHING_TRIED))
         except PlanError:
-            return False
-        return plan.is_empty and not plan.failures and not plan.warnings
+            return None
 
     def abort(self) -> None:
         """End the tools and helper processes; `process` raises Interrupted in every thread."""
@@ -231,13 +258,18 @@ class WorkflowProcessor:
             again, links = _identify(path)
             if not again.same_video(identity):
                 raise _Skip("is being written by another program")
+        return self._see(path, Content(identity, links, media), trials)
+
+    def _see(self, path: str, content: Content, trials: Trials, plan: Plan | None = None) -> Seen:
+        """Plan a video that holds this; `plan` is what was planned of it already."""
         context = self._context(path, trials)
-        plan = evaluate(self._settings.policies, media, context)
+        if plan is None:
+            plan = evaluate(self._settings.policies, content.media, context)
         if not plan.is_empty:
             check_convergence(self._settings.policies, plan, context)
-        edits = self._settings.header_edits and links == 1
+        edits = self._settings.header_edits and content.links == 1
         step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
-        return Seen(identity, links, media, plan, step)
+        return Seen(*content, plan, step)
 
     def _context(self, path: str, trials: Trials) -> Context:
         return Context(

@@ -1,4 +1,4 @@
-"""Drives doit's thread runner over the stale videos: what `vpo process` calls."""
+"""Drives doit's thread runner over the stale videos, or a dry run: what `vpo process` calls."""
 
 from __future__ import annotations
 
@@ -51,9 +51,14 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
         controller.processor()  # a missing tool ends the run here, before any work
         try:
             with stop_signals(controller):
-                run.settle_compliant(controller)
-                if run.survey.stale:
-                    _run_tasks(run, controller)
+                if run.options.dry_run:
+                    from vpo_tasks.tasks.rehearsal import rehearse  # plans, as the rest does not
+
+                    rehearse(run, controller)
+                else:
+                    run.settle_compliant(controller)
+                    if run.survey.stale:
+                        _run_tasks(run, controller)
         finally:
             controller.close()
             run.console.finish()

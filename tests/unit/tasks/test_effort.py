@@ -72,7 +72,7 @@ def test_lessons_know_encoders_of_one_file_only_and_larger_encodes_of_one_video(
         assert lessons.encoders(b"/bin/ffmpeg", 2, 2) is None
         lessons.keep_larger(b"/a", ["x", "y"])
         lessons.keep_larger(b"/a", ["y"])
-        assert (lessons.larger(b"/a"), lessons.larger(b"/b")) == ({"y"}, set())
+        assert lessons.larger([b"/a", b"/b"]) == {b"/a": {"y"}}
 
 
 def test_a_budget_of_time_counts_from_now():

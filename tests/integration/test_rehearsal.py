@@ -1,0 +1,135 @@
+"""A dry run from the record says what one that opens every video says, and what the real run then does."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO
+
+STRICTER = """
+schema_version: 13
+name: stricter
+config: {{on_error: {on_error}}}
+phases:
+  - name: languages
+    keep_audio: {{languages: [eng]}}
+  - name: container
+    container: {{target: mkv}}
+  - name: rules
+    rules:
+      match: all
+      items:
+        - {{name: warned, when: {{exists: {{track_type: subtitle}}}}, then: [{{warn: "has subtitles"}}]}}
+        - {{name: refused, when: {{count: {{track_type: audio, gt: 2}}}}, then: [{{fail: "three of them"}}]}}
+"""
+
+
+@pytest.fixture
+def library(world):
+    """Videos with which the policy agreed, in every way in which another one may see them; and new ones."""
+    world.write_policy("schema_version: 13\nname: none\nphases:\n  - name: nothing\n    default_flags: {}\n")
+    kinds = {
+        "right.mkv": (VIDEO, ENGLISH),
+        "foreign.mkv": (VIDEO, FRENCH._replace(default=True)),
+        "both.mkv": (VIDEO, ENGLISH, FRENCH),
+        "warned.mkv": (VIDEO, ENGLISH, SUBTITLE),
+        "refused.mkv": (VIDEO, ENGLISH, ENGLISH._replace(default=False), ENGLISH._replace(default=False)),
+        "convert.mp4": (VIDEO, ENGLISH),
+        "rival.mp4": (VIDEO, ENGLISH),
+    }
+    for name, tracks in kinds.items():
+        shutil.copy(world.templates.get(f"rehearsal-{name}", *tracks), world.media / name)
+    shutil.copy(world.media / "both.mkv", world.media / "linked.mkv")
+    os.link(world.media / "linked.mkv", world.root / "other-name.mkv")
+    shutil.copy(world.media / "both.mkv", world.media / "rival.mkv")
+    assert world.vpo("process", world.media).returncode == 0
+    (world.media / "new").mkdir()
+    shutil.copy(world.media / "both.mkv", world.media / "new" / "both.mkv")
+    half = (world.media / "both.mkv").read_bytes()
+    (world.media / "new" / "torn.mkv").write_bytes(half[: len(half) // 2])
+    return world
+
+
+def results(world, *words, home=None, code=1):
+    done = world.vpo(
+        "process", "--json", *words, world.media, env={"VPO_HOME": str(home)} if home is not None else {}
+    )
+    assert done.returncode == code, done.stderr
+    document = json.loads(done.stdout)
+    for result in document["results"]:
+        result.pop("duration_seconds")
+    return document["summary"], {
+        os.path.relpath(item["file"], world.media): item for item in document["results"]
+    }
+
+
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_from_the_record_as_with_every_video_opened(library, tmp_path, workers):
+    library.write_policy(STRICTER.format(on_error="skip"))
+    summary, told = results(library, "--dry-run", "--workers", workers)
+    opened_summary, opened = results(library, "--dry-run", "--workers", workers, home=tmp_path / "empty")
+    assert {name: item["status"] for name, item in told.items()} == {
+        "both.mkv": "changed",
+        "convert.mp4": "changed",
+        "foreign.mkv": "failed",
+        "linked.mkv": "skipped",
+        "new/both.mkv": "changed",
+        "new/torn.mkv": "failed",
+        "refused.mkv": "failed",
+        "rival.mkv": "changed",
+        "rival.mp4": "failed",
+        "warned.mkv": "unchanged",
+    }
+    assert opened.pop("right.mkv")["status"] == "unchanged"  # from the record it is counted only
+    assert told == opened
+    for counts in (summary, opened_summary):
+        counts.pop("total_duration_seconds")
+    assert summary == opened_summary
+
+
+def test_the_real_run_does_what_the_dry_run_said(library):
+    library.write_policy(STRICTER.format(on_error="skip"))
+    _, told = results(library, "--dry-run")
+    _, done = results(library)
+    told.pop("right.mkv", None)
+    assert {name: item["status"] for name, item in told.items()} == {
+        name: item["status"] for name, item in done.items()
+    }
+    changed = [name for name, item in done.items() if item["status"] == "changed"]
+    assert changed
+    for name in changed:
+        assert told[name]["changes"] == done[name]["changes"]
+
+
+def test_with_one_worker_the_lines_stand_in_path_order_whether_recorded_or_opened(library):
+    library.write_policy(STRICTER.format(on_error="skip"))
+    (library.media / "new" / "torn.mkv").unlink()
+    said = library.vpo("process", "--dry-run", "--workers", "1", "--order", "path", library.media).stdout
+    lines = [line.split(": ")[0] for line in said.splitlines() if line.startswith("/")]
+    assert [os.path.relpath(line, library.media) for line in lines] == [
+        "both.mkv",
+        "convert.mp4",
+        "linked.mkv",
+        "new/both.mkv",
+        "rival.mkv",
+        "warned.mkv",
+    ]
+
+
+def test_the_first_failure_stops_where_the_policy_says_so(library):
+    library.write_policy(STRICTER.format(on_error="fail"))
+    summary, told = results(library, "--dry-run", "--workers", "1", "--order", "path")
+    assert [name for name, item in told.items() if item["status"] == "failed"] == ["foreign.mkv"]
+    assert summary["stopped_early"]
+    assert summary["not_started_count"] > 0
+    assert summary["total_files"] == 11
+
+
+def test_a_run_forced_to_look_lists_what_it_leaves_as_it_is(library):
+    summary, told = results(library, "--dry-run", "--force")
+    assert told["right.mkv"]["status"] == "unchanged"
+    assert summary["up_to_date_count"] == 0
