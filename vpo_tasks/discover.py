@@ -85,17 +85,6 @@ def discover(
     )
 
 
-def walk_folders(folders: Sequence[bytes], extensions: Iterable[str], *, recursive: bool = True) -> Discovery:
-    """Find the videos under folders that are named by their real paths and are not inside one another."""
-    walk = _Walk(frozenset(os.fsencode(extension.lower()) for extension in extensions), recursive)
-    for folder in folders:
-        walk.folder(folder, os.stat(folder))
-    walk.add_linked()
-    return Discovery(
-        walk.videos, walk.odd, walk.private, list(folders), walk.hidden, tuple(walk.ignore_files)
-    )
-
-
 class _Walk:
     """The state of one walk: what was seen already, and what came of it."""
 

@@ -18,7 +18,9 @@ from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
+from vpo_tasks.state.seals import Seals
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
+from vpo_tasks.tasks.glance import Glance
 from vpo_tasks.tasks.run import Run, RunOptions
 from vpo_tasks.tasks.videos import VideoTasks
 
@@ -143,6 +145,16 @@ class Library:
 
     # -- the verdicts ------------------------------------------------------------------------------------
 
+    def glance(self):
+        """Tell whether the first glance, which a run begins with in a large library, finds nothing to do."""
+        with self.open() as run:
+            recorded = Seals(run.pool).find(os.fsencode(self.media.resolve()), run.digest)
+        glance = Glance(os.fsencode(self.media.resolve()), frozenset([b"mkv"]))
+        try:
+            return glance.finds(recorded)
+        finally:
+            glance.end()
+
     def verdicts(self):
         """The videos to do, in bulk and one by one."""
         with self.open() as run:
@@ -173,12 +185,14 @@ def test_both_verdicts_agree_on_a_library_with_any_history(history):
             library.age(*event)
         bulk, one_by_one = library.verdicts()
         assert bulk == one_by_one
+        assert not (bulk and library.glance())
         library.run()
         bulk, one_by_one = library.verdicts()
         broken = {
             os.fsencode(path) for path in library.media.glob("**/*.mkv") if b"broken" in path.read_bytes()
         }
         assert bulk == one_by_one == broken, "after a run all that can comply does"
+        assert library.glance() == (not broken)
 
 
 @pytest.mark.parametrize("event", ["touched", "grown", "replaced by another of the same size and time"])

@@ -8,10 +8,7 @@ import click
 
 from vpo_tasks.cli.amounts import Duration, Size
 from vpo_tasks.config import load_config
-from vpo_tasks.report.console import Console
-from vpo_tasks.report.summary import summary_text
-from vpo_tasks.tasks.run import Run, RunOptions
-from vpo_tasks.tasks.runner import run_batch
+from vpo_tasks.tasks.glance import begun_glance
 
 
 @click.command(short_help="Bring videos in line with a policy.")
@@ -83,10 +80,18 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
     A video that is up to date is skipped; the others are changed safely: each is the complete old one or the
     complete, verified new one at any moment.
     """
-    options = RunOptions(json=as_json, **asked)
-    console = Console(quiet=quiet or as_json, verbose=verbose)
-    with Run(paths, options, load_config(), console) as run:
-        result, code = run_batch(run)
+    config = load_config()
+    with begun_glance(paths, config) as glance:
+        # function-local: another process looks at the library while these are imported
+        from vpo_tasks.report.console import Console
+        from vpo_tasks.report.summary import summary_text
+        from vpo_tasks.tasks.run import Run, RunOptions
+        from vpo_tasks.tasks.runner import run_batch
+
+        options = RunOptions(json=as_json, **asked)
+        console = Console(quiet=quiet or as_json, verbose=verbose)
+        with Run(paths, options, config, console, glance=glance) as run:
+            result, code = run_batch(run)
     if as_json:
         from vpo_tasks.report.document import batch_as_json  # only --json pays for it
 

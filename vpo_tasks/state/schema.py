@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
 # `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
@@ -89,6 +89,15 @@ CREATE TABLE IF NOT EXISTS undo_folders (
     folder BLOB PRIMARY KEY,
     since REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seals (
+    root BLOB PRIMARY KEY,
+    digest BLOB NOT NULL,
+    videos INTEGER NOT NULL,
+    seal BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS new_record_breaks_seals AFTER INSERT ON videos BEGIN DELETE FROM seals; END;
+CREATE TRIGGER IF NOT EXISTS changed_record_breaks_seals AFTER UPDATE ON videos BEGIN DELETE FROM seals; END;
+CREATE TRIGGER IF NOT EXISTS lost_record_breaks_seals AFTER DELETE ON videos BEGIN DELETE FROM seals; END;
 CREATE TABLE IF NOT EXISTS doit (
     task TEXT NOT NULL,
     key TEXT NOT NULL,

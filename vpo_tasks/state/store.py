@@ -73,25 +73,6 @@ class Store:
             (first, first[:-1] + b"0", digest),
         )
 
-    def fresh_between(
-        self, first: bytes, last: bytes, digest: bytes
-    ) -> list[tuple[bytes, int, int, int, int]]:
-        """Return the same for all folders from `first` to `last`, in the order of the paths in them."""
-        return self._pool.execute_read(
-            "SELECT path, device, inode, size, mtime_ns FROM videos"
-            " WHERE path >= ? AND path < ? AND digest = ?",
-            (first + b"/", last + b"0", digest),
-        )
-
-    def count_fresh(self, below: bytes, digest: bytes) -> int:
-        """Return how many videos below a folder are recorded as compliant with `digest`."""
-        first = below.rstrip(b"/") + b"/"
-        rows = self._pool.execute_read(
-            "SELECT count(*) FROM videos WHERE path >= ? AND path < ? AND digest = ?",
-            (first, first[:-1] + b"0", digest),
-        )
-        return int(rows[0][0])
-
     def known_video(self, path: bytes) -> Known | None:
         """Return what is recorded of one video."""
         rows = self._pool.execute_read(

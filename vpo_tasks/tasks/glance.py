@@ -1,5 +1,6 @@
-"""Is everything as it was? Asked first, of both halves of the library at once, in two processes.
+"""Is everything as it was? Asked first, by two processes, while this one still gets ready for the run.
 
+What is on disk is condensed folder by folder and compared with the seal of what is recorded (state/seals.py).
 A yes ends the run. Anything else (a new video, a link, a left-over, a failure that stands) is a no, and the
 one walk that knows all the rules (discover.py, survey.py) starts from the beginning.
 """
@@ -8,128 +9,178 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from vpo_tasks.config import DiscoveryConfig
-from vpo_tasks.discover import Discovery, Found, walk_folders
-from vpo_tasks.errors import StateError
-from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.store import Store
-from vpo_tasks.state.uptodate import Known, signed
+from vpo_tasks.config import DiscoveryConfig, VPOConfig
+from vpo_tasks.discover import UNDO_FOLDER
+from vpo_tasks.state.seals import Row, Seal, seal_folder, seal_library
 
 WORTH_IT_BYTES = 1 << 20
 """A smaller database (about 3,000 videos) is compared faster than a process is started."""
 
-_IDENTITY = 5  # path, device, inode, size, mtime_ns: what `Store.fresh_videos` returns
+_SEAL_BYTES = 16
+_MOST_SHARES = 256  # each is named by one byte
+_ENOUGH_SHARES = 64
+_OURS = b".vpo"  # left-overs of a run, and .vpoignore
+_KIND = 0o170000  # as in discover.py
+_FILE = 0o100000
 
 
-class Question(NamedTuple):
-    """What is asked: which videos below which folders must all be recorded as compliant with `digest`."""
-
-    database: str
-    read_only: bool
-    digest: bytes
-    discovery: DiscoveryConfig
+class _LookProperly(Exception):
+    """Something that only the proper walk can judge."""
 
 
-def all_as_recorded(root: bytes, question: Question, store: Store) -> int | None:
-    """Return how many videos are below `root`, if every one is up to date and nothing else calls for a look.
+class _Seen(NamedTuple):
+    """What was seen in some folders: how many videos, and the folders' seals."""
 
-    `root` is a real path. Must be called while the process has one thread: it forks. The other process opens
-    the database anew and never touches `store`, because SQLite's connections do not survive a fork.
-    """
-    if question.discovery != DiscoveryConfig(extensions=question.discovery.extensions):
+    videos: int
+    folders: list[bytes]
+
+
+class Glance:
+    """A look at a folder that has begun in another process. `end` must be called, whatever happens."""
+
+    def __init__(self, root: bytes, extensions: frozenset[bytes]) -> None:
+        """Start. Raises OSError when it cannot. The process must have one thread and no database open."""
+        self.root = root
+        self._extensions = extensions
+        self._near, far = _first_levels(root, extensions)
+        self._shares = [share for number in range(_MOST_SHARES) if (share := far[number::_MOST_SHARES])]
+        # one byte a share, for whoever comes first: folders differ in size, and so does each process's start
+        self._turns, turns = os.pipe()
+        os.write(turns, bytes(range(len(self._shares))))
+        os.close(turns)
+        self._answer, answer = os.pipe()
+        try:
+            self._child = os.fork()
+        except OSError:
+            for descriptor in (self._turns, self._answer, answer):
+                os.close(descriptor)
+            raise
+        if self._child == 0:
+            self._work_and_exit(answer)
+        os.close(answer)
+
+    def finds(self, seal: Seal) -> bool:
+        """Take part in the rest of the look; return whether what is there is what was sealed."""
+        try:
+            seen = self._take_shares()
+        except (OSError, _LookProperly):
+            return False
+        answer = b"".join(iter(lambda: os.read(self._answer, 1 << 16), b""))
+        count, colon, folders = answer.partition(b":")
+        if not colon:
+            return False
+        seals = [*self._near.folders, *seen.folders]
+        seals += [folders[at : at + _SEAL_BYTES] for at in range(0, len(folders), _SEAL_BYTES)]
+        return seal_library(self._near.videos + seen.videos + int(count), seals) == seal
+
+    def end(self) -> None:
+        """Leave nothing behind: no process, no descriptor. May be called again."""
+        if self._child:
+            child, self._child = self._child, 0
+            os.kill(child, signal.SIGKILL)  # ours until it is waited for, also when it has ended already
+            os.waitpid(child, 0)
+            os.close(self._turns)
+            os.close(self._answer)
+
+    def _work_and_exit(self, answer: int) -> None:
+        """The other process: write what was seen, or nothing for a no, and end without a trace."""
+        try:
+            seen = self._take_shares()
+            text = memoryview(b"%d:%b" % (seen.videos, b"".join(seen.folders)))
+            while text:
+                text = text[os.write(answer, text) :]
+        finally:
+            os._exit(0)  # not sys.exit: buffers and exit handlers are the parent's
+
+    def _take_shares(self) -> _Seen:
+        videos, folders = 0, list[bytes]()
+        while turn := os.read(self._turns, 1):
+            seen = _look_below(self._shares[turn[0]], self._extensions)
+            videos += seen.videos
+            folders += seen.folders
+        return _Seen(videos, folders)
+
+
+@contextmanager
+def begun_glance(paths: Sequence[str], config: VPOConfig) -> Iterator[Glance | None]:
+    """Begin a glance where it is worth it and may say yes; None where it is not."""
+    glance = None
+    root = root_to_glance_at(paths, config)
+    if root is not None:
+        with suppress(OSError, _LookProperly):
+            glance = Glance(root, frozenset(map(os.fsencode, config.discovery.extensions)))
+    try:
+        yield glance
+    finally:
+        if glance is not None:
+            glance.end()
+
+
+def root_to_glance_at(paths: Sequence[str], config: VPOConfig) -> bytes | None:
+    """Return the real path of the one folder to look at; None where a glance is no use."""
+    if len(paths) != 1 or config.discovery != DiscoveryConfig(extensions=config.discovery.extensions):
         return None  # exclusions have rules of their own
     try:
-        if os.path.getsize(question.database) < WORTH_IT_BYTES:
+        if os.path.getsize(config.database_path) < WORTH_IT_BYTES:
             return None
-        shares = _shares(root)
     except OSError:
         return None
-    if shares is None:
-        return None
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _answer(writer, shares[1], question)
-    os.close(writer)
-    count = None
-    answer = b""
-    try:
-        count = _count_fresh(shares[0], question, store)
-        own = _count_own(root, question, store)
-        if count is None or own is None:
-            os.kill(child, signal.SIGKILL)
-        else:
-            count += own
-            answer = _read_all(reader)
-    finally:
-        os.close(reader)
-        os.waitpid(child, 0)
-    if count is None or not answer.isdigit():
-        return None
-    total = count + int(answer)
-    # a record without its video is a video that has vanished, which is somebody's business too
-    return total if store.count_fresh(root, question.digest) == total else None
+    return os.path.realpath(os.fsencode(paths[0]))
 
 
-def _shares(root: bytes) -> tuple[list[bytes], list[bytes]] | None:
-    """Return the folders in `root` in two halves, in the order of their paths; None: nothing to share."""
-    folders = []
-    with os.scandir(root) as entries:
+def _first_levels(root: bytes, extensions: frozenset[bytes]) -> tuple[_Seen, list[bytes]]:
+    """Look at the topmost folders, until there are enough below them to share; return those below too."""
+    videos, folders = 0, list[bytes]()
+    far = [root]
+    while far and len(far) < _ENOUGH_SHARES:
+        here, far = far, []
+        for folder in here:
+            rows, below = _look_at(folder, extensions)
+            far += below
+            if rows:
+                videos += len(rows)
+                folders.append(seal_folder(folder, rows))
+    return _Seen(videos, folders), far
+
+
+def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes]) -> _Seen:
+    """Look at folders and all below them. Raises _LookProperly, OSError."""
+    videos, seals = 0, list[bytes]()
+    pending = list(folders)
+    while pending:
+        folder = pending.pop()
+        rows, below = _look_at(folder, extensions)
+        pending += below
+        if rows:
+            videos += len(rows)
+            seals.append(seal_folder(folder, rows))
+    return _Seen(videos, seals)
+
+
+def _look_at(folder: bytes, extensions: frozenset[bytes]) -> tuple[list[Row], list[bytes]]:
+    """Return one folder's videos and the folders in it. Written out: a call a video is 5 ms over 50,000."""
+    rows: list[Row] = []
+    below: list[bytes] = []
+    add = rows.append
+    with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_symlink():
-                return None
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(b"."):
-                folders.append(entry.path)
-    folders.sort(key=lambda folder: folder + b"/")
-    middle = len(folders) // 2
-    return (folders[:middle], folders[middle:]) if middle else None
-
-
-def _answer(writer: int, folders: Sequence[bytes], question: Question) -> None:
-    """The other process: write the count, or nothing for a no, and end without a trace."""
-    try:
-        with DaemonConnectionPool(question.database, read_only=question.read_only) as pool:
-            count = _count_fresh(folders, question, Store(pool))
-        if count is not None:
-            os.write(writer, b"%d" % count)
-    finally:
-        os._exit(0)  # not sys.exit: buffers and exit handlers are the parent's
-
-
-def _count_fresh(folders: Sequence[bytes], question: Question, store: Store) -> int | None:
-    """Count the videos below the folders; None when one is not as recorded."""
-    with suppress(OSError, StateError):
-        found = walk_folders(folders, question.discovery.extensions)
-        fresh = set(store.fresh_between(folders[0], folders[-1], question.digest))
-        if not _calls_for_a_look(found) and all(video[:_IDENTITY] in fresh for video in found.videos):
-            return len(found.videos)
-    return None
-
-
-def _count_own(root: bytes, question: Question, store: Store) -> int | None:
-    """Count the videos in `root` itself."""
-    with suppress(OSError, StateError):
-        found = walk_folders([root], question.discovery.extensions, recursive=False)
-        if not _calls_for_a_look(found) and all(_is_fresh(video, question, store) for video in found.videos):
-            return len(found.videos)
-    return None
-
-
-def _is_fresh(video: Found, question: Question, store: Store) -> bool:
-    device, inode = signed(video.device), signed(video.inode)
-    return store.known_video(video.path) == Known(device, inode, video.size, video.mtime_ns, question.digest)
-
-
-def _calls_for_a_look(found: Discovery) -> bool:
-    return bool(found.odd or found.private or found.ignore_files)
-
-
-def _read_all(reader: int) -> bytes:
-    parts = []
-    while part := os.read(reader, 64):
-        parts.append(part)
-    return b"".join(parts)
+            name = entry.name
+            dot = name.rfind(b".")
+            if not name.find(b"."):
+                if name.startswith(_OURS) and name != UNDO_FOLDER:
+                    raise _LookProperly
+            elif dot > 0 and name[dot + 1 :].lower() in extensions:
+                status = entry.stat(follow_symlinks=False)
+                mode, inode, device, _, _, _, size, _, _, _ = status
+                if mode & _KIND != _FILE:
+                    raise _LookProperly
+                add((name, device, inode, size, status.st_mtime_ns))
+            elif entry.is_symlink():
+                raise _LookProperly
+            elif entry.is_dir(follow_symlinks=False):
+                below.append(entry.path)
+    return rows, below

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.config import DEFAULT_WORKERS
 from vpo_tasks.discover import Discovery, discover
-from vpo_tasks.errors import UsageError
+from vpo_tasks.errors import StateError, UsageError
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.seals import Seals
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders
 from vpo_tasks.tasks.abilities import digest_with, find_abilities
@@ -24,7 +26,7 @@ from vpo_tasks.tasks.batch import BatchController, BatchSettings
 from vpo_tasks.tasks.compliance import record_compliant
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
-from vpo_tasks.tasks.glance import Question, all_as_recorded
+from vpo_tasks.tasks.glance import Glance, root_to_glance_at
 from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
 from vpo_tasks.workers import WorkerCount, count_cores, resolve_threads, resolve_worker_count
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from vpo_tasks.report.console import Console
     from vpo_tasks.tasks.ordering import Order
     from vpo_tasks.tasks.process import WorkflowProcessor
-
-
-_CORES_TO_SHARE = 2
 
 
 class RunOptions(NamedTuple):
@@ -73,8 +72,10 @@ class Run:
         *,
         recover: bool = True,
         allow_none: bool = False,
+        glance: Glance | None = None,
     ) -> None:
         self._started = time.monotonic()
+        self._paths = paths
         self.options = options
         self.config = config
         self.console = console
@@ -96,7 +97,7 @@ class Run:
             self.digest = digest_with(self.policies.digest, self.abilities)
             self.memory = FailureMemory(Failures(self.pool), self.digest, self._circumstances)
             self.moves = Moves(self.pool)
-            known = self._glance(paths) if recover and not allow_none else None
+            known = None if glance is None else self._known_at(glance)
             if known is not None:
                 self.discovery = Discovery([], [], [], [os.fsencode(paths[0])], 0)
                 self.survey = Survey(known, known, [])
@@ -122,8 +123,16 @@ class Run:
         try:
             if self._has_run and not self.options.dry_run:
                 self._prune()
+                self._seal()
         finally:
             self.pool.close()
+
+    def _seal(self) -> None:
+        """Condense what is recorded, so that the next run finds an unchanged library at a glance."""
+        root = root_to_glance_at(self._paths, self.config)
+        if root is not None:
+            with suppress(StateError):  # it saves the next run a moment; this one has done its work
+                Seals(self.pool).find(root, self.digest)
 
     def _prune(self) -> None:
         keep_s = self.config.safety.keep_originals_s
@@ -254,15 +263,18 @@ class Run:
             self.console.warning(count.warning)
         return count
 
-    def _glance(self, paths: Sequence[str]) -> int | None:
+    def _known_at(self, glance: Glance) -> int | None:
         """Return how many videos there are if all are as recorded; None: look properly."""
         options = self.options
-        if len(paths) > 1 or self.workers.cores < _CORES_TO_SHARE or self.console.verbose:
-            return None
-        if self.output is not None or options.force or options.retry_failed or not options.recursive:
-            return None
-        question = Question(self.config.database_path, options.dry_run, self.digest, self.config.discovery)
-        return all_as_recorded(os.path.realpath(os.fsencode(paths[0])), question, self.store)
+        try:
+            if self.console.verbose or self.output is not None or options.force or options.retry_failed:
+                return None
+            if not options.recursive:
+                return None
+            seal = Seals(self.pool).find(glance.root, self.digest)
+            return seal.videos if seal.videos and glance.finds(seal) else None
+        finally:
+            glance.end()
 
     def _walk(self, paths: Sequence[str]) -> Discovery:
         found = discover(

@@ -6,11 +6,12 @@ import os
 
 import pytest
 
-from vpo_tasks.config import DiscoveryConfig
+from vpo_tasks.config import DiscoveryConfig, VPOConfig
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.seals import Seals, seal_folder, seal_library
 from vpo_tasks.state.store import Store
-from vpo_tasks.tasks.glance import WORTH_IT_BYTES, Question, all_as_recorded
+from vpo_tasks.tasks.glance import WORTH_IT_BYTES, begun_glance
 
 DIGEST = b"digest in force!"
 NAMES = ("own.mkv", "a/1.mkv", "a/2.mkv", "a b/1.mkv", "b/deep/1.mkv", "c/1.mkv", "c/notes.txt")
@@ -27,20 +28,19 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def store(tmp_path, root):
+def pool(tmp_path, root):
     path = str(tmp_path / "state" / "state.db")
-    with DaemonConnectionPool(path) as pool:
-        opened = Store(pool)
+    with DaemonConnectionPool(path) as opened:
         for name in NAMES:
             if name.endswith(".mkv"):
                 record(opened, root / name)
-        pool.execute_write("INSERT INTO doit VALUES ('large', 'enough', ?)", ("x" * WORTH_IT_BYTES,))
-    with DaemonConnectionPool(path) as pool:
-        yield Store(pool)
+        opened.execute_write("INSERT INTO doit VALUES ('large', 'enough', ?)", ("x" * WORTH_IT_BYTES,))
+    with DaemonConnectionPool(path) as opened:
+        yield opened
 
 
-def record(store, path, digest=DIGEST):
-    store.record(
+def record(pool, path, digest=DIGEST):
+    Store(pool).record(
         os.fsencode(path),
         Identity.of(os.stat(path)),
         digest=digest,
@@ -50,15 +50,21 @@ def record(store, path, digest=DIGEST):
     )
 
 
-def glance(store, root, *, config=None, read_only=False):
-    database = str(root.parent / "state" / "state.db")
-    question = Question(database, read_only, DIGEST, config or DiscoveryConfig())
-    return all_as_recorded(os.fsencode(root.resolve()), question, store)
+def glance(pool, root, *, discovery=None):
+    """Return how many videos are there if all are as recorded, else None."""
+    config = VPOConfig(str(root.parent / "state"), discovery=discovery or DiscoveryConfig())
+    with begun_glance([str(root)], config) as begun:
+        if begun is None:
+            return None
+        seal = Seals(pool).find(begun.root, DIGEST)
+        return seal.videos if begun.finds(seal) else None
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_library_as_recorded_is_counted(store, root, read_only):
-    assert glance(store, root, read_only=read_only) == VIDEOS
+def test_a_library_as_recorded_is_counted_again_and_again(pool, root, read_only):
+    path = str(root.parent / "state" / "state.db")
+    with DaemonConnectionPool(path, read_only=read_only) as opened:
+        assert [glance(opened, root) for _ in range(3)] == [VIDEOS] * 3
 
 
 DISTURBANCES = {
@@ -82,37 +88,103 @@ DISTURBANCES = {
 }
 
 
+@pytest.mark.parametrize("is_sealed", [False, True])
 @pytest.mark.parametrize("disturb", DISTURBANCES.values(), ids=DISTURBANCES)
-def test_whatever_calls_for_a_look_is_a_no(store, root, disturb):
+def test_whatever_calls_for_a_look_is_a_no(pool, root, disturb, is_sealed):
+    if is_sealed:
+        assert glance(pool, root) == VIDEOS
     disturb(root)
-    if disturb is DISTURBANCES["a linked video"]:
-        # the link leads to a video that is counted already: a yes would be right, and so is a no
-        assert glance(store, root) in (None, VIDEOS)
-    else:
-        assert glance(store, root) is None
+    assert glance(pool, root) is None
 
 
-def test_a_video_that_does_not_comply_is_a_no(store, root):
-    record(store, root / "c/1.mkv", digest=None)
-    assert glance(store, root) is None
-    record(store, root / "c/1.mkv", digest=b"another digest..")
-    assert glance(store, root) is None
+UNIMPORTANT = {
+    "a new subtitle": lambda root: (root / "a/1.srt").write_bytes(b"1"),
+    "originals that are kept": lambda root: (root / "a/.vpo-undo").mkdir(),
+    "a hidden folder": lambda root: (root / "a/.cache").mkdir(),
+    "an empty folder": lambda root: (root / "empty").mkdir(),
+    "read by a player": lambda root: os.utime(
+        root / "a/1.mkv", ns=(1, (root / "a/1.mkv").stat().st_mtime_ns)
+    ),
+}
 
 
-def test_exclusions_and_small_or_flat_libraries_are_left_to_the_proper_look(store, root, tmp_path):
-    assert glance(store, root, config=DiscoveryConfig()._replace(skip=("samples",))) is None
-    assert glance(store, root / "a") is None
-    small = str(tmp_path / "small.db")
-    DaemonConnectionPool(small).close()
-    question = Question(small, False, DIGEST, DiscoveryConfig())
-    assert all_as_recorded(os.fsencode(root), question, store) is None
+@pytest.mark.parametrize("change", UNIMPORTANT.values(), ids=UNIMPORTANT)
+def test_what_concerns_no_video_is_still_a_yes(pool, root, change):
+    change(root)
+    assert glance(pool, root) == VIDEOS
 
 
-def test_no_process_and_no_descriptor_is_left(store, root):
-    glance(store, root)  # opens this thread's connection, which stays
+def test_a_video_that_does_not_comply_is_a_no(pool, root):
+    assert glance(pool, root) == VIDEOS
+    record(pool, root / "c/1.mkv", digest=None)
+    assert glance(pool, root) is None
+    record(pool, root / "c/1.mkv", digest=b"another digest..")
+    assert glance(pool, root) is None
+
+
+RECORD_CHANGES = {
+    "recorded anew": lambda store, path: record(store._pool, os.fsdecode(path), digest=None),
+    "made to comply with another policy": lambda store, path: store.comply([path], b"another digest.."),
+    "forgotten": lambda store, path: store.forget(path),
+    "forgotten with its folder": lambda store, path: store.forget_below(os.path.dirname(path)),
+    "invalidated": lambda store, path: store.invalidate(path),
+    "adopted": lambda store, path: store.adopt(path, Identity(1, 2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("change", RECORD_CHANGES.values(), ids=RECORD_CHANGES)
+def test_no_seal_outlives_a_change_of_any_record(pool, root, change):
+    before = Seals(pool).find(os.fsencode(root.resolve()), DIGEST)
+    change(Store(pool), os.fsencode(root.resolve() / "b/deep/1.mkv"))
+    assert pool.execute_read("SELECT count(*) FROM seals") == [(0,)]
+    assert Seals(pool).find(os.fsencode(root.resolve()), DIGEST) != before
+
+
+def test_a_wide_and_a_deep_library_are_seen_whole(pool, root):
+    for number in range(700):  # more folders than shares
+        path = root / "wide" / str(number) / "1.mkv"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"1")
+        record(pool, path)
+    deep = root.joinpath("deep", *"abcdefghijklmnopq", "1.mkv")
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(b"1")
+    record(pool, deep)
+    assert glance(pool, root) == VIDEOS + 701
+    (root / "wide" / "699" / "1.mkv").write_bytes(b"other")
+    assert glance(pool, root) is None
+
+
+def test_exclusions_and_small_libraries_are_left_to_the_proper_look(pool, root, tmp_path):
+    assert glance(pool, root, discovery=DiscoveryConfig()._replace(skip=("samples",))) is None
+    DaemonConnectionPool(str(tmp_path / "small" / "state.db")).close()
+    with begun_glance([str(root)], VPOConfig(str(tmp_path / "small"))) as begun:
+        assert begun is None
+    with begun_glance([str(root / "a"), str(root / "b")], VPOConfig(str(tmp_path / "state"))) as begun:
+        assert begun is None
+    with begun_glance([str(root / "nowhere")], VPOConfig(str(tmp_path / "state"))) as begun:
+        assert begun is None
+
+
+def test_numbers_beyond_what_sqlite_holds_are_sealed_as_stat_says_them(pool):
+    high = (1 << 64) - 2  # a device or inode of some FUSE and network filesystems
+    videos = {b"/m/a.mkv": (high, high, 5, 6), b"/m/x/b.mkv": (1, 2, 3, 4), b"/m/z.mkv": (1, 2, 3, 4)}
+    for path, identity in videos.items():
+        Store(pool).record(
+            path, Identity(*identity), digest=DIGEST, media=None, fingerprint=None, status="unchanged"
+        )
+    expected = [
+        seal_folder(b"/m", [(b"z.mkv", 1, 2, 3, 4), (b"a.mkv", high, high, 5, 6)]),
+        seal_folder(b"/m/x", [(b"b.mkv", 1, 2, 3, 4)]),
+    ]
+    assert Seals(pool).find(b"/m", DIGEST) == seal_library(3, expected)
+
+
+def test_no_process_and_no_descriptor_is_left(pool, root):
+    glance(pool, root)  # opens this thread's connection, which stays
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     for _ in range(3):
-        glance(store, root)
+        glance(pool, root)
         os.utime(root / "own.mkv", ns=(1, 1))
     assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
     with pytest.raises(ChildProcessError):
