@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -117,13 +117,21 @@ TOOLS = {
 }
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-@pytest.mark.parametrize("case", CASES)
+def can_do(tool: str, case: str) -> bool:
+    """Tell whether a tool is ever asked for this: mkvmerge only copies Matroska to Matroska."""
+    suffix, _, wanted = CASES[case]
+    copies_matroska = suffix in {"mkv", "webm"} and not {"container", "encode"} & wanted.keys()
+    return tool != "mkvmerge" or copies_matroska
+
+
+def pairs(cases: Iterable[str], tools: Iterable[str]) -> list[tuple[str, str]]:
+    return [(case, tool) for case in cases for tool in tools if can_do(tool, case)]
+
+
+@pytest.mark.parametrize(("case", "tool"), pairs(CASES, TOOLS))
 def test_output_is_what_the_plan_says(tmp_path: Path, case: str, tool: str) -> None:
     suffix, tracks, wanted = CASES[case]
     name, toolbox = TOOLS[tool]
-    if name == "mkvmerge" and (suffix not in {"mkv", "webm"} or "container" in wanted or "encode" in wanted):
-        pytest.skip("mkvmerge only copies Matroska to Matroska")
     require_tool(name)
     path = tmp_path / f"film.{suffix}"
     has_chapters = suffix in {"mkv", "mp4"}
@@ -320,12 +328,12 @@ def test_wheel_alone_is_a_toolbox(tmp_path: Path) -> None:
     assert toolbox.with_versions().tools["ffmpeg"].version[0] in "n123456789"
 
 
-@pytest.mark.parametrize("tool", ["mkvmerge", "ffmpeg"])
-@pytest.mark.parametrize("case", ["mkv-order", "webm", "mkv-audio-encoded", "mp4-languages-titles"])
+COMPARED = ["mkv-order", "webm", "mkv-audio-encoded", "mp4-languages-titles"]
+
+
+@pytest.mark.parametrize(("case", "tool"), pairs(COMPARED, ["mkvmerge", "ffmpeg"]))
 def test_full_verification_compares_every_packet(tmp_path: Path, case: str, tool: str) -> None:
     suffix, tracks, wanted = CASES[case]
-    if tool == "mkvmerge" and (suffix == "mp4" or "encode" in wanted):
-        pytest.skip("mkvmerge only copies Matroska to Matroska")
     require_tool(tool)
     path = tmp_path / f"film.{suffix}"
     make_sample(str(path), tracks)
