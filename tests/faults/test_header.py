@@ -1,37 +1,42 @@
-"""Every operation of a header edit fails, and is killed, once and again during recovery.
+"""Every operation of a header edit fails, and is killed, once and again during recovery (frame).
 
-After each, the video is byte-identical to the old or the edited one once recovery has run; nothing of ours is
-left; and doing the work again ends as an undisturbed run does.
+Once recovery has run, the video is byte-identical to the old or the edited one.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
 
+from tests.faults.frame import (
+    Stage,
+    all_or_every_seventh,
+    disturb_every_recovery,
+    every_error,
+    fail_at_every_operation,
+    kill_at_every_operation,
+    killed_or_failing,
+    once_and_for_ever,
+)
 from tests.support.execute import make_kit
 from tests.support.fake_tools import require_tool, toolbox_of
-from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.header import edit_with_the_bare_tool, header_plan, header_work
-from vpo_tasks.errors import FileError
-from vpo_tasks.execute.fsops import Disk
 from vpo_tasks.execute.header_edit import edit_header
-from vpo_tasks.execute.recover import recover_all
 from vpo_tasks.execute.undo_store import entries
-from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.sample import SampleTrack, make_sample
 from vpo_tasks.plan.model import Plan
 
 MTIME_NS = 1_400_000_000_987_654_321
 
 
-class Stage(NamedTuple):
+@dataclass
+class HeaderEdit(Stage):
     """A folder with one Matroska video and a plan for its header."""
 
     folder: Path
@@ -45,38 +50,37 @@ class Stage(NamedTuple):
     def video(self) -> Path:
         return self.folder / "library" / "film.mkv"
 
-    def kit(self, disk: Disk | None = None) -> Kit:
-        return make_kit(self.folder, toolbox=toolbox_of("mkvpropedit", self.tool), disk=disk)
-
     def set_up(self) -> None:
         shutil.rmtree(self.video.parent, ignore_errors=True)
         self.video.parent.mkdir()
         self.video.write_bytes(self.old)
         os.utime(self.video, ns=(MTIME_NS, MTIME_NS))
 
-    def work(self, disk: Disk | None = None) -> None:
-        edit_header(header_work(str(self.video), self.plan, keep=self.keep), self.kit(disk))
+    def work(self, disk: Any = None) -> None:
+        kit = make_kit(self.folder, toolbox=toolbox_of("mkvpropedit", self.tool), disk=disk)
+        edit_header(header_work(str(self.video), self.plan, keep=self.keep), kit)
 
     def private(self) -> list[bytes]:
         return [os.fsencode(path) for path in self.video.parent.glob(".vpo-*.*")]
 
-    def recover(self, disk: Disk | None = None) -> list[str]:
-        return [note.outcome for note in recover_all(self.private(), self.kit(disk))]
-
     def is_finished(self) -> bool:
         return self.video.read_bytes() == self.new
 
-    def check_at_rest(self) -> None:
+    def check_refused(self) -> None:
+        assert self.video.read_bytes() == self.old
+
+    def check_at_rest(self, *, failed: bool = False) -> None:
         assert self.private() == []
         assert self.video.read_bytes() in (self.old, self.new)
         if self.video.read_bytes() == self.old:
             assert self.video.stat().st_mtime_ns == MTIME_NS
-        kept = entries(os.fsencode(self.video.parent))
-        assert len(kept) == (self.is_finished() and self.keep is not None)
+        kept = len(entries(os.fsencode(self.video.parent)))
+        # a store that cannot be made keeps nothing
+        assert kept == (self.is_finished() and self.keep is not None) or (failed and kept == 0)
 
 
 @pytest.fixture(scope="module", params=["in-place", "growing", "shrinking", "kept"])
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HeaderEdit:
     require_tool("mkvpropedit")
     require_tool("mkvmerge")
     folder = tmp_path_factory.mktemp(request.param)
@@ -103,7 +107,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     tool = folder / "mkvpropedit"
     tool.write_text(f'#!/bin/sh\nexec cp "{edited}" "$2"\n')
     tool.chmod(0o755)
-    return Stage(folder, old, new, plan, "run" if request.param == "kept" else None, str(tool))
+    return HeaderEdit(folder, old, new, plan, "run" if request.param == "kept" else None, str(tool))
 
 
 def without_tags(plan: Plan) -> Plan:
@@ -112,92 +116,30 @@ def without_tags(plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, result=result)
 
 
-def count_operations(stage: Stage) -> int:
-    stage.set_up()
-    disk = FaultyDisk()
-    stage.work(disk)  # type: ignore[arg-type]
-    assert stage.is_finished()
-    stage.check_at_rest()
-    return disk.operations
+@once_and_for_ever
+@every_error
+def test_failing_at_every_operation_loses_nothing(stage: HeaderEdit, fault: int, forever: bool) -> None:
+    fail_at_every_operation(stage, fault, forever=forever)
 
 
-def finish(stage: Stage) -> None:
-    if not stage.is_finished():
-        stage.work()
-    assert stage.is_finished()
-    stage.check_at_rest()
+def test_killed_at_every_operation_loses_nothing(stage: HeaderEdit) -> None:
+    kill_at_every_operation(stage)
 
 
-@pytest.mark.parametrize("forever", [False, True], ids=["once", "from-then-on"])
-@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, errno.EPERM], ids=["ENOSPC", "EIO", "EPERM"])
-def test_failing_at_every_operation_loses_nothing(stage: Stage, fault: int, forever: bool) -> None:
-    for at in range(1, count_operations(stage) + 1):
-        stage.set_up()
-        disk = FaultyDisk(at, fault, forever=forever)
-        try:
-            stage.work(disk)  # type: ignore[arg-type]
-        except FileError:
-            if not forever:
-                assert stage.video.read_bytes() == stage.old
-        else:
-            assert stage.is_finished()
-        assert "kept" not in stage.recover()
-        assert stage.private() == []
-        finish_or_undone(stage)
+@all_or_every_seventh
+@killed_or_failing
+def test_disturbed_again_at_every_operation_of_recovery(stage: HeaderEdit, fault: int, step: int) -> None:
+    disturb_every_recovery(stage, fault, step)
 
 
-def finish_or_undone(stage: Stage) -> None:
-    """A store that cannot be made keeps nothing; else the end is that of an undisturbed run."""
-    if stage.is_finished() and stage.keep is not None:
-        return
-    stage.check_at_rest()
-    finish(stage)
-
-
-def test_killed_at_every_operation_loses_nothing(stage: Stage) -> None:
-    for at in range(1, count_operations(stage) + 1):
-        stage.set_up()
-        assert in_a_process_that_may_die(lambda at=at: stage.work(FaultyDisk(at, KILL))) != 0  # type: ignore[misc]
-        assert "kept" not in stage.recover()
-        stage.check_at_rest()
-        finish(stage)
-
-
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.campaign]), 7], ids=["all", "sample"]
-)
-@pytest.mark.parametrize("fault", [KILL, errno.EIO], ids=["killed", "EIO"])
-def test_disturbed_again_at_every_operation_of_recovery(stage: Stage, fault: int, step: int) -> None:
-    for at in range(1 + step // 2, count_operations(stage) + 1, step):
-        for again in range(1, 30):
-            stage.set_up()
-            in_a_process_that_may_die(lambda at=at: stage.work(FaultyDisk(at, KILL)))  # type: ignore[misc]
-            disk = FaultyDisk(again, fault)
-            status = 0
-            if fault == KILL:
-                status = in_a_process_that_may_die(lambda disk=disk: stage.recover(disk))  # type: ignore[misc]
-            else:
-                stage.recover(disk)  # type: ignore[arg-type]
-            assert "kept" not in stage.recover()
-            if fault == KILL or stage.keep is None:
-                stage.check_at_rest()
-            if status == 0 and disk.operations < again:
-                break
-        finish_or_undone(stage)
-
-
-def half_written(stage: Stage) -> None:
+def half_written(stage: HeaderEdit) -> None:
     """Leave the folder as a kill in the middle of the edit's last write leaves it."""
-    disk = FaultyDisk()
-    stage.set_up()
-    stage.work(disk)  # type: ignore[arg-type]
-    last = max(place for place, name in enumerate(disk.names, 1) if name == "write_at")
-    stage.set_up()
-    in_a_process_that_may_die(lambda: stage.work(FaultyDisk(last, KILL)))  # type: ignore[arg-type]
+    names = stage.operations()
+    stage.killed_at(max(place for place, name in enumerate(names, 1) if name == "write_at"))
     assert len(stage.private()) == 1
 
 
-def test_bytes_that_are_neither_old_nor_new_are_left_alone_with_the_journal(stage: Stage) -> None:
+def test_bytes_that_are_neither_old_nor_new_are_left_alone_with_the_journal(stage: HeaderEdit) -> None:
     half_written(stage)
     damaged = bytearray(stage.video.read_bytes())
     place = next(i for i, (a, b) in enumerate(zip(stage.old, stage.new, strict=False)) if a != b)
@@ -210,7 +152,7 @@ def test_bytes_that_are_neither_old_nor_new_are_left_alone_with_the_journal(stag
     assert stage.private() == before
 
 
-def test_newcomer_in_its_place_after_a_crash_is_left_alone(stage: Stage) -> None:
+def test_newcomer_in_its_place_after_a_crash_is_left_alone(stage: HeaderEdit) -> None:
     half_written(stage)
     newcomer = bytearray(stage.old)
     newcomer[len(newcomer) // 2] ^= 1

@@ -1,28 +1,36 @@
-"""Every operation of an undo fails, and is killed, and again during recovery.
+"""Every operation of an undo fails, and is killed, and again during recovery (frame).
 
-After each, the video is the complete new one or the complete old one; recovery converges; nothing of ours is
-left beside the videos; and undoing again, where that is still to do, ends as an undisturbed undo does.
+After each, the video is the complete new one or the complete old one.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
+from tests.faults.frame import (
+    Stage,
+    all_or_every_seventh,
+    disturb_every_recovery,
+    every_error,
+    fail_at_every_operation,
+    kill_at_every_operation,
+    killed_or_failing,
+    once_and_for_ever,
+)
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import require_tool
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.header import header_plan, header_work
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.fsops import RealDisk
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.pruning import prune
-from vpo_tasks.execute.recover import recover_all
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.undo import undo
 from vpo_tasks.execute.undo_store import entries
@@ -32,7 +40,8 @@ from vpo_tasks.media.sample import SampleTrack, make_sample
 MTIME_NS = 1_400_000_000_987_654_321
 
 
-class Stage(NamedTuple):
+@dataclass
+class Undoing(Stage):
     """A finished piece of work, kept as a folder that is copied before every undo."""
 
     folder: Path
@@ -59,21 +68,18 @@ class Stage(NamedTuple):
             place = store if path.name.startswith(".vpo-") else self.library
             shutil.copy2(path, place / path.name)
 
-    def undo(self, disk: Disk | None = None) -> None:
+    def work(self, disk: Any = None) -> None:
         (entry,) = entries(os.fsencode(self.library))
         undo(entry, disk or RealDisk(), self.locks)
 
     def private(self) -> list[bytes]:
         return [os.fsencode(path) for path in self.library.glob(".vpo-*.*")]
 
-    def recover(self, disk: Disk | None = None) -> list[str]:
-        return [note.outcome for note in recover_all(self.private(), make_kit(self.folder, disk=disk))]
-
     def read(self, name: str) -> bytes | None:
         path = self.library / name
         return path.read_bytes() if path.exists() else None
 
-    def is_undone(self) -> bool:
+    def is_finished(self) -> bool:
         return self.read(self.source) == self.old and (
             self.target == self.source or self.read(self.target) is None
         )
@@ -83,16 +89,16 @@ class Stage(NamedTuple):
             self.target == self.source or self.read(self.source) is None
         )
 
-    def check_at_rest(self) -> None:
+    def check_at_rest(self, *, failed: bool = False) -> None:
         assert self.private() == []
-        assert self.is_undone() or self.is_done()
-        if self.is_undone():
+        assert self.is_finished() or self.is_done()
+        if self.is_finished():
             assert (self.library / self.source).stat().st_mtime_ns == MTIME_NS
             assert (self.library / self.source).stat().st_nlink == 1
 
 
 @pytest.fixture(scope="module", params=["replace", "rename", "header"])
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Undoing:
     mode = request.param
     folder = tmp_path_factory.mktemp(mode)
     library = folder / "library"
@@ -122,7 +128,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (folder / "done").mkdir()
     for item in (Path(done.final_path), *(library / ".vpo-undo").iterdir()):
         item.rename(folder / "done" / item.name)
-    return Stage(
+    return Undoing(
         folder,
         name,
         os.path.basename(done.final_path),
@@ -131,86 +137,63 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )
 
 
-def count_operations(stage: Stage) -> int:
-    stage.set_up()
-    disk = FaultyDisk()
-    stage.undo(disk)  # type: ignore[arg-type]
-    assert stage.is_undone()
-    stage.check_at_rest()
+def test_undone_leaves_no_store(stage: Undoing) -> None:
+    stage.operations()
     assert not (stage.library / ".vpo-undo").exists()
-    return disk.operations
 
 
-def finish(stage: Stage) -> None:
-    if not stage.is_undone():
-        stage.undo()
-    assert stage.is_undone()
-    stage.check_at_rest()
+@once_and_for_ever
+@every_error
+def test_failing_at_every_operation_loses_nothing(stage: Undoing, fault: int, forever: bool) -> None:
+    fail_at_every_operation(stage, fault, forever=forever)
 
 
-@pytest.mark.parametrize("forever", [False, True], ids=["once", "from-then-on"])
-@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, errno.EPERM], ids=["ENOSPC", "EIO", "EPERM"])
-def test_failing_at_every_operation_loses_nothing(stage: Stage, fault: int, forever: bool) -> None:
-    for at in range(1, count_operations(stage) + 1):
-        stage.set_up()
-        try:
-            stage.undo(FaultyDisk(at, fault, forever=forever))  # type: ignore[arg-type]
-        except FileError:
-            pass
-        assert "kept" not in stage.recover()
-        stage.check_at_rest()
-        finish(stage)
+def test_killed_at_every_operation_loses_nothing(stage: Undoing) -> None:
+    kill_at_every_operation(stage)
 
 
-def test_killed_at_every_operation_loses_nothing(stage: Stage) -> None:
-    for at in range(1, count_operations(stage) + 1):
-        stage.set_up()
-        assert in_a_process_that_may_die(lambda at=at: stage.undo(FaultyDisk(at, KILL))) != 0  # type: ignore[misc]
-        assert "kept" not in stage.recover()
-        stage.check_at_rest()
-        finish(stage)
+@all_or_every_seventh
+@killed_or_failing
+def test_disturbed_again_at_every_operation_of_recovery(stage: Undoing, fault: int, step: int) -> None:
+    disturb_every_recovery(stage, fault, step)
 
 
-@pytest.mark.parametrize("fault", [KILL, errno.EIO], ids=["killed", "EIO"])
-def test_disturbed_again_at_every_operation_of_recovery(stage: Stage, fault: int) -> None:
-    for at in range(1, count_operations(stage) + 1, 3):
-        for again in range(1, 30):
-            stage.set_up()
-            in_a_process_that_may_die(lambda at=at: stage.undo(FaultyDisk(at, KILL)))  # type: ignore[misc]
-            disk, status = FaultyDisk(again, fault), 0
-            if fault == KILL:
-                status = in_a_process_that_may_die(lambda disk=disk: stage.recover(disk))  # type: ignore[misc]
-            else:
-                stage.recover(disk)  # type: ignore[arg-type]
-            assert "kept" not in stage.recover()
-            stage.check_at_rest()
-            if status == 0 and disk.operations < again:
-                break
-        finish(stage)
-
-
-def test_newcomer_is_never_touched(stage: Stage) -> None:
+def test_newcomer_is_never_touched(stage: Undoing) -> None:
     stage.set_up()
     (stage.library / stage.target).write_bytes(b"a newcomer")
     with pytest.raises(FileError, match="changed since"):
-        stage.undo()
+        stage.work()
     assert stage.read(stage.target) == b"a newcomer"
     assert len(entries(os.fsencode(stage.library))) == 1
 
 
-def test_newcomer_after_a_crash_of_the_undo_is_never_touched(stage: Stage) -> None:
-    disk = FaultyDisk()
-    stage.set_up()
-    stage.undo(disk)  # type: ignore[arg-type]
-    moved = disk.names.index("rename") + 1
-    stage.set_up()
-    in_a_process_that_may_die(lambda: stage.undo(FaultyDisk(moved + 1, KILL)))  # type: ignore[arg-type]
+def test_newcomer_after_a_crash_of_the_undo_is_never_touched(stage: Undoing) -> None:
+    stage.killed_at(stage.operations().index("rename") + 2)
     (stage.library / stage.target).write_bytes(b"a newcomer")
     assert stage.recover() == ["kept"]
     assert stage.read(stage.target) == b"a newcomer"
 
 
-def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", ["replace"], indirect=True)
+def test_newcomer_between_the_last_look_and_the_return_of_the_original_survives(stage: Undoing) -> None:
+    names = stage.operations()
+
+    def arrive() -> None:
+        (stage.library / "staged").write_bytes(b"a newcomer")
+        (stage.library / "staged").rename(stage.library / stage.target)
+
+    swap = names.index("exchange") + 1
+    for at, fault in ((0, 0), (swap + 1, KILL), (swap + 2, KILL), (swap + 3, KILL)):
+        stage.set_up()
+        disk = stage.disk(at, fault, before=("exchange", arrive))
+        in_a_process_that_may_die(lambda disk=disk: stage.work(disk))
+        assert stage.recover() == ["kept"]
+        assert stage.read(stage.target) == b"a newcomer"
+        (orig,) = stage.library.glob(".vpo-*.orig")
+        assert orig.read_bytes() == stage.old
+
+
+def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Undoing) -> None:
     def work(disk: object) -> None:
         prune(disk, [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -15,15 +16,26 @@ KILL = -1
 class FaultyDisk:
     """A real disk whose operation number `at` (from 1) fails with an errno, or kills the process.
 
-    `forever` makes all later ones fail too. `operations` is how many there were.
+    `forever` makes all later ones fail too. `operations` is how many there were. `cannot` names an operation
+    that this filesystem does not have; `before` is called in front of the first operation of a name.
     """
 
-    def __init__(self, at: int = 0, fault: int = 0, *, forever: bool = False) -> None:
+    def __init__(
+        self,
+        at: int = 0,
+        fault: int = 0,
+        *,
+        forever: bool = False,
+        cannot: str = "",
+        before: tuple[str, Callable[[], object]] | None = None,
+    ) -> None:
         self.operations = 0
         self.names: list[str] = []
         self._at = at
         self._fault = fault
         self._forever = forever
+        self._cannot = cannot
+        self._before = before
         self._real = RealDisk()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -32,6 +44,9 @@ class FaultyDisk:
         def operation(*args: Any) -> Any:
             self.operations += 1
             self.names.append(name)
+            if self._before is not None and name == self._before[0]:
+                (_, act), self._before = self._before, None
+                act()
             if self.operations == self._at or (self._forever and 0 < self._at < self.operations):
                 if name == "write_at":  # it breaks off in the middle, whatever ends it
                     real(args[0], args[1], args[2][: len(args[2]) // 2])
@@ -40,6 +55,8 @@ class FaultyDisk:
                 if name == "write":  # a disk fills up in the middle of a write
                     real(args[0], args[1][: len(args[1]) // 2])
                 raise OSError(self._fault, os.strerror(self._fault))
+            if name == self._cannot:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             return real(*args)
 
         return operation

@@ -13,12 +13,15 @@ import stat
 import sys
 from typing import Protocol
 
+from vpo_tasks.execute.exchange import exchange_names
 from vpo_tasks.execute.private import Private
 
 _COPY_BYTES = 1 << 20
 _FICLONE = 0x40049409
 # what a filesystem without hard links answers to link()
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+# what a kernel, a filesystem or a container's filter that cannot exchange two names answers
+_NO_EXCHANGE = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
 
 class Disk(Protocol):
@@ -36,6 +39,7 @@ class Disk(Protocol):
     def make_folders(self, folder: bytes) -> None: ...
     def link(self, existing: bytes, new: bytes) -> None: ...
     def rename(self, old: bytes, new: bytes) -> None: ...
+    def exchange(self, one: bytes, other: bytes) -> None: ...
     def unlink(self, path: bytes) -> None: ...
     def remove_folder(self, folder: bytes) -> None: ...
     def clone(self, source_fd: int, fd: int) -> None: ...
@@ -97,6 +101,9 @@ class RealDisk:
 
     def rename(self, old: bytes, new: bytes) -> None:
         os.rename(old, new)  # noqa: TID251 - this is the one place for it
+
+    def exchange(self, one: bytes, other: bytes) -> None:
+        exchange_names(one, other)
 
     def unlink(self, path: bytes) -> None:
         os.unlink(path)
@@ -237,8 +244,26 @@ def set_original_aside(disk: Disk, names: Private, source: bytes) -> None:
     disk.fsync_folder(names.folder)
 
 
+def exchange(disk: Disk, names: Private, private: bytes, video: bytes) -> bool:
+    """Let one of our own files and a video change names, in one step. Returns False where that cannot be."""
+    try:
+        disk.exchange(private, video)
+    except OSError as error:
+        if error.errno in _NO_EXCHANGE:
+            return False
+        raise
+    disk.fsync_folder(names.folder)
+    return True
+
+
+def let_original_go(disk: Disk, names: Private) -> None:
+    """Give up the original: somebody has put another video in its place."""
+    remove(disk, names.orig)
+    disk.fsync_folder(names.folder)
+
+
 def swap_in(disk: Disk, names: Private, target: bytes) -> None:
-    """Put the new video in place of what has that name, in one step."""
+    """Put the new video in place of what has that name, in one step, whatever that is."""
     disk.rename(names.part, target)
     disk.fsync_folder(names.folder)
 

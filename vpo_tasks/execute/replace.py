@@ -17,7 +17,7 @@ from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_o
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
 from vpo_tasks.execute.making import Job, Made, check_unchanged, make_by_copy, make_by_tool, newcomer
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.settle import Settled, settle
+from vpo_tasks.execute.settle import Settled, give_way, settle
 from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.formats import suffix_of
@@ -181,24 +181,36 @@ def put_in_place(job: Job) -> None:
     elif job.mode == "rename":
         fsops.place_new(disk, names, job.target, without_links=by_rename)
         fsops.set_original_aside(disk, names, source)
-        if not _is_original(job):
+        if not _is_original(job, names.orig):
             fsops.put_original_back(disk, names, source)
             raise newcomer(job)
+    elif fsops.link_original(disk, names, source):
+        if not _is_original(job, names.orig):
+            raise newcomer(job)
+        _swap(job)
+    elif not by_rename:
+        raise ReplaceError(job.work.source, "the filesystem has no hard links")
     else:
-        if not fsops.link_original(disk, names, source):
-            if not by_rename:
-                raise ReplaceError(job.work.source, "the filesystem has no hard links")
-            fsops.set_original_aside(disk, names, source)
-            if not _is_original(job):
-                fsops.put_original_back(disk, names, source)
-        if not _is_original(job):
+        fsops.set_original_aside(disk, names, source)
+        if not _is_original(job, names.orig):
+            fsops.put_original_back(disk, names, source)
             raise newcomer(job)
         fsops.swap_in(disk, names, source)
 
 
-def _is_original(job: Job) -> bool:
+def _swap(job: Job) -> None:
+    """Put the new video in place, and look at what that took out: a newcomer goes back at once."""
+    disk, names = job.kit.disk, job.names
+    if not fsops.exchange(disk, names, names.part, job.source):
+        fsops.swap_in(disk, names, job.source)
+    elif not _is_original(job, names.part):
+        give_way(disk, names, job.source)
+        raise newcomer(job)
+
+
+def _is_original(job: Job, path: bytes) -> bool:
     """Tell whether what we hold as the original is it: somebody may have replaced it in the last moment."""
-    status = fsops.stat_or_none(job.names.orig)
+    status = fsops.stat_or_none(path)
     return status is not None and Identity.of(status).same_video(job.record.old)
 
 

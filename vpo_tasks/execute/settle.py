@@ -6,6 +6,7 @@ file goes only when it is provably a name of ours and another complete video rem
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -32,7 +33,7 @@ class Settled(NamedTuple):
 
 
 class _Case(NamedTuple):
-    """A piece of work, and what the source, the target (the same name, or the new one) and `.orig` hold."""
+    """A piece of work, and what the source, the target (often the same) and our own two hold."""
 
     disk: Disk
     names: Private
@@ -43,6 +44,7 @@ class _Case(NamedTuple):
     source: Which
     target: Which
     orig: Which
+    part: Which
 
 
 _UNKNOWN = "holds a video that is neither the old nor the new one; nothing was touched"
@@ -62,10 +64,16 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
         return Settled("undone", "the original is back") if reason is None else Settled("kept", reason)
     source = os.path.join(names.folder, record.source)
     target = os.path.join(names.folder, record.target)
-    held = which(source, record), which(target, record), which(names.orig, record)
+    held = tuple(which(path, record) for path in (source, target, names.orig, names.part))
     case = _Case(disk, names, record, verified, source, target, *held)
     if record.mode == "output":
         return _settle_output(case)
+    if record.mode == "replace" and record.state == "committing" and case.part not in ("none", "new"):
+        # the names were exchanged: `.part` holds what was taken out, and that may be a newcomer
+        if case.source == "new" and case.part == "unknown":
+            return _give_way(case)
+        if case.part == "unknown" or case.part not in (case.source, case.orig):
+            return Settled("kept", f"{os.fsdecode(names.part)} {_UNKNOWN}")
     if case.orig == "unknown" and not _orig_is_spare(case):
         return Settled("kept", f"{os.fsdecode(names.orig)} {_UNKNOWN}")
     return _settle_rename(case) if record.mode == "rename" else _settle_replace(case)
@@ -91,6 +99,24 @@ def which(path: bytes, record: Record) -> Which:
         if found == record.old_print:
             return "old"
     return "unknown"
+
+
+def give_way(disk: Disk, names: Private, source: bytes) -> None:
+    """Give the name back to a newcomer that an exchange took out to `.part`; there the new video goes.
+
+    The original goes first: its owner had replaced it, and while our video has the name it is clear that this
+    is still to do. Raises OSError; calling it again goes on from there.
+    """
+    fsops.let_original_go(disk, names)
+    if not fsops.exchange(disk, names, names.part, source):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.part)
+
+
+def _give_way(case: _Case) -> Settled:
+    give_way(case.disk, case.names, case.source_path)
+    if which(case.names.part, case.record) != "new":  # one more came meanwhile
+        return Settled("kept", f"{os.fsdecode(case.names.part)} {_UNKNOWN}")
+    return _undo(case, "somebody else had put another video in its place; it has its name back")
 
 
 def _settle_replace(case: _Case) -> Settled:

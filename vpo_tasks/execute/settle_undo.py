@@ -5,6 +5,7 @@ The caller holds the video's lock. The journal is beside the video; the original
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -25,6 +26,8 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
     source = os.path.join(names.folder, record.source)
     target = os.path.join(names.folder, record.target)
     held = which(source, record)
+    if held == "old" and record.mode == "replace" and which(names.orig, record) == "unknown":
+        return _give_way(disk, names, source)
     if held != "old":
         reason = _fetch_original(disk, names, record, which)
         if reason is not None:
@@ -43,11 +46,20 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
             return f"{os.fsdecode(source)} was changed meanwhile; nothing was touched"
         if held == "none":
             fsops.place_original(disk, names, source)
-        else:
+        elif not fsops.exchange(disk, names, names.orig, source):
             fsops.put_original_back(disk, names, source)
+        elif which(names.orig, record) == "unknown":
+            return _give_way(disk, names, source)
     fsops.clean_up(disk, names)
     remove_if_empty(disk, in_store(names).folder)
     return None
+
+
+def _give_way(disk: Disk, names: Private, source: bytes) -> str:
+    """Give the name back to a newcomer that an exchange took out. Raises OSError."""
+    if not fsops.exchange(disk, names, names.orig, source):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.orig)
+    return f"{os.fsdecode(source)} was changed meanwhile; nothing was touched"
 
 
 def _fetch_original(disk: Disk, names: Private, record: Record, which: Which) -> str | None:
