@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -67,14 +66,18 @@ class Lessons:
         self._pool.execute_write("INSERT OR REPLACE INTO needs VALUES (?, ?)", (digest, needs))
 
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
-        """Return the encodes of some hundred videos that came out larger (`plan.encoding.encode_key`)."""
-        marks = ",".join("?" * len(paths))
-        found: dict[bytes, set[str]] = defaultdict(set)
-        for path, encode in self._pool.execute_read(
-            f"SELECT path, encode FROM larger WHERE path IN ({marks})",  # noqa: S608 - question marks
-            paths,
-        ):
-            found[path].add(encode)
+        """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""
+        # few videos have any: to look through those in between takes less than to ask for each
+        rows = self._pool.execute_read(
+            "SELECT path, encode FROM larger WHERE path BETWEEN ? AND ?", (min(paths), max(paths))
+        )
+        if not rows:
+            return {}
+        wanted = set(paths)
+        found: dict[bytes, set[str]] = {}
+        for path, encode in rows:
+            if path in wanted:
+                found.setdefault(path, set()).add(encode)
         return {path: frozenset(encodes) for path, encodes in found.items()}
 
     def keep_larger(self, path: bytes, encodes: Iterable[str]) -> None:

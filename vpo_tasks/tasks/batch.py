@@ -19,6 +19,7 @@ from vpo_tasks.tasks.failure_memory import FailureMemory, as_result
 
 if TYPE_CHECKING:
     from vpo_tasks.media.identity import Identity
+    from vpo_tasks.media.model import MediaInfo
     from vpo_tasks.plan.model import OnError, Plan
     from vpo_tasks.report.console import Console
     from vpo_tasks.report.progress import ProgressTracker
@@ -45,6 +46,14 @@ class BatchSettings(NamedTuple):
     dry_run: bool = False
     json: bool = False
     log_path: str = ""
+
+
+class Recorded(NamedTuple):
+    """A video with what is recorded of it: its content, and encodes of it that came out larger."""
+
+    stale: Stale
+    media: MediaInfo | None
+    larger: frozenset[str] | None
 
 
 class BatchController:
@@ -207,7 +216,8 @@ class BatchController:
             return self._processor
 
     def _process(self, stale: Stale) -> FileProcessingResult | None:
-        [(_, job)] = self.jobs([stale])
+        [recorded] = self.recorded([stale])
+        job = self.job(recorded)
         return self._guard(job.path, lambda: self.processor().process(job))
 
     def _guard(self, path: str, work: Callable[[], FileProcessingResult]) -> FileProcessingResult | None:
@@ -226,33 +236,35 @@ class BatchController:
             text = f"a bug in vpo: {bug_text(error)} ({log})"
             return FileProcessingResult(path, "failed", error=text, error_kind="InternalError")
 
-    def jobs(self, items: Sequence[Stale]) -> Iterator[tuple[Stale, VideoJob]]:
-        """Yield what is asked of each video, with what is recorded of it, read for many at a time."""
+    def recorded(self, items: Sequence[Stale]) -> Iterator[Recorded]:
+        """Yield the videos with what is recorded of their content, read for many at a time."""
+        for start in range(0, len(items), _AT_ONCE):
+            some = items[start : start + _AT_ONCE]
+            places = [item.recorded_as or item.found.path for item in some]
+            sought = [place for item, place in zip(some, places, strict=True) if item.verdict in _RECORDED]
+            media = dict(self.store.stored_media(sought))
+            larger = self._lessons.larger(sought) if self._lessons is not None and sought else {}
+            for item, place in zip(some, places, strict=True):
+                yield Recorded(item, media.get(place), larger.get(place))
+
+    def job(self, recorded: Recorded) -> VideoJob:
+        """Return what is asked of one video."""
         # imports msgspec: not on an up-to-date run
         from vpo_tasks.tasks.outcomes import NOTHING_TRIED, VideoJob
         from vpo_tasks.tasks.trials import Trials
 
-        for start in range(0, len(items), _AT_ONCE):
-            some = items[start : start + _AT_ONCE]
-            places = [item.recorded_as or item.found.path for item in some if item.verdict in _RECORDED]
-            media = dict(self.store.stored_media(places))
-            larger = self._lessons.larger(places) if self._lessons is not None else {}
-            for item in some:
-                place = item.recorded_as or item.found.path
-                made = self.store.targets_of(item.found.path) if item.target is not None else {}
-                yield (
-                    item,
-                    VideoJob(
-                        path=os.fsdecode(item.found.path),
-                        identity=item.identity,
-                        media=media.get(place),
-                        target=os.fsdecode(item.target) if item.target is not None else None,
-                        rivals=tuple(os.fsdecode(rival) for rival in item.rivals),
-                        made=tuple(os.fsdecode(target) for target in made),
-                        expected=item.expected,
-                        trials=Trials(larger[place]) if place in larger else NOTHING_TRIED,
-                    ),
-                )
+        stale, media, larger = recorded
+        made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
+        return VideoJob(
+            path=os.fsdecode(stale.found.path),
+            identity=stale.identity,
+            media=media,
+            target=os.fsdecode(stale.target) if stale.target is not None else None,
+            rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
+            made=tuple(os.fsdecode(target) for target in made),
+            expected=stale.expected,
+            trials=NOTHING_TRIED if larger is None else Trials(larger),
+        )
 
     def _record(self, stale: Stale, result: FileProcessingResult) -> None:
         """Write down what is known now. What another run has in hand, or is gone, is not ours to record."""

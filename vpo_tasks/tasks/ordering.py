@@ -30,8 +30,9 @@ def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
         return in_order(items, order, _by_size)
     speed = run.lessons.overall_speed()
     weights: dict[bytes, Weight] = {}
-    for item, job in controller.jobs(items):
-        foreseen = controller.processor().foresee(job)
+    for recorded in controller.recorded(items):
+        item = recorded.stale
+        foreseen = controller.processor().foresee(controller.job(recorded))
         weights[item.found.path] = foreseen or _unseen(item, speed)
     expected = {os.fsdecode(path): weight[0] for path, weight in weights.items()}
     controller.tracker.expect(expected, run.workers.workers)

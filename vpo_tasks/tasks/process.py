@@ -24,7 +24,7 @@ from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.compile import compile_step, turns_matroska
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
 from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.report.result import FileProcessingResult
@@ -139,13 +139,13 @@ class WorkflowProcessor:
 
     def complies(self, path: bytes, media: MediaInfo) -> bool:
         """Tell whether the policy asks nothing of a video that holds this, and has nothing to say of it."""
-        plan = self.plan_recorded(os.fsdecode(path), media)
+        plan = self.plan_recorded(path, media)
         return plan is not None and asks_nothing(plan)
 
-    def plan_recorded(self, path: str, media: MediaInfo) -> Plan | None:
+    def plan_recorded(self, path: bytes, media: MediaInfo) -> Plan | None:
         """Return the plan of a video that holds this and of which nothing was tried; None: there is none."""
         try:
-            return evaluate(self._settings.policies, media, self._context(path, NOTHING_TRIED))
+            return evaluate(self._settings.policies, media, self._context(os.fsdecode(path), NOTHING_TRIED))
         except PlanError:
             return None
 
@@ -269,6 +269,11 @@ class WorkflowProcessor:
             check_convergence(self._settings.policies, plan, context)
         edits = self._settings.header_edits and content.links == 1
         step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
+        turner = self._kit.turner
+        if turner is not None and turns_matroska(plan, step) and turner.find(plan) is None:
+            # said before any work: the picture would lie on its side afterwards
+            hint = "`pip install -U imageio-ffmpeg` brings one"
+            raise ToolMissing("an ffmpeg from version 6 on", "keeping the picture turned in Matroska", hint)
         return Seen(*content, plan, step)
 
     def _context(self, path: str, trials: Trials) -> Context:

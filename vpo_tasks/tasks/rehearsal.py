@@ -11,11 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from vpo_tasks.tasks.ordering import order_stale, weighs_plans
-from vpo_tasks.tasks.outcomes import NOTHING_TRIED, Content, VideoJob, asks_nothing
+from vpo_tasks.tasks.outcomes import Content, asks_nothing
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
-    from vpo_tasks.tasks.batch import BatchController
+    from vpo_tasks.tasks.batch import BatchController, Recorded
     from vpo_tasks.tasks.run import Run
     from vpo_tasks.tasks.survey import Stale
 
@@ -30,25 +30,26 @@ def rehearse(run: Run, controller: BatchController) -> None:
     with _Openers(min(run.workers.workers, len(ordered)), controller) as openers:
         for start in range(0, len(ordered), _AT_ONCE):
             compliant = 0
-            for stale, job in controller.jobs(ordered[start : start + _AT_ONCE]):
+            for recorded in controller.recorded(ordered[start : start + _AT_ONCE]):
                 if controller.stop.is_set():
                     break
-                if job.media is None:
-                    openers.open(stale)
-                elif not _tell(stale, job, job.media, controller, force=run.options.force):
+                if recorded.media is None:
+                    openers.open(recorded.stale)
+                elif not _tell(recorded, recorded.media, controller, force=run.options.force):
                     compliant += 1
             controller.count_unchanged(compliant)
 
 
-def _tell(stale: Stale, job: VideoJob, media: MediaInfo, controller: BatchController, *, force: bool) -> bool:
+def _tell(recorded: Recorded, media: MediaInfo, controller: BatchController, *, force: bool) -> bool:
     """Tell what would be done with one video; False when that is nothing, and it is only to be counted."""
-    plan = None
+    stale, plan = recorded.stale, None
     if stale.verdict == "replan" and stale.target is None and not force:
-        plan = controller.processor().plan_recorded(job.path, media)
+        plan = controller.processor().plan_recorded(stale.found.path, media)
         if plan is not None and asks_nothing(plan):
             return False
-    if job.trials is not NOTHING_TRIED:
+    if recorded.larger is not None:
         plan = None  # what was tried may make it another one
+    job = controller.job(recorded)
     controller.rehearse(job, Content(job.identity, stale.found.links, media), plan)
     return True
 
@@ -70,9 +71,9 @@ class _Openers:
     def __enter__(self) -> _Openers:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if self._pool is None:
             return
-        self._pool.shutdown()
-        for future in self._begun:
+        self._pool.shutdown(cancel_futures=kind is not None)
+        for future in self._begun if kind is None else ():
             future.result()
