@@ -17,7 +17,6 @@ from vpo_tasks.media.av_reading import read_media
 from vpo_tasks.media.counting import count_packets
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount, Track
-from vpo_tasks.media.orientation import read_rotation
 from vpo_tasks.plan.model import Change, Encode, Plan, Step, Stream
 
 
@@ -29,9 +28,6 @@ class DirectProbes:
 
     def count(self, path: str) -> tuple[StreamCount, ...]:
         return count_packets(path, read_media(path))
-
-    def rotation(self, path: str) -> int:
-        return read_rotation(path)
 
 
 def plan_for(

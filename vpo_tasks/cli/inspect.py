@@ -97,7 +97,13 @@ def _describe(track: Track) -> str:
         numerator, _, denominator = track.frame_rate.partition("/")
         facts.append(f"{int(numerator) / int(denominator or 1):.5g} fps")
     if track.color_transfer in ("smpte2084", "arib-std-b67"):
-        facts.append("HDR")
+        facts.append("HDR10+" if track.hdr10_plus else "HDR")
+    if track.dolby_vision:
+        facts.append(f"Dolby Vision {track.dolby_vision}")
+    if track.mirrored:
+        facts.append("mirrored")
+    if track.rotation:
+        facts.append(f"turned by {360 - track.rotation}\N{DEGREE SIGN}")
     if track.channels:
         facts.append(track.channel_layout or f"{track.channels} ch")
     if track.sample_rate:

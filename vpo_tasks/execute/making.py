@@ -13,6 +13,7 @@ from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.arranging import arrangements
 from vpo_tasks.execute.base import Call, Heard, Tool, ToolInfo
+from vpo_tasks.execute.dolby_vision import drop_configurations
 from vpo_tasks.execute.ffmpeg import FFMPEG
 from vpo_tasks.execute.journal import Mode, Record
 from vpo_tasks.execute.locks import VideoLock
@@ -24,13 +25,13 @@ from vpo_tasks.execute.verify import (
     verify_chapters,
     verify_counts,
     verify_media,
-    verify_rotation,
     verify_size,
 )
 from vpo_tasks.execute.weigh import refuse_larger
 from vpo_tasks.execute.work import Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.plan.compile import turns_matroska
 
 
 class Job(NamedTuple):
@@ -119,12 +120,19 @@ def _run_step(job: Job) -> tuple[str, ...]:
     """Run the step's tool, once more without hardware if that fails. Returns warnings; raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
-    info = job.kit.toolbox.info(name, "this step")
+    info, kit = job.kit.toolbox.info(name, "this step"), job.kit
+    equipment = (
+        kit.turner.find(job.work.plan)
+        if kit.turner is not None and turns_matroska(job.work.plan, job.work.step)
+        else None
+    )
+    if equipment is not None:
+        info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
         return _run_calls(job, tool_named(name), info)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
-        for arrangement in arrangements(job.work, job.kit, info, os.fsencode(scratch), job.lock.fds):
+        for arrangement in arrangements(job.work, kit, info, os.fsencode(scratch), job.lock.fds):
             try:
                 said = _run_calls(job, FFMPEG.arranged(arrangement), info)
             except ToolError as error:
@@ -191,6 +199,20 @@ def _run(job: Job, tool: Tool, call: Call, part: _Part) -> ToolRun:
     return run
 
 
+def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
+    """Return what is in the `.part` once no encoded track claims to be Dolby Vision. Raises ProbeError."""
+    plan = job.work.plan
+    stale = [
+        place
+        for place, (stream, track) in enumerate(zip(plan.streams, found.tracks, strict=False))
+        if stream.encode is not None and track.dolby_vision
+    ]
+    if not stale or found.container not in ("mkv", "mp4", "mov"):
+        return found
+    drop_configurations(job.kit.disk, job.names.part, found.container, stale)
+    return job.kit.probes.probe(os.fsdecode(job.names.part))
+
+
 def _verify_part(job: Job) -> Made:
     """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
     video, plan, probes = job.work.source, job.work.plan, job.kit.probes
@@ -198,7 +220,7 @@ def _verify_part(job: Job) -> Made:
     if fsops.stat_or_none(job.names.part) is None:
         raise ReplaceError(video, "the tool said success and wrote nothing")
     verify_size(video, plan, os.stat(job.names.part).st_size)
-    found = probes.probe(path)
+    found = _without_stale_dolby_vision(job, probes.probe(path))
     warnings = verify_media(video, plan, found)
     counts = probes.count(path)
     if job.work.verify == "full":
@@ -206,8 +228,5 @@ def _verify_part(job: Job) -> Made:
         warnings = [*warnings, *proof]
     shift_s = verify_counts(video, plan, probes.count(video), counts, found)
     verify_chapters(video, plan, found, shift_s)
-    if job.work.step.tool == "ffmpeg" and plan.result.container == "mkv":
-        # FFmpeg before 6 writes no rotation into Matroska, and a film from a phone would lie on its side
-        verify_rotation(video, probes.rotation(video), probes.rotation(path))
     job.kit.recheck(found)
     return Made(found, counts, tuple(warnings))

@@ -107,6 +107,14 @@ def parse_version(answer: str) -> str:
     return match[1] if match else "unknown"
 
 
+def other_ffmpegs() -> tuple[ToolInfo, ...]:
+    """Return the ffmpeg on PATH and the one in the wheel, as far as there are any."""
+    on_path, in_wheel = shutil.which("ffmpeg"), _ffmpeg_of_the_wheel()
+    found = (on_path and _info("ffmpeg", os.path.abspath(on_path), "PATH"),
+             in_wheel and _info("ffmpeg", in_wheel, "imageio-ffmpeg"))  # fmt: skip
+    return tuple(info for info in found if info)
+
+
 def _info(name: str, path: str, origin: str) -> ToolInfo:
     return ToolInfo(name=name, path=path, version="", origin=origin)
 

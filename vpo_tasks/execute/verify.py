@@ -25,6 +25,7 @@ _VOLATILE_TAGS = frozenset({
 })  # fmt: skip
 _CORE = ("video", "audio", "subtitle")
 _TRACK_FIELDS = ("type", "codec", "language", "title", "default", "forced")
+_PICTURE_FIELDS = ("rotation", "mirrored")
 _COPIED_FIELDS = ("channels", "sample_rate", "width", "height")
 
 
@@ -127,6 +128,11 @@ def _verify_track(video: str, name: str, expected: Track, found: Track, *, copie
         if field in {"title", "language"}:
             one, other = one or "", other or ""
         _same(video, f"{name}: {field}", one, other)
+    for field in _PICTURE_FIELDS if expected.type == "video" else ():
+        _same(video, f"{name}: {field} of the picture", getattr(expected, field), getattr(found, field))
+    # only the headers of Matroska and MP4 tell; a copy from elsewhere may be found to have it
+    if expected.dolby_vision is not None or not copied:
+        _same(video, f"{name}: Dolby Vision", expected.dolby_vision, found.dolby_vision)
     for field in _COPIED_FIELDS:
         one, other = getattr(expected, field), getattr(found, field)
         if copied and one is not None and other is not None:
@@ -197,10 +203,3 @@ def _verify_span(
     if abs(spans[0] - spans[1]) > tolerance_s:
         raise VerifyError(video, f"{name}: seconds from first to last packet", *(round(s, 4) for s in spans))
     return after.first_s - before.first_s
-
-
-def verify_rotation(video: str, source: int, output: int) -> None:
-    """Compare by how many degrees a player turns the picture. Raises VerifyError."""
-    if source != output:
-        check = "rotation of the picture (a newer ffmpeg keeps it; see vpo doctor)"
-        raise VerifyError(video, check, source, output)

@@ -10,6 +10,7 @@ from vpo_tasks.execute.hardware import Hardware
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox
+from vpo_tasks.execute.turning import Turner
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.model import Plan, Step
@@ -24,10 +25,6 @@ class Probes(Protocol):
 
     def count(self, path: str) -> tuple[StreamCount, ...]:
         """Return packets and timestamps of every stream. Raises ProbeError."""
-        ...
-
-    def rotation(self, path: str) -> int:
-        """Return by how many degrees a player turns the picture. Raises ProbeError."""
         ...
 
 
@@ -76,6 +73,8 @@ class Kit(NamedTuple):
     disk: Disk = RealDisk()
     threads: int | None = None
     hardware: Hardware | None = None
+    turner: Turner | None = None
+    """None: the ffmpeg of the toolbox does everything."""
 
 
 class Done(NamedTuple):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
 import av.logging
+import msgspec
 from av.stream import Disposition
 
 from vpo_tasks.errors import ProbeError
@@ -22,9 +24,15 @@ from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.matroska import Layout, read_layout
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
 from vpo_tasks.media.mp4 import Movie, read_movie
+from vpo_tasks.media.picture import Picture
 
 PROBE_BYTES = 5_000_000
 """FFmpeg's own default, stated so that no build raises it."""
+
+_HDR10_PLUS = b"\xb5\x00\x3c\x00\x01\x04"
+"""How ITU-T T.35 metadata of SMPTE ST 2094-40 begins, in HEVC's SEI as in AV1's OBU."""
+_SEARCHED_BYTES = 1 << 16
+_SEARCHED_PACKETS = 256
 
 _MAX_TAG_KEY = 255
 _MAX_TAG_VALUE = 4096
@@ -99,6 +107,7 @@ def read_media(path: str) -> MediaInfo:
             raise ProbeError(path, f"has {MAX_STREAMS} streams or more: past what the tools can read")
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
+        tracks = _with_pictures(tracks, _pictures(layout, movie, streams), _find_hdr10_plus(container))
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = _read_metadata(container)
@@ -134,6 +143,45 @@ def _read_structure(path: str) -> tuple[Layout | None, Movie | None]:
         if claimed < _RIFF_UNKNOWN:
             _refuse_truncated(path, claimed - size, slack=8)
     return None, None
+
+
+def _pictures(layout: Layout | None, movie: Movie | None, streams: Sequence[Any]) -> dict[int, Picture]:
+    """Return what the header says of showing each stream, by its index."""
+    if layout is not None:
+        indexes = layout.stream_indexes()
+        return {indexes[entry.number]: entry.picture for entry in layout.tracks if entry.number in indexes}
+    by_id = {track.id: track.picture for track in movie.tracks} if movie is not None else {}
+    return {stream.index: by_id[stream.id] for stream in streams if stream.id in by_id}
+
+
+def _with_pictures(
+    tracks: Sequence[Track], pictures: Mapping[int, Picture], hdr10_plus: int | None
+) -> tuple[Track, ...]:
+    return tuple(
+        msgspec.structs.replace(
+            track, **pictures.get(track.index, Picture())._asdict(), hdr10_plus=track.index == hdr10_plus
+        )
+        if track.type == "video"
+        else track
+        for track in tracks
+    )
+
+
+def _find_hdr10_plus(container: Any) -> int | None:
+    """Return the index of the first video stream if its first packet carries HDR10+'s metadata.
+
+    No header tells. Only a stream with the PQ transfer is read, and of it a packet.
+    """
+    stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    if stream is None or TRANSFERS.get(int(stream.codec_context.color_trc)) != "smpte2084":
+        return None
+    try:
+        for packet in islice(container.demux(), _SEARCHED_PACKETS):
+            if packet.stream_index == stream.index and packet.size:
+                return int(stream.index) if _HDR10_PLUS in bytes(packet)[:_SEARCHED_BYTES] else None
+    except (av.error.FFmpegError, ValueError):
+        return None
+    return None
 
 
 def _refuse_truncated(path: str, missing: int, slack: int = 0) -> None:

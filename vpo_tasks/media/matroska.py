@@ -5,6 +5,7 @@ Counting reads block headers only, so a film of 50 GB costs some megabytes of re
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Callable
@@ -12,12 +13,16 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.ebml import VINT_LENGTH, Source, children_of, open_source
+from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile
 
 _EBML, _DOC_TYPE = 0x1A45DFA3, 0x4282
 _SEGMENT, _INFO, _TRACKS, _CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 _TIMESTAMP_SCALE, _TRACK_ENTRY = 0x2AD7B1, 0xAE
 _NUMBER, _TYPE, _CODEC_ID = 0xD7, 0x83, 0x86
 _DEFAULT_DURATION, _CODEC_DELAY, _TRACK_SCALE = 0x23E383, 0x56AA, 0x23314F
+_VIDEO, _PROJECTION, _PROJECTION_TYPE = 0xE0, 0x7670, 0x7671
+_YAW, _PITCH, _ROLL = 0x7673, 0x7674, 0x7675
+BLOCK_ADDITION_MAPPING, _ADDITION_TYPE, _ADDITION_DATA = 0x41E4, 0x41E7, 0x41ED
 _TIMESTAMP, _BLOCK_GROUP, _BLOCK, _SIMPLE_BLOCK, _BLOCK_DURATION = 0xE7, 0xA0, 0xA1, 0xA3, 0x9B
 
 _KIND = {1: "video", 2: "audio", 0x11: "subtitle", 0x21: "other"}
@@ -39,6 +44,7 @@ class TrackEntry(NamedTuple):
     default_duration_ns: int = 0
     codec_delay_ns: int = 0
     scale: float = 1.0
+    picture: Picture = Picture()
 
 
 class Layout(NamedTuple):
@@ -135,7 +141,30 @@ def _read_track(data: bytes) -> TrackEntry:
         default_duration_ns=_unsigned(fields.get(_DEFAULT_DURATION)),
         codec_delay_ns=_unsigned(fields.get(_CODEC_DELAY)),
         scale=_float(fields.get(_TRACK_SCALE), 1.0),
+        picture=_read_picture(data, fields.get(_VIDEO, b"")),
     )
+
+
+def _read_picture(entry: bytes, video: bytes) -> Picture:
+    rotation, mirrored = _read_projection(dict(children_of(video)).get(_PROJECTION, b""))
+    mappings = [data for kind, data in children_of(entry) if kind == BLOCK_ADDITION_MAPPING]
+    profiles = [profile for data in mappings if (profile := mapped_dolby_vision(data))]
+    return Picture(rotation, mirrored, profiles[0] if profiles else None)
+
+
+def _read_projection(data: bytes) -> tuple[int, bool]:
+    """Return rotation and mirroring of a flat picture, as FFmpeg takes them; none for a panorama."""
+    fields = dict(children_of(data))
+    yaw, pitch, roll = (_float(fields.get(name), 0.0) for name in (_YAW, _PITCH, _ROLL))
+    flat = not _unsigned(fields.get(_PROJECTION_TYPE)) and pitch == 0.0 and yaw in (0.0, 180.0, -180.0)
+    return (round(roll) % 360, yaw != 0.0) if flat and math.isfinite(roll) else (0, False)
+
+
+def mapped_dolby_vision(data: bytes) -> str | None:
+    """Return the profile when a BlockAdditionMapping holds a Dolby Vision configuration."""
+    fields = dict(children_of(data))
+    kind = _unsigned(fields.get(_ADDITION_TYPE)).to_bytes(8, "big")[4:]
+    return dolby_vision_profile(fields.get(_ADDITION_DATA, b"")) if kind in DOLBY_VISION_BOXES else None
 
 
 def _unsigned(data: bytes | None) -> int:

@@ -8,7 +8,7 @@ import msgspec
 
 TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
 
 
@@ -43,6 +43,13 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     color_primaries: str | None = None
     color_space: str | None = None
     color_range: str | None = None
+    rotation: int = 0
+    """Degrees by which a player turns the picture, counter-clockwise, 0 to 359; after mirroring it."""
+    mirrored: bool = False
+    dolby_vision: str | None = None
+    """Profile and compatibility as in the header's configuration, `8.1`; `5` has no compatible picture."""
+    hdr10_plus: bool = False
+    """The first pictures carry HDR10+'s dynamic metadata; looked for where the transfer is PQ."""
     duration_s: float | None = None
     bit_rate: int | None = None
     """Bit/s."""

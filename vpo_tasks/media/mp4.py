@@ -11,12 +11,18 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.ebml import Source, open_source
+from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile, orientation
 
 _MAX_INDEX = 512 << 20
 _DATA_BOXES = (b"moov", b"mdat", b"moof")
 _HALF_FRAME_S = 0.004
+_UNTURNED = (1, 0, 0, 1)
+_VISUAL_ENTRY_BYTES = 78
 _EDGE_SAMPLES = 256
 """Samples looked at from either end for the first and last time; frames are reordered over fewer."""
+
+
+Matrix = tuple[int, int, int, int]
 
 
 class Box(NamedTuple):
@@ -42,6 +48,7 @@ class MovieTrack(NamedTuple):
     """Frames are stored in another order than they are shown in."""
     is_whole: bool = True
     """The edit list only shifts the track: one edit at most beside an initial gap, and no frame is cut."""
+    picture: Picture = Picture()
 
 
 class Movie(NamedTuple):
@@ -93,14 +100,15 @@ def _walk_file(source: Source) -> Iterator[Box]:
 
 
 def _read_index(data: bytes, has_fragments: bool) -> Movie:
-    movie_scale, fragmented, tracks = 1, has_fragments, []
+    movie_scale, movie_matrix, fragmented, tracks = 1, _UNTURNED, has_fragments, []
     for kind, content in _boxes(data):
         if kind == b"mvhd":
             movie_scale = _time_scale(content)
+            movie_matrix = _matrix(content, 48 if content[0] == 1 else 36)
         elif kind == b"mvex":
             fragmented = True
         elif kind == b"trak":
-            tracks.append(_read_track(content, movie_scale))
+            tracks.append(_read_track(content, movie_scale, movie_matrix))
     return Movie(0, fragmented, tuple(tracks))
 
 
@@ -125,7 +133,7 @@ def _time_scale(header: bytes) -> int:
     return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0]) or 1
 
 
-def _read_track(data: bytes, movie_scale: int) -> MovieTrack:
+def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTrack:
     header = _find(data, b"tkhd")
     (number,) = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)
     scale = _time_scale(_find(data, b"mdia", b"mdhd"))
@@ -144,7 +152,33 @@ def _read_track(data: bytes, movie_scale: int) -> MovieTrack:
         chapter_ids=struct.unpack(f">{len(references) // 4}I", references[: len(references) // 4 * 4]),
         is_reordered=bool(_find(tables, b"ctts")),
         is_whole=simple and (first is None or first / scale + shift > -_HALF_FRAME_S),
+        picture=_read_picture(header, movie_matrix, _find(tables, b"stsd")),
     )
+
+
+def _read_picture(header: bytes, movie: Matrix, descriptions: bytes) -> Picture:
+    one = _matrix(header, 52 if header[0] == 1 else 40)
+    turned = (
+        one[0] * movie[0] + one[1] * movie[2],
+        one[0] * movie[1] + one[1] * movie[3],
+        one[2] * movie[0] + one[3] * movie[2],
+        one[2] * movie[1] + one[3] * movie[3],
+    )
+    rotation, mirrored = orientation(turned)
+    profile = None
+    for _, entry in _boxes(descriptions[8:]):
+        for kind, content in _boxes(entry[_VISUAL_ENTRY_BYTES:]):
+            if kind in DOLBY_VISION_BOXES:
+                profile = profile or dolby_vision_profile(content)
+    return Picture(rotation, mirrored, profile)
+
+
+def _matrix(header: bytes, at: int) -> Matrix:
+    """Return the part of a header's matrix that turns a picture; no turn where it is cut off."""
+    if len(header) < at + 36:
+        return _UNTURNED
+    a, b, _, c, d = struct.unpack_from(">5i", header, at)
+    return a, b, c, d
 
 
 def _read_edits(data: bytes, movie_scale: int, scale: int) -> tuple[float, bool]:

@@ -67,13 +67,6 @@ class ProbePool:
             raise ProbeError(path, "the probe process answered something else")
         return counts
 
-    def rotation(self, path: str) -> int:
-        """Return by how many degrees a player turns the picture, 0 to 359. Raise ProbeError with a reason."""
-        rotation = self._ask(path, "rotation").rotation
-        if rotation is None:
-            raise ProbeError(path, "the probe process answered something else")
-        return rotation
-
     def close(self) -> None:
         """End all processes. Who still waits for an answer gets a ProbeError."""
         with self._lock:

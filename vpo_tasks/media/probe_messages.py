@@ -9,7 +9,7 @@ import msgspec
 
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
-Question = Literal["probe", "count", "demux", "rotation"]
+Question = Literal["probe", "count", "demux"]
 LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20
 
@@ -26,12 +26,11 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     media: MediaInfo | None = None
     counts: tuple[StreamCount, ...] | None = None
-    rotation: int | None = None
     error: str | None = None
 
     @property
     def is_final(self) -> bool:
-        found = (self.media, self.counts, self.rotation, self.error)
+        found = (self.media, self.counts, self.error)
         return any(part is not None for part in found)
 
 

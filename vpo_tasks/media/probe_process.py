@@ -17,7 +17,6 @@ import msgspec
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import read_media
 from vpo_tasks.media.counting import count_packets
-from vpo_tasks.media.orientation import read_rotation
 from vpo_tasks.media.probe_messages import LENGTH, Answer, Request, pack
 
 _MEMORY_BYTES = 4 << 30
@@ -80,8 +79,6 @@ def answer(request: Request, answers: BinaryIO, progress_s: float = _PROGRESS_S)
 
     try:
         _check_regular(path)
-        if request.what == "rotation":
-            return Answer(rotation=read_rotation(path))
         media = read_media(path)
         if request.what == "probe":
             return Answer(media=media)

@@ -54,6 +54,12 @@ def is_metadata_only(plan: Plan) -> bool:
     )
 
 
+def turns_matroska(plan: Plan, step: Step) -> bool:
+    """Tell whether ffmpeg has to write into Matroska how a picture is turned: not every version does."""
+    turned = any(track.rotation or track.mirrored for track in plan.result.of_type("video"))
+    return turned and step.tool == "ffmpeg" and plan.result.container == "mkv"
+
+
 def output_bytes(plan: Plan) -> int:
     """Estimate the output's size in bytes: the source without what goes, encoded tracks by their rates."""
     source = {track.index: track for track in plan.source.tracks}

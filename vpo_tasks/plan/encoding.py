@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -48,6 +49,18 @@ _HDR_TITLES: tuple[tuple[str, Hdr], ...] = (
 )  # fmt: skip
 
 
+_HDR_OF_DOLBY_VISION: Mapping[str, Hdr | None] = MappingProxyType(
+    {"1": "hdr10", "2": None, "4": "hlg", "6": "hdr10"}
+)
+"""By what else the pictures are compatible with; 2 is standard range."""
+
+
+def is_dolby_vision_only(track: Track) -> bool:
+    """Tell whether the pictures have true colours only with the Dolby Vision metadata (profile 5)."""
+    profile, _, compatible = (track.dolby_vision or "").partition(".")
+    return profile == "5" and not compatible
+
+
 def software_encoders(codec: str) -> tuple[str, ...]:
     """Return FFmpeg's software encoders for a codec, best first."""
     return SOFTWARE_ENCODERS.get(codec, (codec,))
@@ -67,6 +80,9 @@ def hdr_of(track: Track) -> Hdr | None:
         return "hlg"
     if track.color_transfer not in (None, "unknown"):
         return None
+    compatible = (track.dolby_vision or "").partition(".")[2]
+    if compatible in _HDR_OF_DOLBY_VISION:
+        return _HDR_OF_DOLBY_VISION[compatible]
     title = (track.title or "").lower()
     return next((kind for hint, kind in _HDR_TITLES if hint in title), None)
 
@@ -120,6 +136,8 @@ def encoded_video(track: Track, encode: Encode) -> tuple[Track, Encode]:
         profile=None,
         bit_rate=None,
         pixel_format=None,
+        dolby_vision=None,
+        hdr10_plus=False,
         width=encode.width or track.width,
         height=encode.height or track.height,
     )

@@ -1,4 +1,4 @@
-"""What a plan takes away for good: last tracks in a language, only subtitles, lossless audio."""
+"""What a plan takes away for good: last tracks in a language, subtitles, lossless sound, Dolby Vision."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def losses_of(plan: Plan) -> tuple[str, ...]:
     before = any(is_lossless(track) for track in plan.source.tracks)
     if before and not any(is_lossless(track) for track in plan.result.tracks):
         losses.append("all lossless audio")
+    encoded = {stream.source for stream in plan.streams if stream.encode}
+    pictures = [track for track in plan.source.of_type("video") if track.index in encoded]
+    losses += ["Dolby Vision"] * any(track.dolby_vision for track in pictures)
+    losses += ["the dynamic metadata of HDR10+"] * any(track.hdr10_plus for track in pictures)
     return tuple(losses)
 
 

@@ -13,6 +13,7 @@ from vpo_tasks.plan.encoding import (
     encoded_video,
     hardware_encoders,
     hdr_of,
+    is_dolby_vision_only,
     software_encoders,
 )
 from vpo_tasks.plan.model import Context, Encode
@@ -27,6 +28,7 @@ _BOXES = MappingProxyType(
     }
 )  # fmt: skip
 _DEFAULT_CRF = MappingProxyType({"h264": 23, "hevc": 28, "vp9": 31, "av1": 30})
+_RANGES = MappingProxyType({"hdr10": "HDR10", "hlg": "HLG"})
 _UNKNOWN_CODECS = frozenset({"", "none", "unknown"})
 
 
@@ -82,6 +84,9 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     if encode_key(video, encode) in context.larger:
         draft.warn(f"video stays {video.codec}: encoded to {wanted.to} it came out larger")
         return
+    if is_dolby_vision_only(video):
+        draft.warn(f"video stays {video.codec}: without Dolby Vision (profile 5) its colours would be false")
+        return
     require_encoder(context, scope, OPERATION, wanted.to, hw=wanted.hw, hw_fallback=wanted.hw_fallback)
     _say_what_is_lost(draft, video, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
@@ -122,9 +127,10 @@ def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode
     if wanted.tune is not None and encode.tune is None:
         draft.warn(f"tune {wanted.tune} is left out: there is none for {wanted.to}")
     title = (video.title or "").lower()
-    if "dolby vision" in title or "dovi" in title:
-        draft.warn("Dolby Vision does not survive an encode: what is left is HDR10")
-    if "hdr10+" in title:
+    if video.dolby_vision is not None or "dolby vision" in title or "dovi" in title:
+        left = _RANGES.get(encode.hdr or "", "standard range")
+        draft.warn(f"Dolby Vision does not survive an encode: what is left is {left}")
+    if video.hdr10_plus or "hdr10+" in title:
         draft.warn("the dynamic metadata of HDR10+ does not survive an encode: what is left is HDR10")
     if encode.hdr is not None and encode.width is not None:
         draft.warn("HDR video is scaled without tone mapping")

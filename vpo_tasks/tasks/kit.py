@@ -15,6 +15,7 @@ from vpo_tasks.execute.pruning import Keeping
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox, find_tools
+from vpo_tasks.execute.turning import Turner
 from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.probe import ProbePool
 from vpo_tasks.plan.evaluate import prepare
@@ -54,6 +55,7 @@ def make_processor(
         raise ToolMissing("ffmpeg", "changing any video", "`vpo doctor` tells more")
     probes = ProbePool(workers)
     children = Children()
+    hardware, turner = _hardware(toolbox, abilities, children)
     kit = Kit(
         toolbox=toolbox,
         children=children,
@@ -62,7 +64,8 @@ def make_processor(
         locks_dir=config.locks_path,
         stall_timeout_s=config.processing.stall_timeout_s,
         threads=threads,
-        hardware=_hardware(toolbox, abilities, children),
+        hardware=hardware,
+        turner=turner,
     )
     settings = ProcessSettings(
         policies=prepare(policies.models),
@@ -81,15 +84,17 @@ def make_processor(
     return WorkflowProcessor(settings, kit, progress, probes.close, budget)
 
 
-def _hardware(toolbox: Toolbox, abilities: Abilities, children: Children) -> Hardware | None:
-    """Return the judge of hardware encoders; its trials end with the run's other tools."""
-    if "ffmpeg" not in toolbox.tools:
-        return None
+def _hardware(
+    toolbox: Toolbox, abilities: Abilities, children: Children
+) -> tuple[Hardware | None, Turner | None]:
+    """Return the judges of hardware encoders and rotation; their trials end with the run's other tools."""
 
     def run(call: Call) -> int:
         return children.run(call, video="", stall_timeout_s=TRIAL_TIMEOUT_S).returncode
 
-    return Hardware(toolbox.tools["ffmpeg"].path, abilities.encoders, run)
+    used = toolbox.tools.get("ffmpeg")
+    hardware = None if used is None else Hardware(used.path, abilities.encoders, run)
+    return hardware, Turner(used, run)
 
 
 def _keeping(config: VPOConfig) -> Keeping | None:
