@@ -6,17 +6,12 @@ At every moment every path holds the complete old video or the complete new one.
 from __future__ import annotations
 
 import errno
-import os
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.faults.frame import (
-    Stage,
     all_or_every_seventh,
     disturb_every_recovery,
     every_error,
@@ -25,131 +20,16 @@ from tests.faults.frame import (
     killed_or_failing,
     once_and_for_ever,
 )
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
-from tests.support.fake_tools import toolbox_of
+from tests.faults.replacement import MODES, Replacement, make_replacement
 from tests.support.faults import KILL, in_a_process_that_may_die
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute.export import export_unchanged
-from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.identity import Identity
-from vpo_tasks.media.sample import SampleTrack, make_sample
-from vpo_tasks.plan.model import Plan
 
 only_replace = pytest.mark.parametrize("stage", ["replace"], indirect=True)
-MODES = (
-    "replace", "replace-without-exchange", "replace-without-links", "rename", "output", "overwrite", "copy", "link",
-)  # fmt: skip
-
-
-@dataclass
-class Replacement(Stage):
-    """A folder with one video, what it must become, and a tool that makes that in no time."""
-
-    folder: Path
-    mode: str
-    old: bytes
-    new: bytes
-    plan: Plan
-    tool: str
-
-    @property
-    def cannot(self) -> str:  # type: ignore[override]
-        return "exchange" if self.mode == "replace-without-exchange" else ""
-
-    @property
-    def library(self) -> Path:
-        return self.folder / "library"
-
-    @property
-    def source(self) -> Path:
-        return self.library / ("film.avi" if self.mode == "rename" else "film.mkv")
-
-    @property
-    def target(self) -> Path:
-        if self.mode == "rename":
-            return self.library / "film.mkv"
-        return self.source if self.mode.startswith("replace") else self.library / "out" / "film.mkv"
-
-    def set_up(self) -> None:
-        shutil.rmtree(self.library, ignore_errors=True)
-        self.target.parent.mkdir(parents=True)
-        self.source.write_bytes(self.old)
-        if self.mode == "overwrite":
-            self.target.write_bytes(b"an older target of ours")
-
-    def work(self, disk: Any = None) -> None:
-        path = str(self.source)
-        kit = make_kit(self.folder, toolbox=toolbox_of("ffmpeg", self.tool), disk=disk or self.disk())
-        if self.mode in {"copy", "link"}:
-            identity, link = Identity.of(os.stat(path)), self.mode == "link"
-            export_unchanged(
-                path, str(self.target), kit, identity=identity, media=self.plan.source, link=link,
-                may_overwrite=self.target.exists(),
-            )  # fmt: skip
-            return
-        extra: dict[str, object] = {}
-        if self.mode in {"output", "overwrite"}:
-            extra = {"destination": str(self.target), "may_overwrite": self.target.exists()}
-        if self.mode == "replace-without-links":
-            extra = {"without_hard_links": "rename"}
-        carry_out(work_for(path, self.plan, "ffmpeg", **extra), kit)
-
-    def private(self) -> list[bytes]:
-        return [os.fsencode(path) for path in self.library.rglob(".vpo-*")]
-
-    def is_finished(self) -> bool:
-        return self.target.exists() and self.target.read_bytes() == self.new
-
-    def check_nothing_lost(self) -> None:
-        at_source = self.source.read_bytes() if self.source.exists() else None
-        at_target = self.target.read_bytes() if self.target.exists() else None
-        if self.mode in {"replace", "replace-without-exchange"}:
-            assert at_source in (self.old, self.new)
-        elif self.mode == "replace-without-links":
-            # the one window that the user opted in to: the old video is whole, under our name
-            assert at_source in (self.old, self.new) or self._held_aside() == [self.old]
-        elif self.mode == "rename":
-            assert at_target in (None, self.new)
-            assert at_source == self.old or at_target == self.new
-        else:
-            older = b"an older target of ours" if self.mode == "overwrite" else None
-            assert at_source == self.old
-            assert at_target in (older, self.new)
-
-    def _held_aside(self) -> list[bytes]:
-        return [path.read_bytes() for path in self.library.glob(".vpo-*.orig")]
-
-    def check_at_rest(self, *, failed: bool = False) -> None:
-        self.check_nothing_lost()
-        assert self.private() == []
-        if self.mode == "rename":
-            assert self.source.exists() != self.target.exists()
-        if self.mode.startswith("replace"):
-            assert self.source.read_bytes() in (self.old, self.new)
 
 
 @pytest.fixture(scope="module", params=MODES)
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replacement:
-    folder = tmp_path_factory.mktemp(request.param)
-    mode = request.param
-    container = "avi" if mode == "rename" else "mkv"
-    sample = str(folder / f"sample.{container}")
-    audio = SampleTrack("audio", "mp3" if mode == "rename" else "ac3")
-    make_sample(sample, [SampleTrack("video", "mpeg4"), audio], seconds=0.5)
-    media = read_media(sample)
-    if mode == "rename":
-        plan = plan_for(media, container="mkv", doc_type="matroska")
-    else:
-        plan = plan_for(media, change=flip_default)
-    # the real output once, then a tool that only has to copy it
-    shutil.copy(sample, folder / f"once.{container}")
-    done = carry_out(work_for(str(folder / f"once.{container}"), plan, "ffmpeg"), make_kit(folder))
-    tool = folder / "ffmpeg"
-    tool.write_text(f'#!/bin/sh\nfor word; do :; done\nexec cp "{done.final_path}" "${{word#file:}}"\n')
-    tool.chmod(0o755)
-    old, new = Path(sample).read_bytes(), Path(done.final_path).read_bytes()
-    return Replacement(folder, mode, old, old if mode in {"copy", "link"} else new, plan, str(tool))
+    return make_replacement(tmp_path_factory.mktemp(request.param), request.param)
 
 
 @once_and_for_ever
