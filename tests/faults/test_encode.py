@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -142,19 +143,27 @@ def test_two_passes_are_one_way_from_nothing_to_done_and_leave_nothing_in_the_li
 def disk_of(folder: Path, pages: int):
     """A file system of so many pages."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={pages * 4096}", "tmpfs", folder], capture_output=True
-    )
-    if done.returncode != 0:
-        pytest.skip("no file system can be mounted here")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={pages * 4096}", "tmpfs", folder], check=True)
     try:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize("missing", [1, 2, 5])
-def test_a_disk_that_is_full_at_the_last_page(tmp_path, film, missing):
+def succeeds(*argv: str) -> bool:
+    try:
+        return subprocess.run(argv, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+MOUNT = ("sh", "-c", "d=$(mktemp -d) && mount -t tmpfs -o size=4096 tmpfs $d && umount $d && rmdir $d")
+NAMESPACE = ("unshare", "-Urm")
+# a limit on the size of a file needs no rights, so one way is always there
+WAYS = ["limit", *(["mount"] if succeeds(*MOUNT) else ["namespace"] if succeeds(*NAMESPACE, *MOUNT) else [])]
+
+
+def make_on_a_full_disk(tmp_path: Path, film: Path, missing: int) -> None:
     before = film.read_bytes()
     with disk_of(tmp_path / "wide", 4000) as wide:
         (wide / "film.mkv").write_bytes(before)
@@ -168,3 +177,32 @@ def test_a_disk_that_is_full_at_the_last_page(tmp_path, film, missing):
             attempt(path, toolbox_of("ffmpeg", wheel_toolbox().tools["ffmpeg"].path), state=tmp_path)
         assert path.read_bytes() == before
         assert os.listdir(tight) == ["film.mkv"]
+
+
+def make_under_a_limit(tmp_path: Path, film: Path, missing: int) -> None:
+    """The kernel refuses what a file may not grow to, as it refuses what the disk has no page for."""
+    before = film.read_bytes()
+    attempt(film, wheel_toolbox(), state=tmp_path)
+    most = film.stat().st_size // 4096 * 4096 - (missing - 1) * 4096
+    film.write_bytes(before)
+    limited = (
+        f"import resource\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\nos.execv(real, [real] + sys.argv[1:])\n"
+    )
+    with pytest.raises(FileError):
+        attempt(film, fake_tool(str(tmp_path), REAL + limited), state=tmp_path)
+    assert film.read_bytes() == before
+    assert os.listdir(film.parent) == ["film.mkv"]
+
+
+@pytest.mark.parametrize("missing", [1, 2, 5])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_disk_that_is_full_at_the_last_page(tmp_path, film, missing, way):
+    if way == "limit":
+        make_under_a_limit(tmp_path, film, missing)
+    elif way == "mount":
+        make_on_a_full_disk(tmp_path, film, missing)
+    else:
+        call = f"make_on_a_full_disk(Path({str(tmp_path)!r}), Path({str(film)!r}), {missing})"
+        code = f"from pathlib import Path\nfrom tests.faults.test_encode import make_on_a_full_disk\n{call}"
+        subprocess.run([*NAMESPACE, sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -143,6 +143,44 @@ def test_a_failing_encode_fails_its_phase_and_those_that_depend_on_it_only(world
     assert media.tracks[0].default
 
 
+@pytest.mark.parametrize(
+    ("fails", "phases", "left"),
+    [
+        (("libx265",), ["video"], ["mpeg4", "aac", "subrip"]),
+        (("aac",), ["sound"], ["hevc", "ac3", "subrip"]),
+        (("libx265", "aac"), ["video", "sound"], ["mpeg4", "ac3", "subrip"]),
+    ],
+    ids=["the first", "the second", "both"],
+)
+def test_of_several_encoding_phases_those_that_fail_are_left_out_and_the_rest_is_done(
+    world, fails, phases, left
+):
+    write_policy(world)
+    path = add(world)
+    log = fake_ffmpeg(world, f"if set(argv) & set({fails!r}): sys.exit('no such thing')")
+    done, report = process(world)
+    assert done.returncode == 1
+    (result,) = report["results"]
+    assert (result["status"], result["failed_phase"]) == ("failed", phases[0])
+    assert result["error"].count("no such thing") == len(phases)
+    media = read_media(str(path))
+    assert codecs(path) == left
+    assert [track.language for track in media.of_type("audio")] == ["eng"]  # of the phase before
+    assert media.tracks[0].default  # of the phase behind them
+    changed = {change["phase"] for change in result["changes"]}
+    assert changed == {"clean", "video", "sound", "flags"} - set(phases)
+    # the same again does nothing new, and the failure is remembered
+    before, tries = path.read_bytes(), len(log.read_text().splitlines())
+    (again,) = process(world)[1]["results"]
+    assert again["status"] == "failed"
+    assert path.read_bytes() == before
+    assert len(log.read_text().splitlines()) == tries
+    # and once the tool can do it, what was left out is all that is left to do
+    (world.bin / "ffmpeg").unlink()
+    assert process(world, "--retry-failed")[0].returncode == 0
+    assert codecs(path) == ["hevc", "aac", "subrip"]
+
+
 @pytest.mark.parametrize("mode", ["skip", "fail"])
 def test_a_failing_encode_stops_the_video_where_the_policy_says_so(world, mode):
     write_policy(world, on_error=mode)
