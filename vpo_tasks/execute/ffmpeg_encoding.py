@@ -31,7 +31,9 @@ _EXPERIMENTAL = frozenset({"truehd", "dca"})
 _TEN_BITS = MappingProxyType({"libx264": "yuv420p10le", "libx265": "yuv420p10le", "libvpx-vp9": "yuv420p10le",
                               "libaom-av1": "yuv420p10le", "libsvtav1": "yuv420p10le"})  # fmt: skip
 _TRANSFERS = MappingProxyType({"hdr10": "smpte2084", "hlg": "arib-std-b67"})
-_SVT_MOST_PARALLEL = 6  # from SVT-AV1 3 on it is a level, and 6 is the highest
+_SVT_LEVELS = 6
+"""From SVT-AV1 3 on `lp` is a level, each worth twice the threads of the one before: 1, 2, 4, 8, 16, 32.
+Older ones take it for the threads themselves, so that it is within what is allowed there too."""
 
 
 class Mastering(NamedTuple):
@@ -168,7 +170,7 @@ def _svt(item: Encoding) -> Options:
     yield from (("crf", encode.crf), ("b", encode.bitrate), ("preset", _speed(encode, 2)))
     words = []
     if threads is not None:
-        words.append(f"lp={min(threads, _SVT_MOST_PARALLEL)}")
+        words.append(f"lp={min(threads.bit_length(), _SVT_LEVELS)}")
     if encode.max_rate is not None:
         words.append(f"mbr={max(1, encode.max_rate // 1000)}")
     mastering = item.arrangement.mastering
