@@ -23,15 +23,13 @@ def diff(old: str, new: str, path: str, list_videos: bool, as_json: bool) -> Non
     """
     # function-local: `vpo policy check` needs neither planning nor the database
     from vpo_tasks.config import load_config
-    from vpo_tasks.policy.load import load_policy
     from vpo_tasks.state.pool import DaemonConnectionPool
     from vpo_tasks.tasks.replanning import compare_policies, difference_document, difference_lines
 
-    policies = load_policy(old), load_policy(new)
     if not os.path.lexists(path):
         raise UsageError(f"{path}: no such file or folder")
     with DaemonConnectionPool(load_config().database_path, read_only=True) as pool:
-        found = compare_policies(*policies, pool, os.fsencode(os.path.realpath(path)))
+        found = compare_policies(old, new, pool, os.fsencode(os.path.realpath(path)))
     console = Console(quiet=True)
     if as_json:
         import json  # only --json pays for it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -68,16 +69,16 @@ class Lessons:
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""
         # few videos have any: to look through those in between takes less than to ask for each
-        rows = self._pool.execute_read(
-            "SELECT path, encode FROM larger WHERE path BETWEEN ? AND ?", (min(paths), max(paths))
-        )
-        if not rows:
-            return {}
-        wanted = set(paths)
-        found: dict[bytes, set[str]] = {}
-        for path, encode in rows:
-            if path in wanted:
-                found.setdefault(path, set()).add(encode)
+        found = self.larger_between(min(paths), max(paths))
+        return {path: found[path] for path in paths if path in found} if found else found
+
+    def larger_between(self, first: bytes, last: bytes) -> dict[bytes, frozenset[str]]:
+        """Return the same of all videos that have any, from one path to another."""
+        found: dict[bytes, set[str]] = defaultdict(set)
+        for path, encode in self._pool.execute_read(
+            "SELECT path, encode FROM larger WHERE path BETWEEN ? AND ?", (first, last)
+        ):
+            found[path].add(encode)
         return {path: frozenset(encodes) for path, encodes in found.items()}
 
     def keep_larger(self, path: bytes, encodes: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vpo_tasks.execute.work import Done
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.model import Change, Plan, Step
+from vpo_tasks.plan.model import Change, Context, Plan, Step
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.lessons import Learned, Pace
 from vpo_tasks.tasks.effort import amount_of, pace_of
@@ -50,6 +50,20 @@ class Seen(NamedTuple):
     media: MediaInfo
     plan: Plan
     step: Step
+
+
+def context_of(
+    path: str, trials: Trials, *, phases: tuple[str, ...] | None, encoders: frozenset[str] | None
+) -> Context:
+    """Return what evaluation may know of a video beside its content: the same for every command."""
+    return Context(
+        path=path,
+        phases=phases,
+        can_encode=True,
+        encoders=encoders,
+        larger=trials.larger,
+        failed_encodes=dict(trials.failed),
+    )
 
 
 def asks_nothing(plan: Plan) -> bool:

@@ -69,6 +69,7 @@ class PolicySet:
         self.paths = tuple(os.path.abspath(path) for path in paths)
         self.phases = tuple(name for part in phases for name in map(str.strip, part.split(",")) if name)
         self._override = on_error
+        self._loaded: dict[str, Policy] = {}
         self._models: tuple[Policy, ...] | None = None
         self._stamps = tuple(self._stamp(path, store) for path in self.paths)
         if self.phases:
@@ -98,10 +99,15 @@ class PolicySet:
     def models(self) -> tuple[Policy, ...]:
         """The parsed policies, with `--on-error` in place of their own where it was given."""
         if self._models is None:
+            self._models = tuple(_with_mode(self._load(path), self._override) for path in self.paths)
+        return self._models
+
+    def _load(self, path: str) -> Policy:
+        if path not in self._loaded:
             from vpo_tasks.policy.load import load_policy  # only a run that plans parses YAML
 
-            self._models = tuple(_with_mode(load_policy(path), self._override) for path in self.paths)
-        return self._models
+            self._loaded[path] = load_policy(path)
+        return self._loaded[path]
 
     def _check_phases(self) -> None:
         known = [phase.name for phase in self.models[0].phases]
@@ -115,9 +121,8 @@ class PolicySet:
         if remembered is not None and remembered.stamp == state:
             return remembered
         from vpo_tasks.policy.digest import policy_digest  # only a policy not seen before is parsed here
-        from vpo_tasks.policy.load import load_policy
 
-        policy = load_policy(path)
+        policy = self._load(path)
         stamp = PolicyStamp(state, policy_digest([policy]), policy.name, policy.config.on_error)
         store.remember_policy(os.fsencode(path), stamp)
         return stamp

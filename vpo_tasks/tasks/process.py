@@ -37,6 +37,7 @@ from vpo_tasks.tasks.outcomes import (
     Seen,
     VideoJob,
     asks_nothing,
+    context_of,
     describe,
     failed,
     measured,
@@ -277,14 +278,8 @@ class WorkflowProcessor:
         return Seen(*content, plan, step)
 
     def _context(self, path: str, trials: Trials) -> Context:
-        return Context(
-            path=path,
-            phases=self._settings.phases,
-            can_encode=True,
-            encoders=self._settings.encoders,
-            larger=trials.larger,
-            failed_encodes=dict(trials.failed),
-        )
+        settings = self._settings
+        return context_of(path, trials, phases=settings.phases, encoders=settings.encoders)
 
     def _recheck(self, path: str, found: MediaInfo, trials: Trials) -> None:
         """Plan the output again: what still differs means that the output is not what was planned."""

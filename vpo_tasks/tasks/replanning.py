@@ -9,18 +9,21 @@ from typing import Any, NamedTuple
 
 from vpo_tasks.errors import FileError, ToolMissing
 from vpo_tasks.execute.tools import find_tools
-from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.describe import change_as_dict, describe_change
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate, prepare
 from vpo_tasks.plan.losses import losses_of
-from vpo_tasks.plan.model import Change, Context, Plan
-from vpo_tasks.policy.model import Policy
+from vpo_tasks.plan.model import Change, Context, Plan, Step
 from vpo_tasks.report.text import count_noun, escape, human_bytes, human_duration
-from vpo_tasks.state.catalogue import read_media
+from vpo_tasks.state.catalogue import Entry, read_catalogue
 from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.store import Store
+from vpo_tasks.tasks.abilities import Abilities, digest_with, find_abilities
 from vpo_tasks.tasks.effort import Expectations
+from vpo_tasks.tasks.outcomes import NOTHING_TRIED, context_of
+from vpo_tasks.tasks.policies import PolicySet
+from vpo_tasks.tasks.trials import Trials
 
 FORMAT = 1
 
@@ -57,15 +60,30 @@ class Difference(NamedTuple):
     """How long one worker would take for what the new policy asks, by what this machine has taught."""
 
 
-class _Sides:
+class Side(NamedTuple):
+    """One policy, ready to plan as a run here would. `digest` is recorded where nothing is to do."""
+
+    policies: Prepared
+    digest: bytes
+    encoders: frozenset[str] | None
+
+    @classmethod
+    def of(cls, policies: PolicySet, abilities: Abilities) -> Side:
+        return cls(prepare(policies.models), digest_with(policies.digest, abilities), abilities.encoders)
+
+    def context(self, path: str, trials: Trials) -> Context:
+        return context_of(path, trials, phases=None, encoders=self.encoders)
+
+
+class _Comparison:
     """Old and new policy, and what both would do, counted."""
 
-    def __init__(self, old: Policy, new: Policy, expectations: Expectations) -> None:
+    def __init__(self, old: Side, new: Side, tools: frozenset[str], expectations: Expectations) -> None:
         self.expectations = expectations
         self.expected_s = 0.0
-        self.old: Prepared = prepare([old])
-        self.new: Prepared = prepare([new])
-        self.tools = find_tools().names
+        self.old = old
+        self.new = new
+        self.tools = tools
         self.videos = self.unknown = self.changed_by_old = self.changed_by_new = self.bytes_written = 0
         self.unplannable: dict[str, str] = {}
         self.steps: Counter[str] = Counter()
@@ -75,51 +93,55 @@ class _Sides:
         self.new_losses: Counter[str] = Counter()
         self.differing: list[Replanned] = []
 
-    def take_in(self, path: str, media: MediaInfo | None) -> None:
+    def take_in(self, entry: Entry, larger: frozenset[str] | None) -> None:
         self.videos += 1
+        media = entry.media
         if media is None:
             self.unknown += 1
             return
-        context = Context(path=path)
+        path = os.fsdecode(entry.path)
+        trials = NOTHING_TRIED if larger is None else Trials(larger)
+        context = self.new.context(path, trials)
         try:
-            plans = evaluate(self.old, media, context), evaluate(self.new, media, context)
-            if plans[0].is_empty and plans[1].is_empty:
-                self._note_failures(path, plans[1])
+            old = None
+            if entry.digest != self.old.digest:  # else it is known that the old policy asks nothing
+                old = evaluate(self.old.policies, media, self.old.context(path, trials))
+            new = evaluate(self.new.policies, media, context)
+            if (old is None or old.is_empty) and new.is_empty:
+                self._note_failures(path, new)
                 return
-            check_convergence(self.new, plans[1], context)
-            step = compile_step(plans[1], self.tools, header_edits=True)
+            check_convergence(self.new.policies, new, context)
+            step = compile_step(new, self.tools, header_edits=True)
         except (FileError, ToolMissing) as error:
             self.unplannable[path] = str(error)
             return
-        self._note_failures(path, plans[1])
-        self.expected_s += self.expectations.seconds(plans[1], step)
-        self._count(path, *plans, step.kind, step.writes_bytes)
+        self._note_failures(path, new)
+        self.expected_s += self.expectations.seconds(new, step)
+        self._count(path, old, new, step)
 
     def _note_failures(self, path: str, plan: Plan) -> None:
         if plan.failures:
             failure = plan.failures[0]
             self.unplannable[path] = f"phase {failure.phase}: {failure.operation}: {failure.reason}"
 
-    def _count(self, path: str, old: Plan, new: Plan, step: str, writes_bytes: int) -> None:
-        self.changed_by_old += not old.is_empty
+    def _count(self, path: str, old: Plan | None, new: Plan, step: Step) -> None:
+        before = () if old is None else old.changes
+        self.changed_by_old += bool(before)
         losses = losses_of(new)
-        before = set(losses_of(old))
         if not new.is_empty:
             self.changed_by_new += 1
-            self.bytes_written += writes_bytes
-            self.steps[step] += 1
+            self.bytes_written += step.writes_bytes
+            self.steps[step.kind] += 1
             self.by_kind.update({_kind(change) for change in new.changes})
             self.by_rule.update({_rule(change) for change in new.changes})
             self.losses.update(losses)
-        keys = {_key(change) for change in old.changes}
-        added = tuple(change for change in new.changes if _key(change) not in keys)
-        keys = {_key(change) for change in new.changes}
-        dropped = tuple(change for change in old.changes if _key(change) not in keys)
+        added, dropped = _without(new.changes, before), _without(before, new.changes)
         if added or dropped:
-            worse = tuple(loss for loss in losses if loss not in before)
+            lost_anyway = () if old is None else losses_of(old)
+            worse = tuple(loss for loss in losses if loss not in lost_anyway)
             self.new_losses.update(worse)
             self.differing.append(
-                Replanned(path, new.changes, added, dropped, losses, worse, writes_bytes, step)
+                Replanned(path, new.changes, added, dropped, losses, worse, step.writes_bytes, step.kind)
             )
 
     def difference(self) -> Difference:
@@ -130,12 +152,31 @@ class _Sides:
         )  # fmt: skip
 
 
-def compare_policies(old: Policy, new: Policy, pool: DaemonConnectionPool, place: bytes) -> Difference:
-    """Plan every recorded video at or below `place` with both policies."""
-    sides = _Sides(old, new, Expectations(Lessons(pool).paces()))
-    for path, media in read_media(pool, place):
-        sides.take_in(os.fsdecode(path), media)
-    return sides.difference()
+def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: bytes) -> Difference:
+    """Plan every recorded video at or below `place` with both policies, as runs with them would.
+
+    Raises PolicyError for a policy that is none, ToolMissing where a run with the new one would not begin.
+    """
+    store, lessons = Store(pool), Lessons(pool)
+    sets = PolicySet([old], store), PolicySet([new], store)
+    before, after = (find_abilities(policies, lessons) for policies in sets)
+    after.require()
+    tools = find_tools()
+    if after.ffmpeg is not None:
+        tools = tools.with_ffmpeg(after.ffmpeg)
+    sides = Side.of(sets[0], before), Side.of(sets[1], after)
+    comparison = _Comparison(*sides, tools.names, Expectations(lessons.paces()))
+    larger = lessons.larger_between(place, place.rstrip(b"/") + b"0")
+    for entry in read_catalogue(pool, place):
+        comparison.take_in(entry, larger.get(entry.path))
+    return comparison.difference()
+
+
+def _without(changes: tuple[Change, ...], others: tuple[Change, ...]) -> tuple[Change, ...]:
+    if not others:
+        return changes
+    keys = {_key(change) for change in others}
+    return tuple(change for change in changes if _key(change) not in keys)
 
 
 def _key(change: Change) -> tuple[object, ...]:
