@@ -17,6 +17,15 @@ ONLY_ENGLISH = (
     "    keep_subtitles: {remove_all: true}\n"
 )
 
+WASTEFUL = (
+    "schema_version: 13\nphases:\n  - name: video\n    transcode:\n"
+    '      video: {to: h264, preset: ultrafast, hw: none, target_bitrate: 20M, ffmpeg_args: ["-qp", "0"]}\n'
+)
+NOBODY_ENCODES = (
+    "schema_version: 13\nphases:\n  - name: video\n    transcode:\n"
+    "      video: {to: hevc, hw: videotoolbox, hw_fallback: false}\n"
+)
+
 
 @pytest.fixture
 def library(world):
@@ -116,3 +125,27 @@ def test_a_video_on_which_the_new_policy_fails_is_said_to(library):
     found = diff(library, "--json", "--list", new="strict.yaml")
     assert found["failing"] == 3
     assert "keep_audio" in found["failures"][f"{library.media}/plain.mkv"]
+
+
+def test_an_encode_that_a_run_has_found_to_be_larger_is_no_change_that_a_run_would_make(world):
+    world.write_policy(KEEP_ALL)
+    world.add("a.mkv", kind="right")
+    (world.root / "old.yaml").write_text(KEEP_ALL)
+    (world.root / "new.yaml").write_text(WASTEFUL)
+    assert world.vpo("process", world.media).returncode == 0
+    assert diff(world, "--json")["changed_by_new"] == 1
+    assert world.vpo("process", "-p", world.root / "new.yaml", world.media).returncode == 0
+    assert diff(world, "--json")["changed_by_new"] == 0
+
+
+def test_where_no_run_would_begin_for_want_of_an_encoder_the_diff_says_so(world):
+    world.write_policy(KEEP_ALL)
+    world.add("a.mkv", kind="right")
+    (world.root / "new.yaml").write_text(NOBODY_ENCODES)
+    assert world.vpo("process", world.media).returncode == 0
+    done = world.vpo("policy", "diff", world.media / "policy.yaml", world.root / "new.yaml", world.media)
+    run = world.vpo("process", "-p", world.root / "new.yaml", world.media)
+    assert (done.returncode, run.returncode) == (3, 3)
+    assert done.stderr == run.stderr
+    back = world.vpo("policy", "diff", world.root / "new.yaml", world.media / "policy.yaml", world.media)
+    assert back.returncode == 0  # the old one is only asked what it would change
