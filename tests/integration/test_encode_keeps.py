@@ -139,9 +139,10 @@ def test_what_is_not_encoded_is_copied_bit_for_bit(world, case, name):
 
 
 @pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize("to", ["h264", "hevc", "vp9", "av1"])
-def test_variable_frame_rate_aspect_colours_and_rotation_survive(world, to, name):
-    plain, path = world.root / "plain.mp4", world.media / "a.mp4"
+def test_variable_frame_rate_aspect_colours_and_rotation_survive(world, to, suffix, name):
+    plain, path = world.root / "plain.mp4", world.media / f"a.{suffix}"
     ffmpeg(
         "-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=1.2", "-vf",
         "select='not(mod(n,3)*gt(n,8)*lt(mod(n,7),4))',setsar=4/3,format=yuv420p", "-fps_mode", "vfr",
@@ -169,9 +170,10 @@ MASTER = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
 
 @pytest.mark.parametrize("name", ["path", "wheel"])
-@pytest.mark.parametrize(("to", "size"), [("hevc", "64x48"), ("av1", None)])
-def test_hdr10_static_metadata_survives(world, to, size, name):
-    path = world.media / "a.mkv"
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+@pytest.mark.parametrize("to", ["hevc", "av1"])
+def test_hdr10_static_metadata_survives(world, to, suffix, name):
+    path = world.media / f"a.{suffix}"
     params = f"log-level=error:pools=1:hdr10=1:repeat-headers=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:master-display={MASTER}:max-cll=1000,400"
     ffmpeg(
         "-f", "lavfi", "-i", "testsrc=s=128x96:r=25:d=0.4", "-pix_fmt", "yuv420p10le", "-c:v", "libx265",
