@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         benchmark = find_benchmark(asked.name)
         with tempfile.TemporaryDirectory(prefix="vpo-bench-") as scratch:
-            rows = benchmark.measure(Options(os.path.realpath(scratch), asked.files, asked.runs, asked.size))
+            place = os.path.realpath(scratch)
+            rows = benchmark.measure(Options(place, asked.files, asked.runs, asked.size, asked.cold))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=_count, metavar="N", help="how many videos")
     parser.add_argument("--runs", type=_count, metavar="R", help="how often each side is measured")
     parser.add_argument("--size", type=_count, default=1024, metavar="MIB", help="size of the large file")
+    parser.add_argument("--cold", action="store_true", help="noop: with nothing of it in memory (root only)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 

@@ -43,12 +43,45 @@ def measure(options: Options) -> list[Row]:
     files, runs = options.files or _FILES, options.runs or _RUNS
     library = make_library(options.scratch, files, environ)
     check_finished(library)
+    if options.cold:
+        return _cold(options, library, runs)
     peers = {"find -printf": _find(library), **_ninjas(options, library), **_doit(options, library)}
     ours, *theirs = in_turn(runs, _process(library), *peers.values())
     what = f"second run, {files:,} videos"
     per_video = f"{sorted(ours)[len(ours) // 2] / files * 1e6:.2f} µs a video"
     rows = [Row(what, ours, name, times, note=per_video) for name, times in zip(peers, theirs, strict=True)]
     return [*rows, _memory(options, library, runs)]
+
+
+def _cold(options: Options, library: Library, runs: int) -> list[Row]:
+    """Return the row against `find` when nothing of the library is in memory; the programs themselves are."""
+    scratch = os.path.join(options.scratch, "one")
+    one = make_library(scratch, 1, environment(scratch))
+    ours, theirs = in_turn(
+        runs, _from_disk(_process(library), _process(one)), _from_disk(_find(library), _find(one))
+    )
+    return [Row(f"second run, {library.files:,} videos, cold cache", ours, "find -printf", theirs)]
+
+
+def _from_disk(side: Side, program: Side) -> Side:
+    """Return a side before which all caches are dropped, and the program is run elsewhere."""
+
+    def work() -> float:
+        _drop_caches()
+        program()
+        return side()
+
+    return work
+
+
+def _drop_caches() -> None:
+    """Raises BenchError where nobody may."""
+    os.sync()  # only what is written already can be dropped
+    try:
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as stream:
+            stream.write("3")
+    except OSError as error:
+        raise BenchError(f"--cold needs root on Linux, to drop the caches: {error.strerror}") from error
 
 
 def process_command(library: Library, *words: str) -> list[str]:

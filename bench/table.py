@@ -16,6 +16,7 @@ class Options(NamedTuple):
     files: int | None = None
     runs: int | None = None
     size_mib: int = 1024
+    cold: bool = False
 
 
 class Benchmark(NamedTuple):

@@ -90,6 +90,17 @@ def test_the_list_names_every_benchmark(tmp_path):
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(TINY)
 
 
+def test_a_cold_library_is_measured_where_caches_may_be_dropped_and_else_it_is_said(tmp_path):
+    done = bench(tmp_path, "noop", "--cold", "--files", "5", "--runs", "1", "--json")
+    if os.access("/proc/sys/vm/drop_caches", os.W_OK):
+        assert done.returncode == 0, done.stderr
+        (row,) = json.loads(done.stdout)["rows"]
+        assert (row["peer"], row["runs"]) == ("find -printf", 1)
+    else:
+        assert done.returncode == 1
+        assert "--cold needs root on Linux" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
