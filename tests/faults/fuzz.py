@@ -286,9 +286,8 @@ def run_batch(world: World, original: dict[str, bytes]) -> tuple[Counter[str], l
     done = world.vpo("process", "--json", "-w", 2, world.media, timeout=HANG_S * BATCH)
     wrong = []
     if done.returncode not in (0, 1):
-        wrong.append(f"exit {done.returncode}: {done.stderr[-300:]}")
-    if "Traceback" in done.stderr or "a bug in vpo" in done.stderr + done.stdout:
-        wrong.append(f"a bug: {done.stderr[-300:]}")
+        wrong.append(f"exit {done.returncode} of {world.media}")
+    wrong += [line for line in done.stderr.splitlines() if "a bug in vpo" in line or "Traceback" in line]
     results = json.loads(done.stdout)["results"] if done.stdout else []
     counted = Counter(result["status"] for result in results)
     unchanged = {result["file"]: result["status"] for result in results if result["status"] != "changed"}
