@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import sys
 
 import pytest
 
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO
+from tests.support.media import need_tool
 
 STRICTER = """
 schema_version: 13
@@ -26,6 +29,11 @@ phases:
         - {{name: warned, when: {{exists: {{track_type: subtitle}}}}, then: [{{warn: "has subtitles"}}]}}
         - {{name: refused, when: {{count: {{track_type: audio, gt: 2}}}}, then: [{{fail: "three of them"}}]}}
 """
+
+EDITED = (
+    "schema_version: 13\nname: none\nphases:\n  - name: nothing\n    default_flags: {}\n"
+    "  - name: subtitles\n    keep_subtitles: {remove_all: true}\n"
+)
 
 
 @pytest.fixture
@@ -133,3 +141,37 @@ def test_a_run_forced_to_look_lists_what_it_leaves_as_it_is(library):
     summary, told = results(library, "--dry-run", "--force")
     assert told["right.mkv"]["status"] == "unchanged"
     assert summary["up_to_date_count"] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
+@pytest.mark.parametrize("words", [(), ("--dry-run",)], ids=["run", "dry-run"])
+def test_after_an_edit_only_the_videos_it_asks_something_of_are_opened_says_strace(library, tmp_path, words):
+    shutil.rmtree(library.media / "new")
+    policy = library.write_policy(EDITED)
+    log = tmp_path / "strace.log"
+    strace = (need_tool("strace"), "-f", "-o", str(log), "-e", "trace=open,openat,openat2")
+    done = library.vpo("process", "--json", *words, "-p", policy, library.media, through=strace)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)["summary"]
+    assert (summary["changed_count"], summary["unchanged_count"], summary["up_to_date_count"]) == (1, 8, 0)
+    names = {os.path.basename(name) for name in re.findall(r'"([^"]+\.(?:mkv|mp4))"', log.read_text())}
+    assert names == (set() if words else {"warned.mkv"})
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "# said\nschema_version: 13\nname: none\nphases:\n  - name: nothing\n    default_flags: {}\n",
+        "name: none\nphases:\n  - {default_flags: {}, name: nothing}\nschema_version: 13\n",
+        (
+            "schema_version: 13\nname: none\nconfig: {on_error: continue}\nphases:\n  - name: nothing\n"
+            "    default_flags: {set_first_video_default: true, clear_other_defaults: true}\n"
+        ),
+    ],
+    ids=["comment", "order", "defaults"],
+)
+def test_an_edit_that_means_the_same_touches_none_and_plans_none(library, same):
+    shutil.rmtree(library.media / "new")
+    library.write_policy(same)
+    summary, told = results(library, "--dry-run", code=0)
+    assert (summary["up_to_date_count"], summary["unchanged_count"], told) == (9, 0, {})
