@@ -111,3 +111,33 @@ def test_new_container_may_lose_a_tag_but_says_so() -> None:
     plan = msgspec.structs.replace(PLAN, source=source)
     warnings = verify_media("v", plan, msgspec.structs.replace(MEDIA, tags={"title": "T"}))
     assert warnings == ["the tag artist was not carried over by the new container"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "check"),
+    [
+        ({"rotation": 0}, "rotation"),
+        ({"mirrored": True}, "mirrored"),
+        ({"dolby_vision": None}, "Dolby Vision"),
+    ],
+)
+def test_a_picture_that_is_shown_in_another_way_is_found(fields, check):
+    shown = Track(index=0, type="video", codec="hevc", rotation=90, dolby_vision="8.1")
+    media = MediaInfo(container="mkv", format_name="matroska,webm", tracks=(shown,))
+    planned = Plan(source=media, result=media, streams=(Stream(0),))
+    verify_media("v", planned, media)
+    found = msgspec.structs.replace(media, tracks=(msgspec.structs.replace(shown, **fields),))
+    with pytest.raises(VerifyError, match=check):
+        verify_media("v", planned, found)
+
+
+def test_an_encode_that_claims_dolby_vision_is_refused():
+    media = MediaInfo(
+        container="mkv", format_name="matroska,webm", tracks=(Track(index=0, type="video", codec="hevc"),)
+    )
+    planned = Plan(source=media, result=media, streams=(Stream(0, Encode(codec="hevc")),))
+    claims = msgspec.structs.replace(
+        media, tracks=(msgspec.structs.replace(media.tracks[0], dolby_vision="8.1"),)
+    )
+    with pytest.raises(VerifyError, match="Dolby Vision"):
+        verify_media("v", planned, claims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from vpo_tasks.media.model import MediaInfo, Track
@@ -81,3 +82,11 @@ def test_lossless_audio_is_lost_by_removal_or_by_encoding_but_not_to_another_los
 )
 def test_which_audio_is_lossless(codec, profile, lossless):
     assert is_lossless(audio(1, "eng", codec, profile)) is lossless
+
+
+def test_dynamic_metadata_is_lost_by_an_encode_and_by_nothing_else():
+    picture = msgspec.structs.replace(VIDEO, dolby_vision="8.1", hdr10_plus=True)
+    media = MediaInfo(container="mkv", format_name="matroska", tracks=(picture,))
+    encoded = Plan(source=media, result=media, streams=(Stream(0, Encode(codec="av1")),))
+    assert losses_of(encoded) == ("Dolby Vision", "the dynamic metadata of HDR10+")
+    assert losses_of(Plan(source=media, result=media, streams=(Stream(0),))) == ()

@@ -8,7 +8,7 @@ import pytest
 from tests.support.tracks import effects, plan, policy, video
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
 from vpo_tasks.plan.model import Context
-from vpo_tasks.policy.model import AudioTranscode, SkipIf, Transcode, VideoTranscode
+from vpo_tasks.policy.model import AudioTranscode, Container, SkipIf, Transcode, VideoTranscode
 
 CAN = Context(can_encode=True)
 CANNOT = Context(can_encode=False)
@@ -94,3 +94,45 @@ def test_a_webm_stays_one_only_with_codecs_it_may_hold(to, doc_type):
     media = msgspec.structs.replace(video("v0 vp8, a1 opus"), doc_type="webm")
     planned = plan(media, context=CAN, transcode=transcode({"to": to}, None))
     assert planned.result.doc_type == doc_type
+
+
+def of_range(**fields):
+    media = video("v0 hevc 1920x1080 D")
+    return msgspec.structs.replace(media, tracks=(msgspec.structs.replace(media.tracks[0], **fields),))
+
+
+@pytest.mark.parametrize(
+    ("fields", "hdr", "said"),
+    [
+        ({"dolby_vision": "8.1", "color_transfer": "smpte2084"}, "hdr10", "what is left is HDR10"),
+        ({"dolby_vision": "7.6"}, "hdr10", "what is left is HDR10"),
+        ({"dolby_vision": "8.4", "color_transfer": "arib-std-b67"}, "hlg", "what is left is HLG"),
+        ({"dolby_vision": "8.2", "color_transfer": "bt709"}, None, "what is left is standard range"),
+        ({"hdr10_plus": True, "color_transfer": "smpte2084"}, "hdr10", "HDR10+ does not survive"),
+        ({"title": "Dolby Vision"}, "hdr10", "Dolby Vision does not survive"),
+    ],
+)
+def test_dynamic_metadata_that_an_encode_loses_is_named_and_gone_in_the_result(fields, hdr, said):
+    asked = policy(transcode=transcode({"to": "av1"}, None))
+    planned = evaluate([asked], of_range(**fields), CAN)
+    assert planned.streams[0].encode.hdr == hdr
+    assert any(said in text for text in planned.warnings)
+    made = planned.result.tracks[0]
+    assert (made.dolby_vision, made.hdr10_plus) == (None, False)
+    check_convergence([asked], planned, CAN)
+
+
+def test_a_copy_keeps_dynamic_metadata_and_says_nothing():
+    planned = evaluate(
+        [policy(transcode=transcode({"to": "hevc"}, None), container=Container(target="mp4"))],
+        of_range(dolby_vision="8.1", hdr10_plus=True, color_transfer="smpte2084"),
+        CAN,
+    )
+    assert planned.warnings == ()
+    assert (planned.result.tracks[0].dolby_vision, planned.result.tracks[0].hdr10_plus) == ("8.1", True)
+
+
+def test_dolby_vision_that_nothing_else_can_show_is_left_as_it_is():
+    planned = evaluate([policy(transcode=transcode({"to": "av1"}, None))], of_range(dolby_vision="5"), CAN)
+    assert planned.is_empty
+    assert "its colours would be false" in planned.warnings[0]
