@@ -94,7 +94,11 @@ def _prepare(job: _Job, lock: VideoLock) -> Edit:
 def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
     work, kit = job.work, job.kit
     info = kit.toolbox.info("mkvpropedit", "this step")
-    call = edit_call(work.plan, info, track_numbers(work.source), skeleton.path)
+    numbers = track_numbers(work.source)
+    if any(track.type != "attachment" and track.index not in numbers for track in work.plan.source.tracks):
+        # of a damaged header two readers see different tracks
+        raise HeaderRefused(work.source, "its tracks have no clear numbers")
+    call = edit_call(work.plan, info, numbers, skeleton.path)
     if call is None:
         return
     call = msgspec.structs.replace(call, fds=lock.fds)
