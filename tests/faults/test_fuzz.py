@@ -16,6 +16,12 @@ def test_a_sample_of_the_seeds_raises_only_the_errors_of_the_design(tmp_path, ki
     assert sum(tally.outcomes.values()) == SAMPLE[kind]
 
 
+@pytest.mark.parametrize("seed", [338])
+def test_a_seed_that_once_found_a_bug_raises_only_the_errors_of_the_design(tmp_path, seed):
+    tally = KINDS["media"](tmp_path, range(seed, seed + 1))
+    assert tally.wrong == ()
+
+
 @pytest.mark.slow
 @pytest.mark.campaign
 @pytest.mark.parametrize("kind", KINDS)
