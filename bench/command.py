@@ -56,6 +56,27 @@ def ask(argv: Sequence[str], environ: Mapping[str, str], *, cwd: str | None = No
     return done.stdout
 
 
+def peak_bytes(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Return the most memory that a command held, as a small parent sees it. Raises BenchError when it fails.
+
+    Linux counts what a process held before `exec` too, that is its parent's memory; this program's own would
+    hide what one video takes.
+    """
+    return int(ask([sys.executable, "-I", "-S", "-c", _PARENT, *argv], environ))
+
+
+_PARENT = """
+import os, resource, sys
+null = os.open(os.devnull, os.O_WRONLY)
+actions = [(os.POSIX_SPAWN_DUP2, null, 1)]
+process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=actions)
+if os.waitpid(process, 0)[1]:
+    sys.exit(1)
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit)
+"""
+
+
 Side = Callable[[], float]
 """One side of a comparison: does its work once and returns seconds (or whatever is compared)."""
 

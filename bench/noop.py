@@ -9,7 +9,18 @@ from functools import partial
 from importlib.metadata import version
 
 from bench import ninja
-from bench.command import BenchError, Side, ask, environment, find_tool, in_turn, run, version_of, vpo_command
+from bench.command import (
+    BenchError,
+    Side,
+    ask,
+    environment,
+    find_tool,
+    in_turn,
+    peak_bytes,
+    run,
+    version_of,
+    vpo_command,
+)
 from bench.library import Library, make_library, video_paths
 from bench.series import Row
 from bench.table import Options
@@ -25,15 +36,6 @@ DOIT_CONFIG = {{"check_file_uptodate": "timestamp", "verbosity": 0}}
 def task_video():
     for path in open({listing!r}).read().splitlines():
         yield {{"name": path, "actions": [lambda: None], "file_dep": [path]}}
-"""
-
-_PARENT = """
-import os, resource, sys
-process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
-if os.waitpid(process, 0)[1]:
-    sys.exit(1)
-unit = 1 if sys.platform == "darwin" else 1024
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit)
 """
 
 
@@ -149,10 +151,4 @@ def _memory(options: Options, library: Library, runs: int) -> Row:
 
 
 def _peak_mib(library: Library) -> float:
-    """Return the most that a run held, as a small parent sees it.
-
-    Linux counts what a process held before `exec` too, that is its parent's memory; this program's own would
-    hide what one video takes.
-    """
-    parent = [sys.executable, "-I", "-S", "-c", _PARENT]
-    return int(ask([*parent, *process_command(library, "--quiet")], library.environ)) / 2**20
+    return peak_bytes(process_command(library, "--quiet"), library.environ) / 2**20
