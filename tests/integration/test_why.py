@@ -87,6 +87,18 @@ def test_a_failure_and_what_has_changed_since(world):
     assert "changed since: tool ffmpeg" in world.vpo("why", path).stdout
 
 
+def test_an_encode_that_came_out_larger_is_asked_for_no_more(world):
+    (path,) = world.add("a.mkv", kind="right")
+    world.write_policy(
+        "schema_version: 13\nphases:\n  - name: video\n    transcode:\n"
+        '      video: {to: h264, preset: ultrafast, hw: none, target_bitrate: 20M, ffmpeg_args: ["-qp", "0"]}\n'
+    )
+    assert [change["what"] for change in why(world, path)["result"]["changes"]] == ["codec"]
+    assert world.vpo("process", world.media).returncode == 0
+    told = why(world, path)
+    assert (told["verdict"], told["result"]["changes"]) == ("up-to-date", [])
+
+
 def test_what_is_no_video_or_not_there(world):
     os.mkfifo(world.media / "a.mkv")
     assert why(world, world.media / "a.mkv")["verdict"] == "no-video"

@@ -144,6 +144,7 @@ def _dry_result(run: Run, found: Found, details: Details | None) -> FileProcessi
     # function-local: tools, planning and probing
     from vpo_tasks.tasks.kit import make_processor
     from vpo_tasks.tasks.outcomes import VideoJob
+    from vpo_tasks.tasks.trials import Trials
 
     processor = make_processor(
         run.config,
@@ -156,8 +157,12 @@ def _dry_result(run: Run, found: Found, details: Details | None) -> FileProcessi
     )
     identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
     media = details.media if details is not None else None
+    place = run.survey.recorded_as.get(found.path, found.path)
+    larger = run.lessons.larger([place]).get(place, frozenset()) if media is not None else frozenset()
     try:
-        return processor.process(VideoJob(os.fsdecode(found.path), identity, media))
+        return processor.process(
+            VideoJob(os.fsdecode(found.path), identity, media, trials=Trials(larger=larger))
+        )
     finally:
         processor.close()
 
