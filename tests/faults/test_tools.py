@@ -110,16 +110,11 @@ def test_tool_that_gets_on_slowly_is_not_taken_for_hanging(film: Path) -> None:
     assert os.listdir(film.parent) == ["film.mkv"]
 
 
-@pytest.mark.parametrize(
-    "megabytes",
-    [pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.campaign]), 100],
-    ids=["a-gigabyte", "sample"],
-)
 @pytest.mark.parametrize("end", [b"\n", b""], ids=["in-lines", "one-line"])
-def test_flood_on_stderr_does_not_grow_memory(film: Path, megabytes: int, end: bytes) -> None:
+def test_flood_of_a_gigabyte_on_stderr_does_not_grow_memory(film: Path, end: bytes) -> None:
     flood = (
         f"line = b'noise 78 ' * 13888 + {end!r}\nsent = 0\n"
-        f"while sent < {megabytes} * 1000000:\n    sent += os.write(2, line)\n"
+        f"while sent < 1_000_000_000:\n    sent += os.write(2, line)\n"
         f"open({str(film.parent.parent / 'sent')!r}, 'w').write(str(sent))\n"
     )
     before = film.read_bytes()
@@ -133,7 +128,7 @@ def test_flood_on_stderr_does_not_grow_memory(film: Path, megabytes: int, end: b
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most_kb < 30_000
 
     assert in_a_process_that_may_die(measure) == 0
-    assert int((film.parent.parent / "sent").read_text()) >= megabytes * 1_000_000
+    assert int((film.parent.parent / "sent").read_text()) >= 1_000_000_000
     assert film.read_bytes() == before
     assert os.listdir(film.parent) == ["film.mkv"]
 
