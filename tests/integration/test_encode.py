@@ -36,6 +36,8 @@ VIDEO = {
     "av1-bitrate": Encode(codec="av1", bitrate=60_000, preset="ultrafast"),
     "av1-two-pass": Encode(codec="av1", bitrate=60_000, preset="ultrafast", two_pass=True),
     "h264-scaled": Encode(codec="h264", crf=30, preset="ultrafast", width=64, height=48, scale_algorithm="bicubic"),
+    "hevc-scaled": Encode(codec="hevc", crf=35, preset="ultrafast", width=64, height=48, scale_algorithm="lanczos"),
+    "vp9-scaled": Encode(codec="vp9", crf=40, preset="ultrafast", width=64, height=48, scale_algorithm="bilinear"),
 }  # fmt: skip
 SVT = {
     "svt-crf": Encode(codec="av1", crf=45, preset="ultrafast"),

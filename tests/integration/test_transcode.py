@@ -337,6 +337,35 @@ def test_order(world, order, first):
     assert first in made[0]
 
 
+def test_gain_takes_first_what_saves_most_in_an_hour(world):
+    world.write_policy(
+        "schema_version: 13\nname: k\nphases:\n  - name: p\n    keep_audio: {languages: [eng]}\n"
+    )
+    for name, codec in (("a.mp4", "mpeg4"), ("b.mp4", "mjpeg")):
+        tracks = [T("video", codec, default=True), T("audio", "aac", "eng", default=True)]
+        make_sample(str(world.media / name), tracks, seconds=0.6, size=(128, 96))
+    process(world)  # what is in them is on record then
+    write_policy(world, HEVC.replace("crf: 40", "target_bitrate: 50k"))
+    log = fake_ffmpeg(world, "")
+    process(world, "--order", "gain", "-w", 1)
+    made = [line for line in log.read_text().splitlines() if "libx265" in line]
+    assert "b.mp4" in made[0]
+
+
+def test_an_encode_without_progress_fails_its_video_after_the_time_that_is_set(world):
+    write_policy(world, on_error="skip")
+    path = add(world)
+    before = path.read_bytes()
+    world.configure('[processing]\nstall_timeout = "1s"')
+    fake_ffmpeg(world, "if 'libx265' in argv: time.sleep(600)")
+    done, report = process(world)
+    assert done.returncode == 1
+    (result,) = report["results"]
+    assert "no progress for 1 s" in result["error"]
+    assert codecs(path) == ["mpeg4", "ac3", "subrip"]
+    assert before != path.read_bytes()  # what the phase before asks for is done
+
+
 def test_what_is_learned_is_kept_for_the_next_run(world):
     import sqlite3
 
