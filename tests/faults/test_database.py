@@ -11,6 +11,8 @@ import subprocess
 
 import pytest
 
+from tests.support.filesystems import PAGE, mount_disk, with_own_mounts
+from tests.support.library import read_tree
 from tests.support.waiting import wait_for
 from vpo_tasks.media.probe import ProbePool
 
@@ -112,6 +114,66 @@ def test_a_database_held_for_a_while_is_waited_for(recorded):
     out, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
     assert json.loads(out)["summary"]["changed_count"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.campaign
+def test_a_database_held_for_a_minute_is_a_right_run_or_a_clear_message(recorded):
+    holder = sqlite3.connect(recorded.home / "state.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    run = recorded.start("process", "--json", recorded.media)
+    try:
+        out, err = run.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        holder.rollback()
+        out, err = run.communicate(timeout=60)
+    holder.close()
+    assert "Traceback" not in err
+    assert run.returncode in (0, 4), err
+    if run.returncode == 4:
+        assert "state.db" in err
+        assert recorded.vpo("process", recorded.media).returncode == 0
+    else:
+        assert json.loads(out)["summary"]["changed_count"] == 1
+    assert complies(recorded)
+    assert recorded.leftovers() == []
+
+
+def test_a_database_of_a_newer_version_is_a_clear_message_and_is_left_alone(recorded):
+    database = recorded.home / "state.db"
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+    before, videos = database.read_bytes(), read_tree(recorded.media)
+    done = recorded.vpo("process", recorded.media)
+    assert done.returncode == 4, done.stderr
+    assert "newer version" in done.stderr
+    assert database.read_bytes() == before
+    assert read_tree(recorded.media) == videos
+
+
+def test_a_state_folder_on_a_full_disk_is_a_clear_message_and_forgets_nothing(recorded, tmp_path):
+    saved = tmp_path / "saved"
+    shutil.copytree(recorded.home, saved)
+
+    def attempt() -> None:
+        size = sum(path.stat().st_size + PAGE for path in saved.rglob("*"))
+        mount_disk(recorded.home, size + 40 * PAGE)
+        shutil.copytree(saved, recorded.home, dirs_exist_ok=True)
+        filler = recorded.home / "filler"
+        with filler.open("wb") as stream:
+            stream.write(bytes(os.statvfs(recorded.home).f_bavail * PAGE))
+        done = recorded.vpo("process", recorded.media)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in (0, 1, 4), done.stderr
+        if done.returncode:
+            assert "full" in done.stderr or "space" in done.stderr, done.stderr
+        filler.unlink()
+        assert recorded.vpo("process", recorded.media).returncode == 0
+        assert complies(recorded)
+        assert recorded.leftovers() == []
+
+    with_own_mounts(attempt)
 
 
 def test_deleting_the_state_folder_during_a_run_is_safe(recorded):

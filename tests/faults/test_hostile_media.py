@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
 import subprocess
 
 import pytest
 
-from tests.support.library import read_tree
+from tests.support.library import ENGLISH, FRENCH, VIDEO, read_tree
 from tests.support.media import need_tool
 
 TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
+
+ENCODE = "schema_version: 13\nphases:\n  - name: t\n    transcode: {video: {to: h264, crf: 30, preset: ultrafast}}\n"
 
 
 def merge(*arguments) -> None:
@@ -60,7 +64,6 @@ def test_many_streams_below_the_limit_are_processed(world):
 
 
 def test_playlists_and_addresses_named_as_videos_open_no_other_file_and_no_socket(world):
-    strace = shutil.which("strace")
     secret = world.root / "secret.mkv"
     shutil.copy(world.templates.messy(), secret)
     (world.media / "hls.mkv").write_text(
@@ -69,14 +72,50 @@ def test_playlists_and_addresses_named_as_videos_open_no_other_file_and_no_socke
     (world.media / "concat.mkv").write_text(f"ffconcat version 1.0\nfile {secret}\n")
     shutil.copy(world.templates.messy(), world.media / "http:x.mkv")
     trace = world.root / "trace"
-    through = (strace, "-f", "-qq", "-o", str(trace), "-e", "trace=open,openat,connect") if strace else ()
+    through = (need_tool("strace"), "-f", "-qq", "-o", str(trace), "-e", "trace=open,openat,connect")
     done = world.vpo("process", "--json", world.media, through=through)
     results = {
         result["file"].rsplit("/", 1)[-1]: result["status"] for result in json.loads(done.stdout)["results"]
     }
     assert results == {"hls.mkv": "failed", "concat.mkv": "failed", "http:x.mkv": "changed"}
-    if strace:
-        calls = trace.read_text()
-        assert "http:x.mkv" in calls, "the trace saw the run"
-        assert "secret.mkv" not in calls
-        assert "AF_INET" not in calls
+    calls = trace.read_text()
+    assert "http:x.mkv" in calls, "the trace saw the run"
+    assert "secret.mkv" not in calls
+    assert "AF_INET" not in calls
+
+
+@pytest.mark.parametrize("pixels", [65_535, 1 << 31, (1 << 56) - 1])
+@pytest.mark.parametrize("policy", ["flags", "encode"])
+def test_huge_dimensions_cost_one_video_and_no_huge_memory(world, pixels, policy):
+    if policy == "encode":
+        world.write_policy(ENCODE)
+    huge, _good = world.add("huge.mkv", "good.mkv")
+    size = (f"pixel-width={pixels}", f"pixel-height={pixels}")
+    edit = [word for setting in size for word in ("--set", setting)]
+    subprocess.run([need_tool("mkvpropedit"), "-q", huge, "--edit", "track:v1", *edit], check=True)
+    before = huge.read_bytes()
+    most_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    done = world.vpo("process", "--json", world.media)
+    results = {os.path.basename(found["file"]): found for found in json.loads(done.stdout)["results"]}
+    assert done.returncode in (0, 1), done.stderr
+    assert results["good.mkv"]["status"] == "changed"
+    assert "a bug" not in done.stderr
+    if results["huge.mkv"]["status"] == "failed":
+        assert results["huge.mkv"]["error"]
+        assert huge.read_bytes() == before
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(most_kb, 500_000)
+    assert world.leftovers() == []
+
+
+def test_titles_that_are_no_text_and_command_a_terminal_reach_neither_terminal_nor_json(world):
+    named = world.templates.get("named.mkv", VIDEO, ENGLISH, FRENCH._replace(title="zzzzzzzz"))
+    data = named.read_bytes()
+    assert data.count(b"zzzzzzzz") == 1
+    (world.media / "a.mkv").write_bytes(data.replace(b"zzzzzzzz", b"\x1b[2J\xff\xfe\x9b\x07"))
+    for command in (("inspect",), ("process", "-n", "-v"), ("process", "-v"), ("process", "--json")):
+        target = world.media / "a.mkv" if command == ("inspect",) else world.media
+        done = world.vpo(*command, target)
+        assert done.returncode == 0, done.stderr
+        for sign in ("\x1b", "\x07", "\x9b", "\udcff"):
+            assert sign not in done.stdout + done.stderr
+    assert world.leftovers() == []
