@@ -31,7 +31,7 @@ from tests.support.execute import make_kit
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, Templates, World
 from vpo_tasks.config import load_config
 from vpo_tasks.errors import ConfigError, FileError, Issue, PolicyError
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.recover import recover
 from vpo_tasks.execute.undo import undo

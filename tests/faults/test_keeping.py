@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.filesystems import mount_disk, with_own_mounts
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.pruning import Keeping, prune
 from vpo_tasks.execute.undo_store import stored_in

@@ -21,7 +21,7 @@ from tests.faults.frame import (
 from tests.faults.undoing import Undoing, make_undoing
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.pruning import prune
 from vpo_tasks.execute.undo_store import entries
 

@@ -14,7 +14,7 @@ from tests.faults.frame import (
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import require_tool
 from tests.support.header import header_plan, header_work
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.undo import undo

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.header_bytes import is_new, is_ours, is_untouched, write_new, write_old
 from vpo_tasks.execute.journal import HeaderRecord, Range, fingerprint_of
 from vpo_tasks.media.identity import Identity

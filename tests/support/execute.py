@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tests.support.fake_tools import real_toolbox
-from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.disk import Disk, RealDisk
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox

@@ -86,7 +86,7 @@ WRITERS = {
 }
 # who may write, and where: never into a user's folder but through fsops
 MAY_WRITE = {
-    "execute.fsops": "the one place",
+    "execute.disk": "the one place, and only fsops calls it",
     "media.sample": "makes new videos where it is told, and refuses to overwrite",
     "cli.demo_library": "its own new folder",
     "cli.init": "new files only, opened exclusively",

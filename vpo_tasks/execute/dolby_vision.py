@@ -9,7 +9,7 @@ import os
 import zlib
 from collections.abc import Collection, Iterator
 
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.media.ebml import Element, Source, open_source
 from vpo_tasks.media.matroska import BLOCK_ADDITION_MAPPING, mapped_dolby_vision
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.journal import HeaderRecord, Range, fingerprint_of
 from vpo_tasks.media.identity import Identity

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from vpo_tasks.execute import fsops, header_bytes
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.journal import HeaderRecord
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled

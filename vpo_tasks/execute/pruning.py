@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from vpo_tasks.errors import LockedError
-from vpo_tasks.execute.fsops import Disk, stat_or_none
+from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.fsops import stat_or_none
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.undo_store import remove_entry, stored_in

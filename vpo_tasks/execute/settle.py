@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.journal import Record, encode, fingerprint
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle_undo import bring_back

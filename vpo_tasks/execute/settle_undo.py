@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.journal import Record
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.undo_store import in_store, remove_if_empty

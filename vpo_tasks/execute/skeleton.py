@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.header_layout import HeaderRefused, Regions, read_regions
 from vpo_tasks.execute.journal import Range
 from vpo_tasks.execute.private import Private

@@ -13,7 +13,7 @@ import msgspec
 
 from vpo_tasks.errors import FileError, ReplaceError
 from vpo_tasks.execute import fsops, header_bytes
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.header_settle import settle_header
 from vpo_tasks.execute.journal import AnyRecord, HeaderRecord, Record, encode, fingerprint, read_record
 from vpo_tasks.execute.locks import key_lock

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.execute import fsops
-from vpo_tasks.execute.fsops import Disk
+from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, Record, read_record
 from vpo_tasks.execute.private import Private
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
-from vpo_tasks.execute.fsops import Disk, RealDisk
+from vpo_tasks.execute.disk import Disk, RealDisk
 from vpo_tasks.execute.hardware import Hardware
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger

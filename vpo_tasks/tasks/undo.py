@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.errors import FileError, UsageError
-from vpo_tasks.execute.fsops import RealDisk
+from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.pruning import prune
 from vpo_tasks.execute.undo import undo
 from vpo_tasks.execute.undo_store import Entry, entries
