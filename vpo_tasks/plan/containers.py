@@ -119,7 +119,7 @@ def is_changed(draft: Draft) -> bool:
         draft.tracks != source.tracks
         or draft.container != source.container
         or draft.tags != source.tags
-        or any(track.index in draft.encodes for track in draft.tracks)
+        or (bool(draft.encodes) and any(track.index in draft.encodes for track in draft.tracks))
     )
 
 

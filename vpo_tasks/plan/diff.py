@@ -9,7 +9,7 @@ from vpo_tasks.plan.containers import UNWRITABLE_TAGS, WEBM_CODECS, file_cause, 
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.model import Change, PhaseOutcome, Plan, PlanFailure, Stream, Value
 from vpo_tasks.plan.names import name_track
-from vpo_tasks.plan.rules_order import is_trailing
+from vpo_tasks.plan.rules_order import TRAILING
 
 
 def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[PlanFailure, ...]) -> Plan:
@@ -19,7 +19,7 @@ def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[P
     changes: list[Change] = []
     if is_changed(draft):
         written = draft.copy()
-        written.tracks = tuple(sorted(written.tracks, key=is_trailing))
+        written.tracks = tuple(sorted(written.tracks, key=lambda track: track.type in TRAILING))
         changes = _net_changes(written)
         if changes:
             draft = written
@@ -64,7 +64,10 @@ def _predict(draft: Draft) -> MediaInfo:
         doc_type=_doc_type(draft),
         tags=dict(tags),
         tracks=tuple(
-            [msgspec.structs.replace(track, index=position) for position, track in enumerate(draft.tracks)]
+            [
+                track if track.index == position else msgspec.structs.replace(track, index=position)
+                for position, track in enumerate(draft.tracks)
+            ]
         ),
     )
 
@@ -92,14 +95,13 @@ def _net_changes(draft: Draft) -> list[Change]:
             changes += _track_changes(draft, original, track)
         else:
             changes.append(_change(draft, original, "removed", None, None))
-    for track in draft.tracks:
-        if track.index in draft.made:
-            changes.append(_change(draft, track, "created", None, track.codec))
-    kept = [track.index for track in draft.tracks if track.index not in draft.made and not is_trailing(track)]
-    before = [track.index for track in source.tracks if track.index in present and not is_trailing(track)]
+    made = [track for track in draft.tracks if track.index in draft.made]
+    changes += [_change(draft, track, "created", None, track.codec) for track in made]
+    kept = [t.index for t in draft.tracks if t.index not in draft.made and t.type not in TRAILING]
+    before = [t.index for t in source.tracks if t.index in present and t.type not in TRAILING]
     if kept != before:
         changes.append(_change(draft, None, "order", _join(before), _join(kept)))
-    for name in sorted({*source.tags, *draft.tags}):
+    for name in sorted({*source.tags, *draft.tags}) if draft.tags != source.tags else ():
         old, new = source.tags.get(name), draft.tags.get(name)
         if old != new:
             changes.append(_change(draft, None, f"tag:{name}", old, new))
@@ -123,16 +125,15 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
 def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value) -> Change:
     """Return the change with the cause that decided last."""
     index = track.index if track is not None else None
-    cause = draft.causes.get((index, "codec" if what == "size" else what)) or file_cause(
-        draft, "comes with the rewrite"
-    )
+    cause = draft.causes.get((index, "codec" if what == "size" else what))
+    policy, phase, operation, reason, rule = cause or file_cause(draft, "comes with the rewrite")
     return Change(
-        policy=cause.policy,
-        phase=cause.phase,
-        operation=cause.operation,
+        policy=policy,
+        phase=phase,
+        operation=operation,
         what=what,
-        reason=cause.reason,
-        rule=cause.rule,
+        reason=reason,
+        rule=rule,
         track=index if index is None or index not in draft.made else None,
         label=name_track(draft.source, track) if track is not None else None,
         old=old,

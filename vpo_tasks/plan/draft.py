@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from vpo_tasks.media.model import MediaInfo, Track
-from vpo_tasks.plan.model import Encode, OnError, PlanFailure
+from vpo_tasks.plan.model import Encode, OnError
 
 Edit = tuple[int | None, str]
 """Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
@@ -37,13 +37,14 @@ class Refusal(Exception):
 class Draft:
     """A video in the making. Tracks keep their source index as identity; made ones get indexes past it.
 
-    Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing.
+    Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing. Every
+    edit replaces `causes` too: while that is the same object, the video is the same.
     `made` maps a made track to the source track it is encoded from.
     """
 
     __slots__ = (
-        "causes", "container", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "next_index",
-        "source", "tags", "tracks", "warnings",
+        "causes", "container", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "source", "tags",
+        "tracks", "warnings",
     )  # fmt: skip
 
     def __init__(self, source: MediaInfo) -> None:
@@ -58,7 +59,6 @@ class Draft:
         self.warnings: tuple[str, ...] = ()
         self.keep_mtime = True
         self.mtime_s: float | None = None
-        self.next_index = 1 + max((track.index for track in source.tracks), default=-1)
 
     def copy(self) -> Draft:
         """Return a draft that goes its own way."""
@@ -79,12 +79,16 @@ class Draft:
         self.warnings = other.warnings
         self.keep_mtime = other.keep_mtime
         self.mtime_s = other.mtime_s
-        self.next_index = other.next_index
 
     @property
     def video(self) -> tuple[object, ...]:
         """What the video is, apart from who asked for it: equal when nothing would differ."""
         return self.tracks, self.container, self.tags, self.encodes, self.mtime_s
+
+    @property
+    def next_index(self) -> int:
+        """The index for the next track that is made."""
+        return 1 + max([*(track.index for track in self.source.tracks), *self.made], default=-1)
 
     def of_type(self, kind: str) -> list[Track]:
         """Return the tracks of one type, in order."""
@@ -105,7 +109,6 @@ class Draft:
 
     def insert(self, place: int, track: Track, source: Track, encode: Encode, cause: Cause) -> None:
         """Put in a new track, encoded from `source`, at a place in the list of tracks."""
-        self.next_index += 1
         self.tracks = (*self.tracks[:place], track, *self.tracks[place:])
         # made from a made track: the essence comes from the source of that one
         self.made = {**self.made, track.index: self.made.get(source.index, source.index)}
@@ -153,30 +156,13 @@ class Draft:
         self.put(track, "codec", cause)
 
 
-class Scope:
-    """One phase at work: names for causes, and the mode of its errors."""
+class Scope(NamedTuple):
+    """Whose edits these are, policy and phase, and the mode of the phase's errors."""
 
-    __slots__ = ("failures", "on_error", "phase", "policy")
-
-    def __init__(self, policy: str, phase: str, on_error: OnError) -> None:
-        self.policy = policy
-        self.phase = phase
-        self.on_error: OnError = on_error
-        self.failures: list[PlanFailure] = []
+    policy: str
+    phase: str
+    on_error: OnError
 
     def cause(self, operation: str, reason: str, rule: str | None = None) -> Cause:
         """Return the cause of an edit."""
         return Cause(self.policy, self.phase, operation, reason, rule)
-
-    def fail(self, refusal: Refusal) -> None:
-        """Note that an operation cannot be done."""
-        self.failures.append(
-            PlanFailure(
-                policy=self.policy,
-                phase=self.phase,
-                operation=refusal.operation,
-                reason=refusal.reason,
-                on_error=self.on_error,
-                rule=refusal.rule,
-            )
-        )

@@ -5,8 +5,8 @@ Pure. Raises PlanError only; whatever else a policy cannot have on this video is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeVar, Union
+from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -14,46 +14,19 @@ from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
-from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.draft import Cause, Draft, Edit, Refusal
 from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, OnError, PhaseOutcome, Plan, PlanFailure
-from vpo_tasks.plan.operations import OPERATIONS, Operation, Work, rule_verdict
-from vpo_tasks.policy.match import Terms
-from vpo_tasks.policy.model import Phase, Policy
+from vpo_tasks.plan.operations import Work, rule_verdict
+from vpo_tasks.plan.stages import Policies, Prepared, Stage, prepare
 from vpo_tasks.policy.patterns import PatternTimeout
+
+__all__ = ["Policies", "Prepared", "check_convergence", "evaluate", "of_result", "prepare"]
 
 _NOTHING_KNOWN = Context()
 _MORE_RUNS = 4
 
 Known = TypeVar("Known")
-Policies = Union[Sequence[Policy], "Prepared"]
-
-
-class Prepared:
-    """Policies with what does not depend on the video worked out once; made by `prepare`."""
-
-    __slots__ = ("policies",)
-
-    def __init__(self, policies: Sequence[Policy]) -> None:
-        self.policies = tuple(_Ready.of(policy) for policy in policies)
-
-
-class _Ready(NamedTuple):
-    """One policy, ready: its terms, and the operations that each of its phases has."""
-
-    policy: Policy
-    terms: Terms
-    phases: tuple[tuple[Phase, tuple[Operation, ...]], ...]
-
-    @classmethod
-    def of(cls, policy: Policy) -> _Ready:
-        phases = [(phase, tuple(op for op in OPERATIONS if op.is_asked(phase))) for phase in policy.phases]
-        return cls(policy, Terms(policy.config), tuple(phases))
-
-
-def prepare(policies: Policies) -> Prepared:
-    """Work out once per run what evaluation needs of the policies alone; `evaluate` takes the result."""
-    return policies if isinstance(policies, Prepared) else Prepared(policies)
 
 
 def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_KNOWN) -> Plan:
@@ -82,24 +55,31 @@ def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
     trial = first.draft.copy()
     for _ in range(_MORE_RUNS):
         before = trial.copy()
-        again = _Simulation(trial, first.context)
+        again = _Simulation(trial, first.context, first.idle)
         again.run(prepared)
         if again.stopped:
             return
-        if trial.video == before.video:
+        if trial.causes is before.causes or trial.video == before.video:
             first.draft.adopt(before)
             first.resolve(again)
             return
 
 
 class _Simulation:
-    """Policies being carried out on a draft. `modes` are the error modes by policy and phase name."""
+    """Policies being carried out on a draft. `modes` are the error modes by policy and phase name.
 
-    __slots__ = ("context", "draft", "failures", "modes", "outcomes", "stopped")
+    `idle` holds, of each stage that completed without an edit, the draft's causes at that time. Every edit
+    replaces the causes: where they are still the same object, the stage would change nothing again.
+    """
 
-    def __init__(self, draft: Draft, context: Context) -> None:
+    __slots__ = ("context", "draft", "failures", "idle", "modes", "outcomes", "stopped")
+
+    def __init__(
+        self, draft: Draft, context: Context, idle: dict[Stage, Mapping[Edit, Cause]] | None = None
+    ) -> None:
         self.draft = draft
         self.context = context
+        self.idle = {} if idle is None else idle
         self.outcomes: list[PhaseOutcome] = []
         self.failures: list[PlanFailure] = []
         self.modes: dict[tuple[str, str], OnError] = {}
@@ -107,49 +87,62 @@ class _Simulation:
 
     def run(self, prepared: Prepared) -> None:
         """Simulate every policy, in order."""
-        for ready in prepared.policies:
-            self._run_policy(ready)
+        selected = self.context.phases
+        for stages in prepared.policies:
+            known: dict[str, PhaseOutcome] = {}
+            for stage in stages:
+                if self.stopped or (selected is not None and stage.name not in selected):
+                    outcome = stage.pending
+                else:
+                    outcome = self._run_stage(stage, known)
+                known[stage.name] = outcome
+                self.outcomes.append(outcome)
 
-    def _run_policy(self, ready: _Ready) -> None:
-        policy = ready.policy
-        known: dict[str, PhaseOutcome] = {}
-        for phase, operations in ready.phases:
-            selected = self.context.phases is None or phase.name in self.context.phases
-            if self.stopped or not selected:
-                outcome = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="pending")
-            else:
-                outcome = self._run_phase(ready, phase, operations, known)
-            known[phase.name] = outcome
-            self.outcomes.append(outcome)
-
-    def _run_phase(
-        self, ready: _Ready, phase: Phase, operations: Sequence[Operation], known: dict[str, PhaseOutcome]
-    ) -> PhaseOutcome:
+    def _run_stage(self, stage: Stage, known: dict[str, PhaseOutcome]) -> PhaseOutcome:
         """Simulate one phase. Failing under `skip` or `fail`, it leaves no trace."""
-        draft, policy = self.draft, ready.policy
-        why = closed_gate(phase, draft, known)
-        if why is not None:
-            return PhaseOutcome(policy=policy.name, phase=phase.name, outcome="skipped", reason=why)
-        scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
-        self.modes[policy.name, phase.name] = scope.on_error
-        before = draft.copy() if scope.on_error != "continue" else None
+        draft, on_error = self.draft, stage.scope.on_error
+        if stage.has_gate:
+            why = closed_gate(stage.phase, draft, known)
+            if why is not None:
+                return PhaseOutcome(policy=stage.policy, phase=stage.name, outcome="skipped", reason=why)
+        causes = draft.causes
+        if self.idle.get(stage) is causes:
+            return stage.completed
+        self.modes[stage.key] = on_error
+        before = draft.copy() if on_error != "continue" else None
         video = draft.video
-        _run_operations(Work(draft, phase, ready.terms, scope, self.context), operations)
-        if scope.failures and before is not None:
-            before.warnings = draft.warnings
-            draft.adopt(before)
+        work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
+        _run_operations(work, stage)
+        if work.failures:
+            return self._failed(stage, work.failures, video, before)
+        if draft.causes is causes:
+            if not stage.is_timed:
+                # what a phase says of the file's time is no edit, but it counts each time it is said
+                self.idle[stage] = causes
+            return stage.completed
+        return stage.modified if draft.video != video else stage.completed
+
+    def _failed(
+        self, stage: Stage, failures: list[PlanFailure], video: tuple[object, ...], before: Draft | None
+    ) -> PhaseOutcome:
+        """Note the failures of a phase; `before` is the draft to return to, if the mode says so."""
+        if before is not None:
+            before.warnings = self.draft.warnings
+            self.draft.adopt(before)
             self.stopped = True
-        self.failures += scope.failures
+        self.failures += failures
         return PhaseOutcome(
-            policy=policy.name,
-            phase=phase.name,
-            outcome="failed" if scope.failures else "completed",
-            reason=scope.failures[0].reason if scope.failures else "",
-            modified=draft.video != video,
+            policy=stage.policy,
+            phase=stage.name,
+            outcome="failed",
+            reason=failures[0].reason,
+            modified=self.draft.video != video,
         )
 
     def resolve(self, last: _Simulation) -> None:
         """Keep the failures that are left at the last; say so of those that other phases have resolved."""
+        if not self.failures and not last.failures:
+            return
         left = {(failure.policy, failure.phase) for failure in last.failures}
         for failure in self.failures:
             if (failure.policy, failure.phase) not in left:
@@ -198,22 +191,23 @@ def _unwritable(draft: Draft) -> str:
     return ""
 
 
-def _run_operations(work: Work, operations: Sequence[Operation]) -> None:
+def _run_operations(work: Work, stage: Stage) -> None:
     """Run a phase's operations in canonical order; its rules are judged before anything changes."""
     structural = True
-    try:
-        work.verdict = rule_verdict(work)
-    except Refusal as refusal:
-        work.scope.fail(refusal)
-        structural = False
-    for operation in operations:
-        if work.scope.failures and work.scope.on_error != "continue":
+    if stage.phase.rules is not None:
+        try:
+            work.verdict = rule_verdict(work, stage.phase.rules)
+        except Refusal as refusal:
+            work.fail(refusal)
+            structural = False
+    for operation in stage.operations:
+        if work.failures and work.scope.on_error != "continue":
             return
         if structural or not operation.structural:
             try:
                 operation.run(work)
             except Refusal as refusal:
-                work.scope.fail(refusal)
+                work.fail(refusal)
 
 
 def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHING_KNOWN) -> None:

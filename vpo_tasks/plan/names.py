@@ -24,5 +24,10 @@ def name_track(source: MediaInfo, track: Track) -> str:
 
 
 def _number(source: MediaInfo, track: Track) -> int | str:
-    indexes = [present.index for present in source.tracks if present.type == track.type]
-    return indexes.index(track.index) + 1 if track.index in indexes else "new"
+    number = 0
+    for present in source.tracks:
+        if present.type == track.type:
+            number += 1
+            if present.index == track.index:
+                return number
+    return "new"

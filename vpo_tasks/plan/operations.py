@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vpo_tasks.plan.draft import Draft, Scope
-from vpo_tasks.plan.model import Context
-from vpo_tasks.plan.rules_actions import Verdict, carry_out, decide
+from vpo_tasks.plan.draft import Draft, Refusal, Scope
+from vpo_tasks.plan.model import Context, PlanFailure
+from vpo_tasks.plan.rules_actions import NOTHING_DECIDED, Verdict, carry_out, decide
 from vpo_tasks.plan.rules_conditions import Scene
 from vpo_tasks.plan.rules_container import convert_container
 from vpo_tasks.plan.rules_flags import clear_marks, set_default_flags
@@ -18,21 +18,35 @@ from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_sub
 from vpo_tasks.plan.rules_transcode import transcode
 from vpo_tasks.plan.rules_transcription import transcribe
 from vpo_tasks.policy.match import Terms
-from vpo_tasks.policy.model import Phase
+from vpo_tasks.policy.model import Phase, Rules
 
 
 class Work:
-    """One phase in hand."""
+    """One phase in hand, and what of it cannot be done."""
 
-    __slots__ = ("context", "draft", "phase", "scope", "terms", "verdict")
+    __slots__ = ("context", "draft", "failures", "phase", "scope", "terms", "verdict")
 
-    def __init__(self, draft: Draft, phase: Phase, terms: Terms, scope: Scope, context: Context) -> None:
-        self.draft = draft
+    def __init__(self, phase: Phase, terms: Terms, scope: Scope, draft: Draft, context: Context) -> None:
         self.phase = phase
         self.terms = terms
         self.scope = scope
+        self.draft = draft
         self.context = context
-        self.verdict = Verdict()
+        self.verdict = NOTHING_DECIDED
+        self.failures: list[PlanFailure] = []
+
+    def fail(self, refusal: Refusal) -> None:
+        """Note that an operation cannot be done."""
+        self.failures.append(
+            PlanFailure(
+                policy=self.scope.policy,
+                phase=self.scope.phase,
+                operation=refusal.operation,
+                reason=refusal.reason,
+                on_error=self.scope.on_error,
+                rule=refusal.rule,
+            )
+        )
 
     @property
     def filters_skipped(self) -> bool:
@@ -51,12 +65,10 @@ class Operation(NamedTuple):
         return getattr(phase, self.name) is not None
 
 
-def rule_verdict(work: Work) -> Verdict:
+def rule_verdict(work: Work, rules: Rules) -> Verdict:
     """Judge the rules on the tracks as the phase finds them."""
-    if work.phase.rules is None:
-        return Verdict()
-    scene = Scene(tuple(work.draft.tracks), work.draft.tags, work.terms, work.context)
-    return decide(work.phase.rules, scene, work.draft, work.phase)
+    scene = Scene(work.draft.tracks, work.draft.tags, work.terms, work.context)
+    return decide(rules, scene, work.draft, work.phase)
 
 
 def _audio_actions(work: Work) -> None:

@@ -47,6 +47,9 @@ class Verdict(NamedTuple):
     skips: frozenset[str] = frozenset()
 
 
+NOTHING_DECIDED = Verdict()
+
+
 def decide(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> Verdict:
     """Evaluate the rules on the tracks as they are. Raise Refusal for `fail`, or when nobody can tell."""
     orders = (
@@ -54,6 +57,8 @@ def decide(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> Verdict:
         if rules.match == "first"
         else _decide_all(rules, scene, draft, phase)
     )
+    if not orders:
+        return NOTHING_DECIDED
     for rule, action in orders:
         if isinstance(action, Fail):
             raise Refusal("rules", expand(action.message, rule.name, scene.context.path), rule.name)

@@ -49,16 +49,11 @@ class Scene(NamedTuple):
 def holds(condition: Condition, scene: Scene) -> Truth:
     """Tell whether a condition holds; an unknown part leaves the whole unknown only if it could decide it."""
     if isinstance(condition, Exists):
-        return any(
-            track.type == condition.track_type and passes(track, condition.where, scene.terms.commentary)
-            for track in scene.tracks
-        )
+        return _exists(condition, scene)
     if isinstance(condition, Count):
-        number = sum(
-            track.type == condition.track_type and passes(track, condition.where, scene.terms.commentary)
-            for track in scene.tracks
-        )
-        return satisfies(number, condition.compare)
+        kind, where, commentary = condition.track_type, condition.where, scene.terms.commentary
+        found = [track for track in scene.tracks if track.type == kind and passes(track, where, commentary)]
+        return satisfies(len(found), condition.compare)
     if isinstance(condition, And):
         return _combine(condition.conditions, scene, decisive=False)
     if isinstance(condition, Or):
@@ -73,6 +68,14 @@ def holds(condition: Condition, scene: Scene) -> Truth:
     if isinstance(condition, MultiLanguage):
         return _multi_language(condition, scene)
     return _originality(condition, scene)
+
+
+def _exists(condition: Exists, scene: Scene) -> bool:
+    """Stop at the first track that passes: a pattern may take too long on the title of a later one."""
+    for track in scene.tracks:
+        if track.type == condition.track_type and passes(track, condition.where, scene.terms.commentary):
+            return True
+    return False
 
 
 def _combine(conditions: Sequence[Condition], scene: Scene, *, decisive: bool) -> Truth:

@@ -33,24 +33,28 @@ def set_default_flags(
     draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope, video_cleared: bool
 ) -> None:
     """Choose the default tracks. `video_cleared`: the same phase clears all video defaults."""
-    videos = draft.of_type("video")
-    if flags.set_first_video_default and videos and not video_cleared:
+    videos = draft.of_type("video") if flags.set_first_video_default and not video_cleared else None
+    if videos:
         _choose(draft, videos, videos[0], flags, scope, who="the first video track")
     audio = draft.of_type("audio")
     if flags.set_preferred_audio_default and audio:
         chosen = preferred_track(audio, terms.audio, flags.preferred_audio_codec, terms)
         if chosen is not None:
             _choose(draft, audio, chosen, flags, scope, who="the preferred audio")
-    _flag_subtitles(draft, flags, terms, scope)
+    _flag_subtitles(draft, audio, flags, terms, scope)
 
 
-def _flag_subtitles(draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope) -> None:
+def _flag_subtitles(
+    draft: Draft, audio: Sequence[Track], flags: DefaultFlags, terms: Terms, scope: Scope
+) -> None:
     """Choose the default subtitle, or none, and force it when the audio is not understood."""
     subtitles = draft.of_type("subtitle")
     preferred = preferred_track(subtitles, terms.subtitle, (), terms)
     if preferred is None:
         return
-    differs = audio_differs(draft.of_type("audio"), terms)
+    differs = (
+        flags.set_subtitle_default_when_audio_differs or flags.set_subtitle_forced_when_audio_differs
+    ) and audio_differs(audio, terms)
     if flags.set_preferred_subtitle_default:
         _choose(draft, subtitles, preferred, flags, scope, who="the preferred subtitle")
     elif flags.set_subtitle_default_when_audio_differs and differs:

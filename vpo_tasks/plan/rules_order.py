@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Scope
 from vpo_tasks.policy.match import Terms, classify, language_of
 from vpo_tasks.policy.model import TrackClass
 
 _NO_RANK = 1 << 30
+TRAILING = ("attachment", "other")
+"""The types of tracks that stand after the others whatever the order."""
 
 
 def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, scope: Scope) -> None:
@@ -15,30 +21,30 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
 
     Attachments and data streams always come last: no container stores them between the tracks.
     """
-    place = {name: position for position, name in enumerate(classes)}
-
-    def key(track: Track) -> tuple[bool, int, int]:
-        kind = classify(track, terms)
-        rank = _NO_RANK
-        if kind == "audio_main":
-            rank = _rank(language_of(track), terms.audio)
-        elif kind == "subtitle_main":
-            rank = _rank(language_of(track), terms.subtitle)
-        return is_trailing(track), place.get(kind, len(classes)), rank
-
-    ordered = tuple(sorted(draft.tracks, key=key))
-    if _leading(ordered) != _leading(draft.tracks):
-        draft.tracks = ordered
+    place = _places(classes)
+    leading = [track for track in draft.tracks if track.type not in TRAILING]
+    keys = [_key(track, place, len(classes), terms) for track in leading]
+    wanted = sorted(range(len(leading)), key=keys.__getitem__)
+    if wanted != list(range(len(leading))):
+        trailing = [track for track in draft.tracks if track.type in TRAILING]
+        draft.tracks = (*[leading[position] for position in wanted], *trailing)
         draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
 
 
-def _leading(tracks: tuple[Track, ...]) -> list[Track]:
-    return [track for track in tracks if not is_trailing(track)]
+def _key(track: Track, place: Mapping[TrackClass, int], last: int, terms: Terms) -> tuple[int, int]:
+    """Return what to sort by; classes that `place` does not name come `last`."""
+    kind = classify(track, terms)
+    rank = _NO_RANK
+    if kind == "audio_main":
+        rank = _rank(language_of(track), terms.audio)
+    elif kind == "subtitle_main":
+        rank = _rank(language_of(track), terms.subtitle)
+    return place.get(kind, last), rank
 
 
-def is_trailing(track: Track) -> bool:
-    """Tell whether a track stands after the others whatever the order."""
-    return track.type in ("attachment", "other")
+@lru_cache(maxsize=256)
+def _places(classes: tuple[TrackClass, ...]) -> Mapping[TrackClass, int]:
+    return MappingProxyType({name: position for position, name in enumerate(classes)})
 
 
 def _rank(language: str, preferred: tuple[str, ...]) -> int:

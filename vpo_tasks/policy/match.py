@@ -145,15 +145,17 @@ def preferred_track(
     tracks: Sequence[Track], languages: Sequence[str], codecs: Sequence[str], terms: Terms
 ) -> Track | None:
     """Return the track that a list of languages prefers (3.7); language outranks codec."""
-    spoken = [track for track in tracks if not is_commentary(track, terms.commentary)]
+    spoken = [track for track in tracks if not (track.title and terms.commentary(track.title))]
     if not spoken:
         return tracks[0] if tracks else None
+    found = [language_of(track) for track in spoken]
     for language in languages:
-        named = [track for track in spoken if language_of(track) == language]
+        if language not in found:
+            continue
+        named = [track for track, its in zip(spoken, found, strict=True) if its == language]
         for pattern in codecs:
             for track in named:
                 if matches_audio_pattern(track, pattern):
                     return track
-        if named:
-            return named[0]
+        return named[0]
     return spoken[0]

@@ -1,0 +1,56 @@
+"""Policies made ready for many videos: what depends on no video is worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+from vpo_tasks.plan.draft import Scope
+from vpo_tasks.plan.model import PhaseOutcome
+from vpo_tasks.plan.operations import OPERATIONS
+from vpo_tasks.policy.match import Terms
+from vpo_tasks.policy.model import Phase, Policy
+
+Policies = Union[Sequence[Policy], "Prepared"]
+
+
+class Stage:
+    """One phase, ready: its operations in canonical order, and the outcomes that say nothing of the video."""
+
+    __slots__ = (
+        "completed", "has_gate", "is_timed", "key", "modified", "name", "operations", "pending", "phase", "policy",
+        "scope", "terms",
+    )  # fmt: skip
+
+    def __init__(self, policy: Policy, terms: Terms, phase: Phase) -> None:
+        self.policy = policy.name
+        self.name = phase.name
+        self.key = policy.name, phase.name
+        self.phase = phase
+        self.terms = terms
+        self.scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
+        self.operations = tuple(operation for operation in OPERATIONS if operation.is_asked(phase))
+        self.has_gate = bool(phase.depends_on or phase.skip_when or phase.run_if)
+        self.is_timed = phase.file_timestamp is not None
+        self.pending = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="pending")
+        self.completed = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="completed")
+        self.modified = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="completed", modified=True)
+
+
+class Prepared:
+    """The stages of every policy, in order; made by `prepare`."""
+
+    __slots__ = ("policies",)
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(_stages(policy) for policy in policies)
+
+
+def prepare(policies: Policies) -> Prepared:
+    """Work out once per run what evaluation needs of the policies alone; `evaluate` takes the result."""
+    return policies if isinstance(policies, Prepared) else Prepared(policies)
+
+
+def _stages(policy: Policy) -> tuple[Stage, ...]:
+    terms = Terms(policy.config)
+    return tuple(Stage(policy, terms, phase) for phase in policy.phases)
