@@ -142,3 +142,22 @@ def recover_disturbed(stage: Stage, again: int, fault: int) -> bool:
     stage.check_nothing_lost()
     assert "kept" not in stage.recover()
     return disturbed
+
+
+class OperationMatrix:
+    """The tests that every kind of work has to pass; a test module gives them its fixture `stage`."""
+
+    @once_and_for_ever
+    @every_error
+    def test_failing_at_every_operation_loses_nothing(self, stage: Stage, fault: int, forever: bool) -> None:
+        fail_at_every_operation(stage, fault, forever=forever)
+
+    def test_killed_at_every_operation_loses_nothing(self, stage: Stage) -> None:
+        kill_at_every_operation(stage)
+
+    @all_or_every_seventh
+    @killed_or_failing
+    def test_disturbed_again_at_every_operation_of_recovery(
+        self, stage: Stage, fault: int, step: int
+    ) -> None:
+        disturb_every_recovery(stage, fault, step)

@@ -7,15 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.frame import (
-    all_or_every_seventh,
-    disturb_every_recovery,
-    every_error,
-    fail_at_every_operation,
-    kill_at_every_operation,
-    killed_or_failing,
-    once_and_for_ever,
-)
+from tests.faults.frame import OperationMatrix
 from tests.faults.header_edit import HeaderEdit, make_header_edit
 
 
@@ -24,20 +16,8 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return make_header_edit(tmp_path_factory.mktemp(request.param), request.param)
 
 
-@once_and_for_ever
-@every_error
-def test_failing_at_every_operation_loses_nothing(stage: HeaderEdit, fault: int, forever: bool) -> None:
-    fail_at_every_operation(stage, fault, forever=forever)
-
-
-def test_killed_at_every_operation_loses_nothing(stage: HeaderEdit) -> None:
-    kill_at_every_operation(stage)
-
-
-@all_or_every_seventh
-@killed_or_failing
-def test_disturbed_again_at_every_operation_of_recovery(stage: HeaderEdit, fault: int, step: int) -> None:
-    disturb_every_recovery(stage, fault, step)
+class TestHeaderEdit(OperationMatrix):
+    pass
 
 
 def half_written(stage: HeaderEdit) -> None:

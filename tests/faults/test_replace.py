@@ -11,15 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.faults.frame import (
-    all_or_every_seventh,
-    disturb_every_recovery,
-    every_error,
-    fail_at_every_operation,
-    kill_at_every_operation,
-    killed_or_failing,
-    once_and_for_ever,
-)
+from tests.faults.frame import OperationMatrix
 from tests.faults.replacement import MODES, Replacement, make_replacement
 from tests.support.faults import KILL, in_a_process_that_may_die
 from vpo_tasks.errors import FileError
@@ -32,20 +24,8 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return make_replacement(tmp_path_factory.mktemp(request.param), request.param)
 
 
-@once_and_for_ever
-@every_error
-def test_failing_at_every_operation_loses_nothing(stage: Replacement, fault: int, forever: bool) -> None:
-    fail_at_every_operation(stage, fault, forever=forever)
-
-
-def test_killed_at_every_operation_loses_nothing(stage: Replacement) -> None:
-    kill_at_every_operation(stage)
-
-
-@all_or_every_seventh
-@killed_or_failing
-def test_disturbed_again_at_every_operation_of_recovery(stage: Replacement, fault: int, step: int) -> None:
-    disturb_every_recovery(stage, fault, step)
+class TestReplacement(OperationMatrix):
+    pass
 
 
 @pytest.mark.parametrize("stage", ["replace", "replace-without-links", "rename"], indirect=True)

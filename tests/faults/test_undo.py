@@ -9,15 +9,7 @@ import os
 
 import pytest
 
-from tests.faults.frame import (
-    all_or_every_seventh,
-    disturb_every_recovery,
-    every_error,
-    fail_at_every_operation,
-    kill_at_every_operation,
-    killed_or_failing,
-    once_and_for_ever,
-)
+from tests.faults.frame import OperationMatrix
 from tests.faults.undoing import Undoing, make_undoing
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from vpo_tasks.errors import FileError
@@ -36,20 +28,8 @@ def test_undone_leaves_no_store(stage: Undoing) -> None:
     assert not (stage.library / ".vpo-undo").exists()
 
 
-@once_and_for_ever
-@every_error
-def test_failing_at_every_operation_loses_nothing(stage: Undoing, fault: int, forever: bool) -> None:
-    fail_at_every_operation(stage, fault, forever=forever)
-
-
-def test_killed_at_every_operation_loses_nothing(stage: Undoing) -> None:
-    kill_at_every_operation(stage)
-
-
-@all_or_every_seventh
-@killed_or_failing
-def test_disturbed_again_at_every_operation_of_recovery(stage: Undoing, fault: int, step: int) -> None:
-    disturb_every_recovery(stage, fault, step)
+class TestUndoing(OperationMatrix):
+    pass
 
 
 def test_newcomer_is_never_touched(stage: Undoing) -> None:
