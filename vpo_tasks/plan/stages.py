@@ -18,8 +18,8 @@ class Stage:
     """One phase, ready: its operations in canonical order, and the outcomes that say nothing of the video."""
 
     __slots__ = (
-        "completed", "has_gate", "is_timed", "key", "modified", "name", "operations", "pending", "phase", "policy",
-        "scope", "terms",
+        "completed", "has_gate", "is_timed", "key", "modified", "name", "operations", "pending", "phase",
+        "policy", "scope", "terms",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, terms: Terms, phase: Phase) -> None:
