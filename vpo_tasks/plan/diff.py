@@ -15,11 +15,14 @@ from vpo_tasks.plan.rules_order import TRAILING
 def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[PlanFailure, ...]) -> Plan:
     """Return the plan that leads from the source to the draft."""
     result = source = draft.source
-    streams = tuple([Stream(track.index) for track in source.tracks])
+    streams: tuple[Stream, ...] | None = None
     changes: list[Change] = []
     if is_changed(draft):
         written = draft.copy()
-        written.tracks = tuple(sorted(written.tracks, key=lambda track: track.type in TRAILING))
+        trailing = [track for track in written.tracks if track.type in TRAILING]
+        if trailing:
+            leading = [track for track in written.tracks if track.type not in TRAILING]
+            written.tracks = (*leading, *trailing)
         changes = _net_changes(written)
         if changes:
             draft = written
@@ -28,7 +31,7 @@ def build_plan(draft: Draft, phases: tuple[PhaseOutcome, ...], failures: tuple[P
     return Plan(
         source=source,
         result=result,
-        streams=streams,
+        streams=tuple([Stream(track.index) for track in source.tracks]) if streams is None else streams,
         changes=(*changes, *_timestamp_change(draft)),
         phases=phases,
         failures=failures,
@@ -95,8 +98,9 @@ def _net_changes(draft: Draft) -> list[Change]:
             changes += _track_changes(draft, original, track)
         else:
             changes.append(_change(draft, original, "removed", None, None))
-    made = [track for track in draft.tracks if track.index in draft.made]
-    changes += [_change(draft, track, "created", None, track.codec) for track in made]
+    if draft.made:
+        made = [track for track in draft.tracks if track.index in draft.made]
+        changes += [_change(draft, track, "created", None, track.codec) for track in made]
     kept = [t.index for t in draft.tracks if t.index not in draft.made and t.type not in TRAILING]
     before = [t.index for t in source.tracks if t.index in present and t.type not in TRAILING]
     if kept != before:

@@ -16,7 +16,7 @@ from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Cause, Draft, Edit, Refusal
 from vpo_tasks.plan.gates import closed_gate
-from vpo_tasks.plan.model import Context, OnError, PhaseOutcome, Plan, PlanFailure
+from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
 from vpo_tasks.plan.operations import Work, rule_verdict
 from vpo_tasks.plan.stages import Policies, Prepared, Stage, prepare
 from vpo_tasks.policy.patterns import PatternTimeout
@@ -42,7 +42,7 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
             _come_to_rest(simulation, prepared)
     except PatternTimeout as error:
         raise PlanError(context.path, str(error)) from error
-    simulation.finish()
+    simulation.finish(prepared)
     return build_plan(simulation.draft, tuple(simulation.outcomes), tuple(simulation.failures))
 
 
@@ -66,13 +66,13 @@ def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
 
 
 class _Simulation:
-    """Policies being carried out on a draft. `modes` are the error modes by policy and phase name.
+    """Policies being carried out on a draft.
 
     `idle` holds, of each stage that completed without an edit, the draft's causes at that time. Every edit
     replaces the causes: where they are still the same object, the stage would change nothing again.
     """
 
-    __slots__ = ("context", "draft", "failures", "idle", "modes", "outcomes", "stopped")
+    __slots__ = ("context", "draft", "failures", "idle", "outcomes", "stopped")
 
     def __init__(
         self, draft: Draft, context: Context, idle: dict[Stage, Mapping[Edit, Cause]] | None = None
@@ -82,7 +82,6 @@ class _Simulation:
         self.idle = {} if idle is None else idle
         self.outcomes: list[PhaseOutcome] = []
         self.failures: list[PlanFailure] = []
-        self.modes: dict[tuple[str, str], OnError] = {}
         self.stopped = False
 
     def run(self, prepared: Prepared) -> None:
@@ -93,6 +92,8 @@ class _Simulation:
             for stage in stages:
                 if self.stopped or (selected is not None and stage.name not in selected):
                     outcome = stage.pending
+                elif not stage.has_gate and self.idle.get(stage) is self.draft.causes:
+                    outcome = stage.completed
                 else:
                     outcome = self._run_stage(stage, known)
                 known[stage.name] = outcome
@@ -108,7 +109,6 @@ class _Simulation:
         causes = draft.causes
         if self.idle.get(stage) is causes:
             return stage.completed
-        self.modes[stage.key] = on_error
         before = draft.copy() if on_error != "continue" else None
         video = draft.video
         work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
@@ -153,7 +153,7 @@ class _Simulation:
             for before, after in zip(self.outcomes, last.outcomes, strict=True)
         ]
 
-    def finish(self) -> None:
+    def finish(self, prepared: Prepared) -> None:
         """Bring the draft to what its container can hold; refuse what no tool can write."""
         draft = self.draft
         settle(draft)
@@ -170,7 +170,7 @@ class _Simulation:
                 phase=cause.phase,
                 operation=cause.operation,
                 reason=reason,
-                on_error=self.modes.get((cause.policy, cause.phase), "continue"),
+                on_error=prepared.modes.get((cause.policy, cause.phase), "continue"),
                 rule=cause.rule,
             )
         )

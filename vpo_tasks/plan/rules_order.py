@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
-from vpo_tasks.media.model import Track
+from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.model import TrackType
 from vpo_tasks.plan.draft import Draft, Scope
-from vpo_tasks.policy.match import Terms, classify, language_of
+from vpo_tasks.policy.match import Terms, classify
 from vpo_tasks.policy.model import TrackClass
 
 _NO_RANK = 1 << 30
@@ -21,30 +20,36 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
 
     Attachments and data streams always come last: no container stores them between the tracks.
     """
-    place = _places(classes)
     leading = [track for track in draft.tracks if track.type not in TRAILING]
-    keys = [_key(track, place, len(classes), terms) for track in leading]
-    wanted = sorted(range(len(leading)), key=keys.__getitem__)
-    if wanted != list(range(len(leading))):
-        trailing = [track for track in draft.tracks if track.type in TRAILING]
-        draft.tracks = (*[leading[position] for position in wanted], *trailing)
-        draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
+    keys = [_key(track.type, track.language, track.title, track.forced, classes, terms) for track in leading]
+    wanted = sorted(keys)
+    if wanted == keys:
+        return
+    trailing = [track for track in draft.tracks if track.type in TRAILING]
+    # sorting is stable: tracks with the same key stay as they stand
+    places = sorted(range(len(leading)), key=keys.__getitem__)
+    draft.tracks = (*[leading[place] for place in places], *trailing)
+    draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
 
 
-def _key(track: Track, place: Mapping[TrackClass, int], last: int, terms: Terms) -> tuple[int, int]:
-    """Return what to sort by; classes that `place` does not name come `last`."""
-    kind = classify(track, terms)
+@lru_cache(maxsize=4096)
+def _key(  # noqa: PLR0917 - what the cache tells apart
+    kind: TrackType,
+    language: str | None,
+    title: str | None,
+    forced: bool,
+    classes: tuple[TrackClass, ...],
+    terms: Terms,
+) -> tuple[int, int]:
+    """Return what to sort a track by. Kept, because the tracks of a library are much alike."""
+    track_class = classify(kind, language, title, forced, terms)
+    place = max([at for at, name in enumerate(classes) if name == track_class], default=len(classes))
     rank = _NO_RANK
-    if kind == "audio_main":
-        rank = _rank(language_of(track), terms.audio)
-    elif kind == "subtitle_main":
-        rank = _rank(language_of(track), terms.subtitle)
-    return place.get(kind, last), rank
-
-
-@lru_cache(maxsize=256)
-def _places(classes: tuple[TrackClass, ...]) -> Mapping[TrackClass, int]:
-    return MappingProxyType({name: position for position, name in enumerate(classes)})
+    if track_class == "audio_main":
+        rank = _rank(normalise(language), terms.audio)
+    elif track_class == "subtitle_main":
+        rank = _rank(normalise(language), terms.subtitle)
+    return place, rank
 
 
 def _rank(language: str, preferred: tuple[str, ...]) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Union
 
 from vpo_tasks.plan.draft import Scope
-from vpo_tasks.plan.model import PhaseOutcome
+from vpo_tasks.plan.model import OnError, PhaseOutcome
 from vpo_tasks.plan.operations import OPERATIONS
 from vpo_tasks.policy.match import Terms
 from vpo_tasks.policy.model import Phase, Policy
@@ -18,14 +18,13 @@ class Stage:
     """One phase, ready: its operations in canonical order, and the outcomes that say nothing of the video."""
 
     __slots__ = (
-        "completed", "has_gate", "is_timed", "key", "modified", "name", "operations", "pending", "phase",
+        "completed", "has_gate", "is_timed", "modified", "name", "operations", "pending", "phase",
         "policy", "scope", "terms",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, terms: Terms, phase: Phase) -> None:
         self.policy = policy.name
         self.name = phase.name
-        self.key = policy.name, phase.name
         self.phase = phase
         self.terms = terms
         self.scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
@@ -38,12 +37,15 @@ class Stage:
 
 
 class Prepared:
-    """The stages of every policy, in order; made by `prepare`."""
+    """The stages of every policy, in order, and the error mode of each phase; made by `prepare`."""
 
-    __slots__ = ("policies",)
+    __slots__ = ("modes", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self.policies = tuple(_stages(policy) for policy in policies)
+        self.modes: Mapping[tuple[str, str], OnError] = {
+            (stage.policy, stage.name): stage.scope.on_error for stages in self.policies for stage in stages
+        }
 
 
 def prepare(policies: Policies) -> Prepared:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from vpo_tasks.media.languages import normalise
-from vpo_tasks.media.model import Track
+from vpo_tasks.media.model import Track, TrackType
 from vpo_tasks.policy.codecs import matches_audio_pattern, same_codec
 from vpo_tasks.policy.model import Comparison, Config, TitleMatch, TrackClass, TrackFilter
 from vpo_tasks.policy.patterns import compile_pattern
@@ -52,7 +52,7 @@ def language_set(codes: tuple[str, ...]) -> frozenset[str]:
 
 def language_of(track: Track) -> str:
     """Return the normalised language; none is `und`."""
-    return normalise(track.language) if track.language else "und"
+    return normalise(track.language)
 
 
 def has_language(track: Track, code: str) -> bool:
@@ -121,23 +121,25 @@ def title_matches(title: str | None, wanted: TitleMatch) -> bool:
     return compile_pattern(wanted.regex or "").search(title)
 
 
-def classify(track: Track, terms: Terms) -> TrackClass:
+def classify(
+    kind: TrackType, language: str | None, title: str | None, forced: bool, terms: Terms
+) -> TrackClass:
     """Return the class that ordering uses (3.6); sound effects before music before commentary."""
-    if track.type == "video":
+    if kind == "video":
         return "video"
-    if track.type == "audio":
-        music, effects = title_kind(track.title) if track.title else (False, False)
+    if kind == "audio":
+        music, effects = title_kind(title) if title else (False, False)
         if effects:
             return "audio_sfx"
         if music:
             return "audio_music"
-        if is_commentary(track, terms.commentary):
+        if title and terms.commentary(title):
             return "audio_commentary"
-        return "audio_main" if language_of(track) in terms.audio else "audio_alternate"
-    if track.type == "subtitle":
-        if is_commentary(track, terms.commentary):
+        return "audio_main" if normalise(language) in terms.audio else "audio_alternate"
+    if kind == "subtitle":
+        if title and terms.commentary(title):
             return "subtitle_commentary"
-        return "subtitle_forced" if track.forced else "subtitle_main"
+        return "subtitle_forced" if forced else "subtitle_main"
     return "attachment"
 
 

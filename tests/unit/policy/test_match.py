@@ -43,9 +43,13 @@ COMPARISONS = [
 ]
 
 
+def class_of(found, terms):
+    return classify(found.type, found.language, found.title, found.forced, terms)
+
+
 @pytest.mark.parametrize(("text", "expected"), CLASSES)
 def test_class(text, expected):
-    assert classify(track(text), TERMS) == expected
+    assert class_of(track(text), TERMS) == expected
 
 
 @pytest.mark.parametrize(("title", "expected"), TITLES)
@@ -81,4 +85,4 @@ def test_no_track_is_preferred_among_none():
 
 def test_without_patterns_nothing_is_commentary():
     terms = Terms(Config(commentary_patterns=()))
-    assert classify(track('a1 eng "Commentary"'), terms) == "audio_main"
+    assert class_of(track('a1 eng "Commentary"'), terms) == "audio_main"
