@@ -39,12 +39,13 @@ class Draft:
 
     Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing. Every
     edit replaces `causes` too: while that is the same object, the video is the same.
+    `edited` says what was edited, one word (`Change.what`) an edit, in the order of the edits.
     `made` maps a made track to the source track it is encoded from.
     """
 
     __slots__ = (
-        "causes", "container", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "source", "tags",
-        "tracks", "warnings",
+        "causes", "container", "edited", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "source",
+        "tags", "tracks", "warnings",
     )  # fmt: skip
 
     def __init__(self, source: MediaInfo) -> None:
@@ -56,6 +57,7 @@ class Draft:
         self.encodes: Mapping[int, Encode] = {}
         self.made: Mapping[int, int] = {}
         self.causes: Mapping[Edit, Cause] = {}
+        self.edited: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
         self.keep_mtime = True
         self.mtime_s: float | None = None
@@ -76,6 +78,7 @@ class Draft:
         self.encodes = other.encodes
         self.made = other.made
         self.causes = other.causes
+        self.edited = other.edited
         self.warnings = other.warnings
         self.keep_mtime = other.keep_mtime
         self.mtime_s = other.mtime_s
@@ -101,6 +104,7 @@ class Draft:
     def note(self, edit: Edit, cause: Cause) -> None:
         """Remember who asked for an edit; the last one counts."""
         self.causes = {**self.causes, edit: cause}
+        self.edited = (*self.edited, edit[1])
 
     def put(self, track: Track, what: str, cause: Cause) -> None:
         """Put an edited track in the place of the one with its index."""

@@ -5,7 +5,6 @@ Pure. Raises PlanError only; whatever else a policy cannot have on this video is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
-from vpo_tasks.plan.draft import Cause, Draft, Edit, Refusal
+from vpo_tasks.plan.draft import Draft, Refusal
 from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
 from vpo_tasks.plan.operations import Work, rule_verdict
@@ -68,15 +67,14 @@ def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
 class _Simulation:
     """Policies being carried out on a draft.
 
-    `idle` holds, of each stage that completed without an edit, the draft's causes at that time. Every edit
-    replaces the causes: where they are still the same object, the stage would change nothing again.
+    `idle` says, of each stage that changes nothing when it runs again, how many edits had been made by then:
+    while none has followed that the stage reads, it would change nothing now. A stage of several operations
+    reads its own edits too, because a later one may have made work for an earlier one.
     """
 
     __slots__ = ("context", "draft", "failures", "idle", "outcomes", "stopped")
 
-    def __init__(
-        self, draft: Draft, context: Context, idle: dict[Stage, Mapping[Edit, Cause]] | None = None
-    ) -> None:
+    def __init__(self, draft: Draft, context: Context, idle: dict[Stage, int] | None = None) -> None:
         self.draft = draft
         self.context = context
         self.idle = {} if idle is None else idle
@@ -92,8 +90,6 @@ class _Simulation:
             for stage in stages:
                 if self.stopped or (selected is not None and stage.name not in selected):
                     outcome = stage.pending
-                elif not stage.has_gate and self.idle.get(stage) is self.draft.causes:
-                    outcome = stage.completed
                 else:
                     outcome = self._run_stage(stage, known)
                 known[stage.name] = outcome
@@ -106,19 +102,21 @@ class _Simulation:
             why = closed_gate(stage.phase, draft, known)
             if why is not None:
                 return PhaseOutcome(policy=stage.policy, phase=stage.name, outcome="skipped", reason=why)
-        causes = draft.causes
-        if self.idle.get(stage) is causes:
-            return stage.completed
+        since = self.idle.get(stage)
+        if since is not None:
+            later = draft.edited[since:]
+            if not later or (stage.reads is not None and stage.reads.isdisjoint(later)):
+                return stage.completed
         before = draft.copy() if on_error != "continue" else None
-        video = draft.video
+        video, causes, started = draft.video, draft.causes, len(draft.edited)
         work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
         _run_operations(work, stage)
         if work.failures:
             return self._failed(stage, work.failures, video, before)
+        if stage.reads is not None or (draft.causes is causes and not stage.is_timed):
+            # what a phase says of the file's time is no edit, but it counts each time it is said
+            self.idle[stage] = len(draft.edited) if len(stage.operations) == 1 else started
         if draft.causes is causes:
-            if not stage.is_timed:
-                # what a phase says of the file's time is no edit, but it counts each time it is said
-                self.idle[stage] = causes
             return stage.completed
         return stage.modified if draft.video != video else stage.completed
 

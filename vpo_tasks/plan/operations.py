@@ -54,11 +54,16 @@ class Work:
 
 
 class Operation(NamedTuple):
-    """One line of the table. Structural ones fall together when a rule says `fail`."""
+    """One line of the table. Structural ones fall together when a rule says `fail`.
+
+    `reads` is for an operation that would change nothing if it ran again at once: the edits (`Change.what`)
+    that could give it something to do again. None: nobody can say.
+    """
 
     name: str
     structural: bool
     run: Callable[[Work], None]
+    reads: frozenset[str] | None = None
 
     def is_asked(self, phase: Phase) -> bool:
         """Tell whether the phase has the operation."""
@@ -144,17 +149,24 @@ def _transcription(work: Work) -> None:
         transcribe(work.draft, work.phase)
 
 
+_TRACKS = frozenset({"removed", "created"})
+
 OPERATIONS = (
     Operation("audio_actions", True, _audio_actions),
     Operation("subtitle_actions", True, _subtitle_actions),
     Operation("video_actions", True, _video_actions),
     # the filters come before the container, so that only tracks that stay can stand in its way
-    Operation("keep_audio", True, _keep_audio),
-    Operation("keep_subtitles", True, _keep_subtitles),
-    Operation("filter_attachments", True, _filter_attachments),
+    Operation("keep_audio", True, _keep_audio, _TRACKS | {"language", "title", "order"}),
+    Operation("keep_subtitles", True, _keep_subtitles, _TRACKS | {"language", "forced"}),
+    Operation("filter_attachments", True, _filter_attachments, _TRACKS),
     Operation("container", True, _container),
-    Operation("track_order", True, _track_order),
-    Operation("default_flags", True, _default_flags),
+    Operation("track_order", True, _track_order, _TRACKS | {"language", "title", "forced", "order"}),
+    Operation(
+        "default_flags",
+        True,
+        _default_flags,
+        _TRACKS | {"language", "title", "forced", "default", "order", "codec"},
+    ),
     Operation("rules", True, _rules),
     Operation("audio_synthesis", False, _audio_synthesis),
     Operation("transcode", False, _transcode),

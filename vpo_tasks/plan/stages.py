@@ -19,7 +19,7 @@ class Stage:
 
     __slots__ = (
         "completed", "has_gate", "is_timed", "modified", "name", "operations", "pending", "phase",
-        "policy", "scope", "terms",
+        "policy", "reads", "scope", "terms",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, terms: Terms, phase: Phase) -> None:
@@ -29,6 +29,8 @@ class Stage:
         self.terms = terms
         self.scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
         self.operations = tuple(operation for operation in OPERATIONS if operation.is_asked(phase))
+        reads = [operation.reads for operation in self.operations]
+        self.reads = None if None in reads else frozenset[str]().union(*filter(None, reads))
         self.has_gate = bool(phase.depends_on or phase.skip_when or phase.run_if)
         self.is_timed = phase.file_timestamp is not None
         self.pending = PhaseOutcome(policy=policy.name, phase=phase.name, outcome="pending")
