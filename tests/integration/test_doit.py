@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,15 @@ def test_a_second_doit_does_nothing_and_says_so(library):
     assert "up to date" in again.stdout
     assert read_tree(library.media) == before
     assert library.tool_runs() == 3
+
+
+def test_the_dodo_at_the_top_of_the_project_serves_any_folder_it_is_pointed_at(world):
+    world.add("a.mkv", "deep/b.mkv")
+    dodo = Path(__file__).parents[2] / "dodo.py"
+    done = world.doit("-f", dodo, "-d", world.media, "-n", 2)
+    assert done.returncode == 0, done.stderr
+    assert summary(world)["up_to_date_count"] == 2
+    assert "process:a.mkv" in world.doit("list", "--all", "-f", dodo, "-d", world.media).stdout
 
 
 def test_list_info_and_forget_see_every_video(library):

@@ -1,0 +1,1 @@
+vpo_tasks/cli/templates/dodo.py
