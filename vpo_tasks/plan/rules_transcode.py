@@ -81,7 +81,7 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
     encode = _video_settings(video, wanted, size)
-    if encode_key(video, encode) in context.larger:
+    if context.larger and encode_key(video, encode) in context.larger:
         draft.warn(f"video stays {video.codec}: encoded to {wanted.to} it came out larger")
         return
     if is_dolby_vision_only(video):
