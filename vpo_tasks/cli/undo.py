@@ -54,4 +54,4 @@ def _line(entry: Entry) -> str:
     old, new = entry.source, entry.video
     named = f" (was {escape(os.fsdecode(os.path.basename(old)))})" if old != new else ""
     size = human_bytes(entry.size)
-    return f"{record.run}  {when}  {kind:<8}  {size:>9}  {escape(os.fsdecode(new))}{named}"
+    return f"{escape(record.run)}  {when}  {kind:<8}  {size:>9}  {escape(os.fsdecode(new))}{named}"

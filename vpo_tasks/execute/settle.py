@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -87,6 +88,8 @@ def which(path: bytes, record: Record) -> Which:
     status = fsops.stat_or_none(path)
     if status is None:
         return "none"
+    if not stat.S_ISREG(status.st_mode):
+        return "unknown"
     identity = Identity.of(status)
     if record.new is not None and identity[:3] == record.new[:3]:
         return "new"
