@@ -182,7 +182,7 @@ def put_in_place(job: Job) -> None:
         fsops.place_new(disk, names, job.target, without_links=by_rename)
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
-            fsops.put_original_back(disk, names, source)
+            fsops.place_original(disk, names, source)
             raise newcomer(job)
     elif fsops.link_original(disk, names, source):
         if not _is_original(job, names.orig):
@@ -193,7 +193,7 @@ def put_in_place(job: Job) -> None:
     else:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
-            fsops.put_original_back(disk, names, source)
+            fsops.place_original(disk, names, source)
             raise newcomer(job)
         fsops.swap_in(disk, names, source)
 
