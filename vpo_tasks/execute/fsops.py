@@ -54,10 +54,10 @@ def create_journal(disk: Disk, names: Private, line: bytes) -> int:
     return fd
 
 
-def can_link(disk: Disk, names: Private) -> bool:
-    """Tell whether the filesystem has hard links, by linking the journal to a name of ours and back."""
+def can_link(disk: Disk, names: Private, existing: bytes) -> bool:
+    """Tell whether a file may have a hard link, by linking it to a name of ours and removing that."""
     try:
-        disk.link(names.journal, names.part)
+        disk.link(existing, names.part)
     except OSError as error:
         if error.errno in _NO_LINKS:
             return False
