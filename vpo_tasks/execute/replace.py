@@ -151,7 +151,8 @@ def _target(work: Work, source: bytes) -> tuple[Mode, bytes]:
     if work.destination is not None:
         target = os.path.abspath(os.fsencode(work.destination))
         if not work.may_overwrite and fsops.stat_or_none(target) is not None:
-            raise ReplaceError(work.source, f"{work.destination} exists already and is not ours")
+            detail = "exists already and is not ours, or was changed since it was made"
+            raise ReplaceError(work.source, f"{work.destination} {detail}; left as it is")
         mode: Mode = "output"
     elif work.plan.result.container == work.plan.source.container:
         return "replace", source
@@ -204,7 +205,7 @@ def put_in_place(job: Job) -> None:
     disk, names, source = job.kit.disk, job.names, job.source
     by_rename = job.work.without_hard_links == "rename"
     if job.mode == "output":
-        if job.work.may_overwrite:
+        if _is_older(job):
             fsops.swap_in(disk, names, job.target)
         else:
             fsops.place_new(disk, names, job.target, without_links=True)
