@@ -28,8 +28,8 @@ class TestReplacement(OperationMatrix):
     pass
 
 
-@pytest.mark.parametrize("stage", ["replace", "replace-without-links", "rename"], indirect=True)
-def test_new_video_that_was_damaged_after_a_crash_gives_the_old_one_back(stage: Replacement) -> None:
+def killed_and_damaged(stage: Replacement) -> None:
+    """Leave the folder as a crash behind the swap does that also damaged the new video."""
     names = stage.operations()
     after_swap = [place for place, name in enumerate(names) if name == "write"][2]
     stage.killed_at(after_swap + 1)
@@ -37,6 +37,11 @@ def test_new_video_that_was_damaged_after_a_crash_gives_the_old_one_back(stage: 
     with stage.target.open("r+b") as stream:
         stream.seek(200)
         stream.write(b"\0" * 64)
+
+
+@pytest.mark.parametrize("stage", ["replace", "replace-without-links", "rename"], indirect=True)
+def test_new_video_that_was_damaged_after_a_crash_gives_the_old_one_back(stage: Replacement) -> None:
+    killed_and_damaged(stage)
     assert stage.recover() == ["undone"]
     assert stage.source.read_bytes() == stage.old
     stage.check_at_rest()
@@ -117,6 +122,76 @@ def test_one_more_newcomer_while_the_first_gets_its_name_back_keeps_both(stage: 
     assert stage.recover() == ["kept"]
     (part,) = stage.library.glob(".vpo-*.part")
     assert {stage.source.read_bytes(), part.read_bytes()} == {NEWCOMER, b"the second"}
+
+
+@only_replace
+def test_newcomer_while_recovery_verifies_a_bad_new_video_survives(stage: Replacement) -> None:
+    killed_and_damaged(stage)
+    stage.recover(stage.disk(before=("exchange", lambda: arrive(stage))))
+    assert stage.recover() == ["kept"]
+    assert stage.source.read_bytes() == NEWCOMER
+    assert [path.read_bytes() for path in stage.library.glob(".vpo-*.orig")] == [stage.old]
+
+
+@pytest.mark.parametrize("stage", ["rename"], indirect=True)
+def test_newcomer_under_the_old_name_while_recovery_finishes_a_conversion_survives(
+    stage: Replacement,
+) -> None:
+    names = stage.operations()
+    for fault_at in (0, 1, 2, 3):
+        stage.killed_at(names.index("rename") + 1)
+        assert stage.source.exists()
+        assert stage.target.exists()
+        disk = stage.disk(2 * fault_at, KILL * bool(fault_at), before=("rename", lambda: arrive(stage)))
+        in_a_process_that_may_die(lambda disk=disk: stage.recover(disk))
+        stage.recover()
+        assert NEWCOMER in [path.read_bytes() for path in stage.library.iterdir()]
+        assert stage.target.read_bytes() == stage.new
+
+
+@pytest.mark.parametrize("stage", ["rename"], indirect=True)
+def test_two_newcomers_in_the_last_moment_of_a_conversion_both_survive(stage: Replacement) -> None:
+    names = stage.operations()
+    stage.set_up()
+
+    class Disk:
+        """A newcomer in front of the rename that sets the original aside, one in front of its way back."""
+
+        def __init__(self) -> None:
+            self.real = stage.disk()
+            self.asides = 0
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "rename" and self.asides == 0:
+                self.asides = 1
+                arrive(stage)
+            elif name in {"rename", "link"} and self.asides == 1:
+                self.asides = 2
+                stage.source.write_bytes(b"the second")
+            return getattr(self.real, name)
+
+    assert "rename" in names
+    with pytest.raises(FileError):
+        stage.work(Disk())
+    stage.recover()
+    found = [path.read_bytes() for path in stage.library.iterdir()]
+    assert NEWCOMER in found
+    assert b"the second" in found
+
+
+@pytest.mark.parametrize("stage", ["overwrite"], indirect=True)
+def test_target_replaced_by_its_owner_while_ours_is_made_stays(stage: Replacement) -> None:
+    stage.set_up()
+
+    def theirs() -> None:
+        stage.target.unlink()
+        stage.target.write_bytes(NEWCOMER)
+
+    with pytest.raises(FileError):
+        stage.work(stage.disk(before=("chmod", theirs)))
+    assert stage.target.read_bytes() == NEWCOMER
+    assert stage.source.read_bytes() == stage.old
+    assert stage.private() == []
 
 
 @only_replace

@@ -67,6 +67,26 @@ def test_newcomer_between_the_last_look_and_the_return_of_the_original_survives(
         assert orig.read_bytes() == stage.old
 
 
+@pytest.mark.parametrize("stage", ["rename"], indirect=True)
+def test_newcomer_at_the_new_name_in_the_last_moment_of_an_undo_survives(stage: Undoing) -> None:
+    names = stage.operations()
+    last = [place for place, name in enumerate(names, 1) if name == "rename"][-1]
+
+    def arrive() -> None:
+        (stage.library / "staged").write_bytes(b"a newcomer")
+        (stage.library / "staged").rename(stage.library / stage.target)
+
+    for fault in (0, KILL):
+        for at in range(last + 1, last + 5):
+            stage.set_up()
+            disk = stage.disk(at * bool(fault), fault, before=(last, arrive))
+            in_a_process_that_may_die(lambda disk=disk: stage.work(disk))  # type: ignore[misc]
+            in_a_process_that_may_die(stage.recover)
+            stage.recover()
+            assert b"a newcomer" in [path.read_bytes() for path in stage.library.glob("*") if path.is_file()]
+            assert stage.read(stage.source) == stage.old
+
+
 def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Undoing) -> None:
     def work(disk: object) -> None:
         prune(disk, [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -70,6 +71,24 @@ def test_a_second_ctrl_c_or_sigterm_ends_the_tools_and_leaves_every_video_as_it_
     assert read_tree(slow.media) == before
     assert tools_alive(slow) == []
     assert "Traceback" not in err
+
+
+def test_a_run_that_is_stopped_together_with_its_tool_goes_on_as_if_nothing_had_been(world):
+    world.configure("[processing]\nstall_timeout = '6s'\n")
+    world.add("a.mkv")
+    world.watch_tools(delay=2.0)
+    run = world.start("process", "--json", world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    frozen = [run.pid, *map(int, tools_alive(world))]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(8)
+    for pid in frozen:
+        os.kill(pid, signal.SIGCONT)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 0, err
+    assert json.loads(out)["summary"]["changed_count"] == 1
+    assert world.leftovers() == []
 
 
 def test_sigkill_loses_nothing_and_the_next_run_redoes_none_of_the_finished(slow):

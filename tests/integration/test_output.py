@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 
 import pytest
 
 from tests.support.library import read_tree
+from tests.support.waiting import wait_for
 from vpo_tasks.media.probe import ProbePool
 
 
@@ -46,13 +49,68 @@ def test_a_second_run_does_nothing_and_a_missing_target_is_made_again(world, out
     assert world.tool_runs() == 1
 
 
-def test_a_changed_target_is_made_again(world, out):
+def test_a_target_that_somebody_changed_is_left_alone_until_it_is_removed(world, out):
     world.add("a.mkv")
     process(world, out)
-    (out / "a.mkv").write_bytes(b"scribble")
-    assert process(world, out)["summary"]["changed_count"] == 1
+    (out / "a.mkv").write_bytes(b"a cut of my own")
+    for _ in range(2):
+        report = process(world, out, "--retry-failed", code=1)
+        assert "changed since it was made" in report["results"][0]["error"]
+        assert (out / "a.mkv").read_bytes() == b"a cut of my own"
+    (out / "a.mkv").unlink()
+    assert process(world, out, "--retry-failed")["summary"]["changed_count"] == 1
     with ProbePool(1) as probes:
         probes.probe(str(out / "a.mkv"))
+
+
+def test_a_target_as_it_was_made_follows_its_source(world, out):
+    (path,) = world.add("a.mkv")
+    process(world, out)
+    before = (out / "a.mkv").read_bytes()
+    os.utime(path, ns=(1_400_000_000_000_000_000,) * 2)
+    assert process(world, out)["summary"]["changed_count"] == 1
+    assert (out / "a.mkv").stat().st_mtime_ns == 1_400_000_000_000_000_000
+    assert len((out / "a.mkv").read_bytes()) == len(before)
+
+
+def test_a_linked_target_follows_its_source(world, out):
+    (path,) = world.add("right.mkv", kind="right")
+    process(world, out, "--link")
+    os.utime(path, ns=(1_400_000_000_000_000_000,) * 2)
+    process(world, out, "--link")
+    shutil.copy(path, world.root / "other")
+    (world.root / "other").rename(path)
+    process(world, out, "--link")
+    assert os.path.samefile(path, out / "right.mkv")
+
+
+@pytest.mark.parametrize("with_tools", [True, False])
+def test_what_a_killed_run_left_in_the_output_folder_goes_with_the_next(world, out, with_tools):
+    world.add("a.mkv")
+    world.watch_tools(delay=1.5)
+    run = world.start("process", "--output", out, world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    tools = working_in(out) if with_tools else []
+    os.kill(run.pid, signal.SIGKILL)
+    for pid in tools:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate()
+    wait_for(lambda: not working_in(out))
+    assert list(out.glob(".vpo-*"))
+    assert process(world, out)["summary"]["changed_count"] == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a.mkv"]
+
+
+def working_in(folder) -> list[int]:
+    """The processes whose working folder this is: the tools run there."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
 
 
 def test_linking_takes_no_bytes_for_what_complies_already(world, out):

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, read_tree
+from vpo_tasks.execute.undo import undo
+from vpo_tasks.execute.undo_store import entries
 
 pytestmark = pytest.mark.usefixtures("mkvtoolnix")
 
@@ -201,3 +204,38 @@ def test_same_film_in_two_languages_is_listed_with_what_it_was(world):
     (line,) = world.vpo("undo", "--list").stdout.splitlines()
     assert line.endswith("two.mkv (was two.mp4)")
     assert "original" in line
+
+
+def test_an_undo_that_was_killed_is_ended_by_the_next_undo(world):
+    world.write_policy(CONVERT)
+    old, other = world.add("film.mp4", "other.mp4")
+    before = {path: everything(path) for path in (old, other)}
+    process(world)
+    locks = str(world.home / "locks")
+    first = entries(os.fsencode(world.media))[0]
+    for at in range(5, 9):  # from the rename of the journal on
+        killed = in_a_process_that_may_die(
+            lambda at=at, first=first: undo(first, FaultyDisk(at, KILL), locks)
+        )
+        assert killed != 0
+        assert list(world.media.glob(".vpo-*.json"))
+        done = world.vpo("undo")
+        assert done.returncode == 0, done.stderr
+        assert {path: everything(path) for path in before} == before
+        assert not list(world.media.rglob(".vpo*"))
+        process(world)
+        first = entries(os.fsencode(world.media))[0]
+
+
+def test_an_undo_that_was_killed_and_was_the_only_one_is_ended_without_an_error(world):
+    world.write_policy(CONVERT)
+    (old,) = world.add("film.mp4")
+    before = everything(old)
+    process(world)
+    (entry,) = entries(os.fsencode(world.media))
+    locks = str(world.home / "locks")
+    assert in_a_process_that_may_die(lambda: undo(entry, FaultyDisk(5, KILL), locks)) != 0
+    done = world.vpo("undo")
+    assert done.returncode == 0, done.stderr
+    assert everything(old) == before
+    assert "the original is back" in done.stdout + done.stderr

@@ -17,7 +17,8 @@ class FaultyDisk:
     """A real disk whose operation number `at` (from 1) fails with an errno, or kills the process.
 
     `forever` makes all later ones fail too. `operations` is how many there were. `cannot` names an operation
-    that this filesystem does not have; `before` is called in front of the first operation of a name.
+    that this filesystem does not have; `before` is called in front of the first operation of a name, or of the
+    one with a number.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class FaultyDisk:
         *,
         forever: bool = False,
         cannot: str = "",
-        before: tuple[str, Callable[[], object]] | None = None,
+        before: tuple[str | int, Callable[[], object]] | None = None,
     ) -> None:
         self.operations = 0
         self.names: list[str] = []
@@ -44,7 +45,7 @@ class FaultyDisk:
         def operation(*args: Any) -> Any:
             self.operations += 1
             self.names.append(name)
-            if self._before is not None and name == self._before[0]:
+            if self._before is not None and self._before[0] in (name, self.operations):
                 (_, act), self._before = self._before, None
                 act()
             if self.operations == self._at or (self._forever and 0 < self._at < self.operations):

@@ -8,7 +8,7 @@ import time
 import click
 
 from vpo_tasks.config import load_config
-from vpo_tasks.errors import EXIT_FAILED, EXIT_OK
+from vpo_tasks.errors import EXIT_FAILED, EXIT_OK, UsageError
 from vpo_tasks.execute.journal import HeaderRecord
 from vpo_tasks.execute.undo_store import Entry
 from vpo_tasks.report.console import Console
@@ -16,7 +16,7 @@ from vpo_tasks.report.text import escape, human_bytes
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders
-from vpo_tasks.tasks.undo import choose, find_entries, undo_all
+from vpo_tasks.tasks.undo import choose, find_entries, settle_interrupted, undo_all
 
 
 @click.command(short_help="Take back what a run did, as far as originals are kept.")
@@ -31,12 +31,19 @@ def undo(what: str | None, as_list: bool) -> int:
     config = load_config()
     console = Console()
     with DaemonConnectionPool(config.database_path) as pool:
-        folders = UndoFolders(pool)
+        folders, store = UndoFolders(pool), Store(pool)
+        settled = not as_list and settle_interrupted(folders, what, config, store, console)
         found = find_entries(folders, what if as_list else None)
         if as_list:
             console.output("\n".join(map(_line, found)) or "nothing can be undone")
             return EXIT_OK
-        outcomes = undo_all(choose(found, folders, what), Store(pool), folders, config.locks_path)
+        try:
+            chosen = choose(found, folders, what)
+        except UsageError:
+            if settled:  # by an undo that was interrupted, nothing is left to do
+                return EXIT_OK
+            raise
+        outcomes = undo_all(chosen, store, folders, config.locks_path)
     failed = 0
     for outcome in outcomes:
         if outcome.error is None:
@@ -54,4 +61,4 @@ def _line(entry: Entry) -> str:
     old, new = entry.source, entry.video
     named = f" (was {escape(os.fsdecode(os.path.basename(old)))})" if old != new else ""
     size = human_bytes(entry.size)
-    return f"{record.run}  {when}  {kind:<8}  {size:>9}  {escape(os.fsdecode(new))}{named}"
+    return f"{escape(record.run)}  {when}  {kind:<8}  {size:>9}  {escape(os.fsdecode(new))}{named}"

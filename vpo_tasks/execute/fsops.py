@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 import sys
+from collections.abc import Callable
 
 from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.private import Private
@@ -53,10 +54,10 @@ def create_journal(disk: Disk, names: Private, line: bytes) -> int:
     return fd
 
 
-def can_link(disk: Disk, names: Private) -> bool:
-    """Tell whether the filesystem has hard links, by linking the journal to a name of ours and back."""
+def can_link(disk: Disk, names: Private, existing: bytes) -> bool:
+    """Tell whether a file may have a hard link, by linking it to a name of ours and removing that."""
     try:
-        disk.link(names.journal, names.part)
+        disk.link(existing, names.part)
     except OSError as error:
         if error.errno in _NO_LINKS:
             return False
@@ -174,7 +175,7 @@ def place_new(disk: Disk, names: Private, target: bytes, *, without_links: bool)
 
 
 def put_original_back(disk: Disk, names: Private, source: bytes) -> None:
-    """Undo a swap or a change of names."""
+    """Put the original in place of what has its name, in one step, whatever that is."""
     disk.rename(names.orig, source)
     disk.fsync_folder(names.folder)
 
@@ -192,11 +193,19 @@ def place_original(disk: Disk, names: Private, source: bytes) -> None:
     disk.fsync_folder(names.folder)
 
 
-def take_back(disk: Disk, names: Private, target: bytes) -> None:
-    """Remove a video of ours that turned out bad: it goes back to being a `.part`, then goes."""
+def take_back(disk: Disk, names: Private, target: bytes, is_ours: Callable[[bytes], bool]) -> bool:
+    """Take a video of ours back: it becomes a `.part` again, and what that is, is looked at.
+
+    Returns False when somebody else's had the name by then; it has it again. Raises OSError.
+    """
     remove(disk, names.part)  # renaming one name of a file onto another name of it does nothing
     disk.rename(target, names.part)
-    disk.fsync_folder(names.folder)
+    if is_ours(names.part):
+        disk.fsync_folder(names.folder)
+        return True
+    place_new(disk, names, target, without_links=True)
+    remove(disk, names.part)
+    return False
 
 
 def remove(disk: Disk, path: bytes) -> None:

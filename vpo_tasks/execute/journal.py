@@ -6,18 +6,23 @@ fsync therefore change its state in one step, and a torn line is as if it had no
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
+import stat
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
+from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
 MAX_BYTES = 64 << 20
+_MAX_NUMBER = 1 << 63
+_MAX_TIME_S = 1e11
 _HEAD_BYTES = 1 << 16
 _SAMPLES = 16
 
@@ -91,7 +96,11 @@ AnyRecord = Record | HeaderRecord
 
 
 class ForeignRecordError(ValueError):
-    """A whole record that means nothing to us: a newer version wrote it, and it may hold somebody's bytes."""
+    """A whole record that is not for us to act on, and that may hold somebody's bytes; its words say why."""
+
+
+_NEWER = "was begun by a newer version; nothing was touched"
+_OTHERS = "speaks of another user's video and is not that user's; nothing was touched"
 
 
 class _Mode(msgspec.Struct):
@@ -120,8 +129,8 @@ def decode(data: bytes) -> AnyRecord | None:
         try:
             record = _decode_body(body)
         except (msgspec.DecodeError, RecursionError) as error:  # the checksum holds
-            raise ForeignRecordError from error
-        if _stays_in_its_folder(record):
+            raise ForeignRecordError(_NEWER) from error
+        if _stays_in_its_folder(record) and _can_be(record):
             found = record
     return found
 
@@ -134,18 +143,82 @@ def _decode_body(body: bytes) -> AnyRecord:
 
 def _stays_in_its_folder(record: AnyRecord) -> bool:
     # anybody can put a file into a media folder; it may not send us to another one
+    plain = all(name not in (b"", b".", b"..") and b"/" not in name for name in _names_of(record))
+    return plain and not any(b"\0" in name for name in (*_names_of(record), record.source))
+
+
+def _names_of(record: AnyRecord) -> tuple[bytes, ...]:
+    """Return the names in the journal's folder to which something may be done."""
     if isinstance(record, HeaderRecord):
-        names = [record.source]
-    else:
-        names = [record.target] if record.mode == "output" else [record.target, record.source]
-    return all(name not in (b"", b".", b"..") and b"/" not in name for name in names)
+        return (record.source,)
+    return (record.target,) if record.mode == "output" else (record.target, record.source)
+
+
+def _can_be(record: AnyRecord) -> bool:
+    """Tell whether we could have written that; the numbers go into system calls as they stand."""
+    if not (0 <= record.at < _MAX_TIME_S and abs(record.old.mtime_ns) < _MAX_NUMBER):
+        return False
+    if not isinstance(record, HeaderRecord):
+        # what was made elsewhere is never undone: its source is a path of its own choice
+        return record.mode != "output" or not (record.state == "undoing" or record.keep)
+    sizes = record.old.size, record.new_size
+    if not (min(sizes) >= 0 and max(sizes) < _MAX_NUMBER):
+        return False
+    ends = len(record.old_end), len(record.new_end)
+    if ends != (max(0, sizes[0] - sizes[1]), max(0, sizes[1] - sizes[0])):
+        return False
+    return all(
+        len(item.old) == len(item.new) and 0 <= item.offset <= min(sizes) - len(item.old)
+        for item in record.ranges
+    )
 
 
 def read_record(path: bytes) -> AnyRecord | None:
-    """Return what the journal at `path` says. Raises OSError or ForeignRecordError."""
+    """Return what the journal at `path`, of our own making, says. Raises OSError or ForeignRecordError."""
+    return _read(path)[0]
+
+
+def read_found_record(path: bytes) -> AnyRecord | None:
+    """Return what a journal says that was found beside videos or in an undo store.
+
+    Raises as `read_record` does, ForeignRecordError also when its owner may not do to the video what it asks.
+    """
+    record, owner = _read(path)
+    if record is not None and not _may_speak_of(owner, os.path.dirname(path), record):
+        raise ForeignRecordError(_OTHERS)
+    return record
+
+
+def _read(path: bytes) -> tuple[AnyRecord | None, int]:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(fd, "rb") as stream:
-        return decode(stream.read(MAX_BYTES))
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        with open(fd, "rb", closefd=False) as stream:
+            return decode(stream.read(MAX_BYTES)), status.st_uid
+    finally:
+        os.close(fd)
+
+
+def _may_speak_of(owner: int, folder: bytes, record: AnyRecord) -> bool:
+    """Tell whether we may do for a journal's owner what it asks.
+
+    Anybody can put a journal into a folder of theirs, beside a hard link of somebody else's file; root, or
+    that somebody, would write into it.
+    """
+    if owner in (os.geteuid(), 0):
+        return True
+    if os.path.basename(folder) == UNDO_FOLDER:
+        folder = os.path.dirname(folder)
+    return all(_owner(os.path.join(folder, name)) in (owner, None) for name in _names_of(record))
+
+
+def _owner(path: bytes) -> int | None:
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return None
 
 
 def fingerprint(path: bytes) -> str:
@@ -153,7 +226,8 @@ def fingerprint(path: bytes) -> str:
 
     It tells our own new video from anything else after inode numbers have changed (SMB, FUSE).
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    # what is no file with content (a FIFO) must not keep us waiting
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return fingerprint_of(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
     finally:

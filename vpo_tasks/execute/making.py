@@ -45,6 +45,8 @@ class Job(NamedTuple):
     target: bytes
     names: Private
     record: Record
+    older: Identity | None = None
+    """What has the target's name and may be replaced."""
 
 
 class Made(NamedTuple):

@@ -19,7 +19,7 @@ from vpo_tasks.execute.journal import (
     Record,
     fingerprint,
     owner_of,
-    read_record,
+    read_found_record,
 )
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
@@ -29,8 +29,6 @@ from vpo_tasks.media.identity import Identity
 
 STALE_S = 3600.0
 """Another machine's locks cannot be seen; its work writes more often than this, or is dead."""
-
-_FOREIGN = "was begun by a newer version; nothing was touched"
 
 
 def recover_all(private: Sequence[bytes], kit: Kit) -> list[RecoveryNote]:
@@ -55,13 +53,13 @@ def recover(journal_path: bytes, kit: Kit) -> RecoveryNote:
     if names is None:
         return RecoveryNote(shown, "kept", "is not a journal of ours")
     try:
-        record = read_record(names.journal)
+        record = read_found_record(names.journal)
     except FileNotFoundError:
         record = None
     except OSError as error:
         return RecoveryNote(shown, "kept", f"cannot be read: {error.strerror}")
-    except ForeignRecordError:
-        return RecoveryNote(shown, "kept", _FOREIGN)
+    except ForeignRecordError as error:
+        return RecoveryNote(shown, "kept", str(error))
     video = shown if record is None else _video(names, record)
     status = None if record is None else fsops.stat_or_none(os.fsencode(video))
     try:
@@ -69,8 +67,8 @@ def recover(journal_path: bytes, kit: Kit) -> RecoveryNote:
             return _recover_locked(names, video, kit)
     except LockedError:
         return RecoveryNote(video, "in-hand", "another run has this video in hand")
-    except ForeignRecordError:
-        return RecoveryNote(video, "kept", _FOREIGN)
+    except ForeignRecordError as error:
+        return RecoveryNote(video, "kept", str(error))
     except OSError as error:
         return RecoveryNote(video, "kept", f"cannot be settled now: {error.strerror}")
 
@@ -78,7 +76,7 @@ def recover(journal_path: bytes, kit: Kit) -> RecoveryNote:
 def _recover_locked(names: Private, video: str, kit: Kit) -> RecoveryNote:
     # read again under the lock: whoever held it may have ended its work
     status = fsops.stat_or_none(names.journal)
-    record = read_record(names.journal) if status else None
+    record = read_found_record(names.journal) if status else None
     if status is None or record is None:
         return _recover_unknown(names, video, kit, journal=status is not None)
     if record.owner != owner_of(kit.locks_dir) and _is_fresh(names):

@@ -87,8 +87,12 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
     old = current_identity(source, work)
     mode, target = _target(work, source)
     folder = os.path.dirname(target)
+    names = Private.new(folder, path_key(work.source))
     if mode == "output":
         kit.disk.make_folders(folder)
+    else:
+        _check_permitted(work, kit, mode, names)
+        old = current_identity(source, work)  # a link and its end move the ctime
     record = Record(
         mode=mode,
         state="intent",
@@ -101,7 +105,33 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
         run=work.keep or "",
         at=time.time(),
     )
-    return Job(work, kit, lock, mode, source, target, Private.new(folder, path_key(work.source)), record)
+    return Job(work, kit, lock, mode, source, target, names, record, _older(work, target))
+
+
+def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private) -> None:
+    """Raise ReplaceError, before hours of work, where the system would not let us replace the video."""
+    source, status, folder = os.fsencode(work.source), os.stat(work.source), os.stat(names.folder)
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, folder.st_uid, status.st_uid):
+        raise ReplaceError(
+            work.source, "belongs to another user, in a folder where only the owner may replace it"
+        )
+    if mode != "replace" or work.without_hard_links != "refuse" or os.access(source, os.W_OK):
+        return
+    # Linux has no links made of files that one may neither write to nor owns (fs.protected_hardlinks)
+    if not fsops.can_link(kit.disk, names, source):
+        detail = "cannot be hard-linked (another user's, or immutable), so the original could not be kept"
+        raise ReplaceError(work.source, f"{detail} while it is replaced (see [safety] without_hard_links)")
+
+
+def _older(work: Work, target: bytes) -> Identity | None:
+    status = fsops.stat_or_none(target) if work.may_overwrite else None
+    return None if status is None else Identity.of(status)
+
+
+def _is_older(job: Job) -> bool:
+    """Tell whether the target's name still holds what may be replaced. (Our own link moves a ctime.)"""
+    found = _older(job.work, job.target)
+    return found is not None and job.older is not None and found.same_video(job.older)
 
 
 def current_identity(source: bytes, work: Work) -> Identity:
@@ -121,7 +151,8 @@ def _target(work: Work, source: bytes) -> tuple[Mode, bytes]:
     if work.destination is not None:
         target = os.path.abspath(os.fsencode(work.destination))
         if not work.may_overwrite and fsops.stat_or_none(target) is not None:
-            raise ReplaceError(work.source, f"{work.destination} exists already and is not ours")
+            detail = "exists already and is not ours, or was changed since it was made"
+            raise ReplaceError(work.source, f"{work.destination} {detail}; left as it is")
         mode: Mode = "output"
     elif work.plan.result.container == work.plan.source.container:
         return "replace", source
@@ -152,7 +183,7 @@ def _journal(job: Job) -> Iterator[int]:
 
 def _check_hard_links(job: Job) -> None:
     """Find out before hours of work, with the journal as the guinea pig."""
-    if not fsops.can_link(job.kit.disk, job.names):
+    if not fsops.can_link(job.kit.disk, job.names, job.names.journal):
         detail = "the filesystem has no hard links, so the original cannot be kept while it is replaced"
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
 
@@ -174,7 +205,7 @@ def put_in_place(job: Job) -> None:
     disk, names, source = job.kit.disk, job.names, job.source
     by_rename = job.work.without_hard_links == "rename"
     if job.mode == "output":
-        if job.work.may_overwrite:
+        if _is_older(job):
             fsops.swap_in(disk, names, job.target)
         else:
             fsops.place_new(disk, names, job.target, without_links=True)
@@ -182,7 +213,7 @@ def put_in_place(job: Job) -> None:
         fsops.place_new(disk, names, job.target, without_links=by_rename)
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
-            fsops.put_original_back(disk, names, source)
+            fsops.place_original(disk, names, source)
             raise newcomer(job)
     elif fsops.link_original(disk, names, source):
         if not _is_original(job, names.orig):
@@ -193,7 +224,7 @@ def put_in_place(job: Job) -> None:
     else:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
-            fsops.put_original_back(disk, names, source)
+            fsops.place_original(disk, names, source)
             raise newcomer(job)
         fsops.swap_in(disk, names, source)
 

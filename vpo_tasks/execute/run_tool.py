@@ -24,6 +24,8 @@ LINE_BYTES = 4096
 KEPT_MESSAGES = 20
 GRACE_S = 10.0
 _POLL_S = 0.25
+_PAUSED_S = 5.0
+"""Nothing but being stopped keeps us from looking for so long."""
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "XDG_RUNTIME_DIR")
 
 
@@ -105,6 +107,7 @@ class Children:
                 if stream is not None:
                     os.set_blocking(stream.fileno(), False)
                     selector.register(stream, selectors.EVENT_READ, name)
+            looked_at = time.monotonic()
             while True:
                 ended = process.poll() is not None
                 _read_ready(selector, watch, 0 if ended else _POLL_S)
@@ -115,6 +118,10 @@ class Children:
                 if not selector.get_map():
                     time.sleep(0.002 if watch.fresh() else 0.02)
                 now = time.monotonic()
+                if now - looked_at > _PAUSED_S:
+                    # SIGSTOP or a frozen container: the tool was probably stopped with us
+                    watch.excuse(now - looked_at)
+                looked_at = now
                 if kill_at is None and watch.stalled_for(now) > stall_timeout_s:
                     watch.stalled = True
                     kill_at = now + GRACE_S
@@ -181,6 +188,10 @@ class _Watch:
             if size > self._output_size:
                 self._output_size, self._moved_at = size, now
         return now - self._moved_at
+
+    def excuse(self, seconds: float) -> None:
+        """Take so long off the time since the last progress."""
+        self._moved_at += seconds
 
     def _line(self, name: str, line: bytes) -> None:
         heard = self._hear(line) if self._hear else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -66,14 +67,14 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
     target = os.path.join(names.folder, record.target)
     held = tuple(which(path, record) for path in (source, target, names.orig, names.part))
     case = _Case(disk, names, record, verified, source, target, *held)
-    if record.mode == "output":
-        return _settle_output(case)
-    if record.mode == "replace" and record.state == "committing" and case.part not in ("none", "new"):
-        # the names were exchanged: `.part` holds what was taken out, and that may be a newcomer
-        if case.source == "new" and case.part == "unknown":
+    if record.state == "committing" and case.part not in ("none", "new"):
+        # names were exchanged, or one was taken back: `.part` holds what that took out, maybe a newcomer
+        if record.mode == "replace" and case.source == "new" and case.part == "unknown":
             return _give_way(case)
         if case.part == "unknown" or case.part not in (case.source, case.orig):
             return Settled("kept", f"{os.fsdecode(names.part)} {_UNKNOWN}")
+    if record.mode == "output":
+        return _settle_output(case)
     if case.orig == "unknown" and not _orig_is_spare(case):
         return Settled("kept", f"{os.fsdecode(names.orig)} {_UNKNOWN}")
     return _settle_rename(case) if record.mode == "rename" else _settle_replace(case)
@@ -87,6 +88,8 @@ def which(path: bytes, record: Record) -> Which:
     status = fsops.stat_or_none(path)
     if status is None:
         return "none"
+    if not stat.S_ISREG(status.st_mode):
+        return "unknown"
     identity = Identity.of(status)
     if record.new is not None and identity[:3] == record.new[:3]:
         return "new"
@@ -125,9 +128,22 @@ def _settle_replace(case: _Case) -> Settled:
             return _finish(case)
         if case.orig != "old":
             return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
-        fsops.put_original_back(case.disk, case.names, case.source_path)
+        if not _put_old_back(case):
+            return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
         return _undo(case, f"{_BAD}; the old one is back")
     return _settle_source(case)
+
+
+def _put_old_back(case: _Case) -> bool:
+    """Put the old video in place of the bad new one. Returns False when somebody else's is there by now."""
+    if which(case.source_path, case.record) != "new":  # to verify it took a while
+        return False
+    if not fsops.exchange(case.disk, case.names, case.names.orig, case.source_path):
+        fsops.put_original_back(case.disk, case.names, case.source_path)
+    elif which(case.names.orig, case.record) == "unknown":
+        fsops.exchange(case.disk, case.names, case.names.orig, case.source_path)
+        return False
+    return True
 
 
 def _settle_rename(case: _Case) -> Settled:
@@ -136,19 +152,23 @@ def _settle_rename(case: _Case) -> Settled:
     if case.verified(case.target_path):
         if case.source == "old":
             fsops.set_original_aside(case.disk, case.names, case.source_path)
+            if which(case.names.orig, case.record) != "old":
+                fsops.place_original(case.disk, case.names, case.source_path)
+                return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
         return _finish(case)
     if case.source == "none" and case.orig == "old":
-        fsops.put_original_back(case.disk, case.names, case.source_path)
+        fsops.place_original(case.disk, case.names, case.source_path)
     elif case.source != "old":
         return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
-    fsops.take_back(case.disk, case.names, case.target_path)
+    if not _take_back(case):
+        return Settled("kept", f"{os.fsdecode(case.target_path)} {_UNKNOWN}")
     return _undo(case, f"{_BAD}; the old one is back")
 
 
 def _settle_source(case: _Case) -> Settled:
     """Settle what has not reached the swap."""
     if case.source == "none" and case.orig == "old":
-        fsops.put_original_back(case.disk, case.names, case.source_path)
+        fsops.place_original(case.disk, case.names, case.source_path)
         return _undo(case, "the old video is back under its name")
     if case.source == "unknown" and not _orig_is_spare(case):
         return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
@@ -160,8 +180,16 @@ def _settle_output(case: _Case) -> Settled:
         return _undo(case, "was not begun; still to do")
     if case.verified(case.target_path):
         return _finish(case)
-    fsops.take_back(case.disk, case.names, case.target_path)
+    if not _take_back(case):
+        return Settled("kept", f"{os.fsdecode(case.target_path)} {_UNKNOWN}")
     return _undo(case, f"{_BAD} and was removed; still to do")
+
+
+def _take_back(case: _Case) -> bool:
+    def is_ours(path: bytes) -> bool:
+        return which(path, case.record) == "new"
+
+    return fsops.take_back(case.disk, case.names, case.target_path, is_ours)
 
 
 def _orig_is_spare(case: _Case) -> bool:

@@ -33,14 +33,18 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
         if reason is not None:
             return reason
     if record.mode == "rename":
+        if which(names.part, record) == "unknown":
+            return f"{os.fsdecode(names.part)} is another video; nothing was touched"
         if held not in ("none", "old"):
             return f"{os.fsdecode(source)} is another video; nothing was touched"
         if which(target, record) not in ("new", "none"):
             return f"{os.fsdecode(target)} was changed meanwhile; nothing was touched"
         if held == "none":
             fsops.place_original(disk, names, source)
-        if which(target, record) == "new":
-            fsops.take_back(disk, names, target)
+        if which(target, record) == "new" and not fsops.take_back(
+            disk, names, target, lambda path: which(path, record) == "new"
+        ):
+            return f"{os.fsdecode(target)} was changed meanwhile; nothing was touched"
     elif held != "old":
         if held not in ("new", "none"):
             return f"{os.fsdecode(source)} was changed meanwhile; nothing was touched"

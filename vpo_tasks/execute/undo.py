@@ -15,7 +15,15 @@ from vpo_tasks.errors import FileError, ReplaceError
 from vpo_tasks.execute import fsops, header_bytes
 from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.header_settle import settle_header
-from vpo_tasks.execute.journal import AnyRecord, HeaderRecord, Record, encode, fingerprint, read_record
+from vpo_tasks.execute.journal import (
+    AnyRecord,
+    ForeignRecordError,
+    HeaderRecord,
+    Record,
+    encode,
+    fingerprint,
+    read_found_record,
+)
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.replace import as_file_error
@@ -43,10 +51,12 @@ def undo(entry: Entry, disk: Disk, locks_dir: str) -> Undone:
             return _undo_locked(entry, disk, video)
     except OSError as error:
         raise as_file_error(video, error) from error
+    except ForeignRecordError as error:
+        raise ReplaceError(video, str(error)) from error
 
 
 def _undo_locked(entry: Entry, disk: Disk, video: str) -> Undone:
-    record = read_record(entry.names.journal)  # whoever held the lock may have taken it back
+    record = read_found_record(entry.names.journal)  # whoever held the lock may have taken it back
     if record is None:
         raise ReplaceError(video, "its journal is damaged; nothing was touched")
     reason = why_not(entry, record)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, Record, read_record
+from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, Record, read_found_record
 from vpo_tasks.execute.private import Private
 
 FOLDER = UNDO_FOLDER
@@ -77,7 +78,9 @@ def _made(disk: Disk, names: Private) -> bool:
         disk.make_folders(folder)
     except OSError:
         return False
-    return os.lstat(folder).st_dev == os.lstat(names.folder).st_dev
+    status = os.lstat(folder)
+    # a link would take the original to a place that is not ours
+    return stat.S_ISDIR(status.st_mode) and status.st_dev == os.lstat(names.folder).st_dev
 
 
 def entries(folder: bytes) -> list[Entry]:
@@ -85,7 +88,7 @@ def entries(folder: bytes) -> list[Entry]:
     found = []
     for names in stored_in(folder):
         try:
-            record = read_record(names.journal)
+            record = read_found_record(names.journal)
         except (OSError, ForeignRecordError):
             record = None
         if record is not None and record.state in ("done", "undoing"):
@@ -107,13 +110,15 @@ def remove_if_empty(disk: Disk, folder: bytes) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
 
 
 def stored_in(folder: bytes) -> Iterator[Private]:
     """Yield what lies in the store of one folder of videos."""
     store = os.path.join(folder, FOLDER)
+    if os.path.islink(store):
+        return
     try:
         names = {Private.parse(os.path.join(store, name)) for name in os.listdir(store)}
     except (FileNotFoundError, NotADirectoryError):

@@ -251,17 +251,21 @@ class BatchController:
         """Return what is asked of one video."""
         # imports msgspec: not on an up-to-date run
         from vpo_tasks.tasks.outcomes import NOTHING_TRIED, VideoJob
+        from vpo_tasks.tasks.survey import is_ours
         from vpo_tasks.tasks.trials import Trials
 
         stale, media, larger = recorded
-        made = self.store.targets_of(stale.found.path) if stale.target is not None else {}
+        source = stale.found.path
+        made = self.store.targets_of(source) if stale.target is not None else {}
         return VideoJob(
-            path=os.fsdecode(stale.found.path),
+            path=os.fsdecode(source),
             identity=stale.identity,
             media=media,
             target=os.fsdecode(stale.target) if stale.target is not None else None,
             rivals=tuple(os.fsdecode(rival) for rival in stale.rivals),
-            made=tuple(os.fsdecode(target) for target in made),
+            made=tuple(
+                os.fsdecode(target) for target, known in made.items() if is_ours(target, known, source)
+            ),
             expected=stale.expected,
             trials=NOTHING_TRIED if larger is None else Trials(larger),
         )

@@ -9,6 +9,7 @@ from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.locks import key_lock, path_key
 from vpo_tasks.execute.pruning import Keeping
+from vpo_tasks.execute.recover import recover_all
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.plan.compile import compile_step
@@ -34,6 +35,21 @@ def bring_in_line(work: Work, kit: Kit, keeping: Keeping | None) -> tuple[Done, 
     in_place = work.destination is None
     keep = keeping.run_for(folder, work.identity.size) if keeping and in_place else None
     return carry_out(work._replace(keep=keep), kit), work.step
+
+
+def settle_target(source: str, destination: str, kit: Kit) -> bool:
+    """End what a killed run left of this video in an output folder, where no search for journals comes.
+
+    Returns whether the target was found to be complete, and so is ours.
+    """
+    folder, prefix = os.path.dirname(os.fsencode(destination)), f".vpo-{path_key(source)}-".encode()
+    try:
+        left = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(prefix)]
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ReplaceError(source, error.strerror or str(error)) from error
+    return any(note.outcome == "finished" for note in recover_all(left, kit))
 
 
 def check_settled(video: str, locks_dir: str) -> None:

@@ -20,7 +20,7 @@ class VideoJob(NamedTuple):
     """One video to process. `media` is what is recorded for `identity`, if it is.
 
     `target` (with --output) is where the video goes if it keeps its container; `made` are targets made from
-    it by earlier runs, which may be overwritten.
+    it by earlier runs and still as they were made: these may be overwritten.
     """
 
     path: str

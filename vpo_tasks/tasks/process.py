@@ -30,7 +30,7 @@ from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.tasks.budget import Budget
 from vpo_tasks.tasks.effort import Expectations
-from vpo_tasks.tasks.header import bring_in_line
+from vpo_tasks.tasks.header import bring_in_line, settle_target
 from vpo_tasks.tasks.outcomes import (
     NOTHING_TRIED,
     Content,
@@ -221,6 +221,8 @@ class WorkflowProcessor:
             progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
         )
         may_overwrite = destination in job.made
+        if job.target is not None and settle_target(job.path, destination, kit):
+            may_overwrite = True
         if seen.plan.is_empty:
             done = export_unchanged(
                 job.path,

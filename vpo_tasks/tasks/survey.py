@@ -235,6 +235,16 @@ def is_as_made(target: bytes, made: Known, digest: bytes) -> bool:
     return judge(made, here) == "up-to-date"
 
 
+def is_ours(target: bytes, made: Known, source: bytes) -> bool:
+    """Tell whether a target holds what was made there, or is the source (`--link`): it may be replaced."""
+    try:
+        found = os.lstat(target)
+        linked = os.path.samestat(found, os.lstat(source))
+    except OSError:
+        return False
+    return linked or (found.st_size, found.st_mtime_ns) == made[2:4]
+
+
 def _with_rivals(
     stale: list[Stale], videos: list[Found], searched: list[bytes], has_output: bool
 ) -> list[Stale]:

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from vpo_tasks.discover import PRIVATE_PREFIX
 from vpo_tasks.errors import FileError, UsageError
 from vpo_tasks.execute.disk import RealDisk
+from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.pruning import prune
 from vpo_tasks.execute.undo import undo
 from vpo_tasks.execute.undo_store import Entry, entries
@@ -17,6 +19,7 @@ from vpo_tasks.state.undo_folders import UndoFolders
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
+    from vpo_tasks.report.console import Console
 
 
 class Outcome(NamedTuple):
@@ -37,6 +40,28 @@ def find_entries(folders: UndoFolders, path: str | None = None) -> list[Entry]:
         return _newest_first(entry for folder in inside | {real} for entry in entries(folder))
     beside = entries(os.path.dirname(real))
     return _newest_first(entry for entry in beside if real in (entry.video, entry.source))
+
+
+def settle_interrupted(
+    folders: UndoFolders, path: str | None, config: VPOConfig, store: Store, console: Console
+) -> bool:
+    """End what an interrupted undo or run left where something can be undone. Returns whether there was any.
+
+    Its journal lies beside the video then, and not in the store.
+    """
+    places = set(folders.folders())
+    if path is not None:
+        real = os.path.realpath(os.fsencode(path))
+        places.add(real if os.path.isdir(real) else os.path.dirname(real))
+    left: list[bytes] = []
+    for folder in filter(os.path.isdir, places):
+        left += (os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(PRIVATE_PREFIX))
+    left = [name for name in left if Private.parse(name) is not None]
+    if not left:
+        return False
+    from vpo_tasks.tasks.recovery import recover_private  # only after an interruption
+
+    return bool(recover_private(left, config, store, console))
 
 
 def choose(found: Sequence[Entry], folders: UndoFolders, asked: str | None) -> list[Entry]:

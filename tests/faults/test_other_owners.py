@@ -1,0 +1,68 @@
+"""Videos of other users: what the system would refuse in the end is refused before the work, with the reason."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.replacement import Replacement, make_replacement
+from tests.support.faults import in_a_process_that_may_die
+from vpo_tasks.errors import ReplaceError
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+OWNER, US, GROUP = 12345, 23456, 34567
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Replacement]:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield make_replacement(Path(folder), "replace")
+
+
+def attempt_as_another(stage: Replacement, expected: str) -> list[str]:
+    """Do the work as somebody who does not own the video. Returns the operations, of which none is the tool's."""
+    log = stage.folder / "operations"
+    log.write_text("")
+    log.chmod(0o666)
+    (stage.folder / "locks").mkdir(exist_ok=True)
+    (stage.folder / "locks").chmod(0o777)
+
+    def work() -> None:
+        os.setgroups([GROUP])
+        os.setgid(US)
+        os.setuid(US)
+        disk = stage.disk()
+        with pytest.raises(ReplaceError, match=expected):
+            stage.work(disk)
+        log.write_text(" ".join(disk.names))
+
+    assert in_a_process_that_may_die(work) == 0
+    assert stage.source.read_bytes() == stage.old
+    assert os.listdir(stage.library) == ["film.mkv"]
+    return log.read_text().split()
+
+
+def lay(stage: Replacement, *, folder_mode: int, file_mode: int) -> None:
+    stage.set_up()
+    os.chown(stage.source, OWNER, GROUP)
+    os.chown(stage.library, OWNER, GROUP)
+    stage.library.chmod(folder_mode)
+    stage.source.chmod(file_mode)
+
+
+def test_no_hard_link_may_be_made_of_somebody_elses_file(stage: Replacement) -> None:
+    if Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "1":
+        pytest.skip("this system allows such links")
+    lay(stage, folder_mode=0o775, file_mode=0o644)
+    assert attempt_as_another(stage, "cannot be hard-linked") == ["link"]
+
+
+def test_a_sticky_folder_lets_only_owners_replace(stage: Replacement) -> None:
+    lay(stage, folder_mode=0o1777, file_mode=0o666)
+    assert attempt_as_another(stage, "only the owner may replace it") == []
