@@ -34,7 +34,7 @@ def undo(what: str | None, as_list: bool) -> int:
         folders = UndoFolders(pool)
         found = find_entries(folders, what if as_list else None)
         if as_list:
-            console.output("\n".join(map(_line, found)) or "nothing can be undone")
+            console.answer("\n".join(map(_line, found)) or "nothing can be undone")
             return EXIT_OK
         outcomes = undo_all(choose(found, folders, what), Store(pool), folders, config.locks_path)
     failed = 0
