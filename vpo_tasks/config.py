@@ -74,9 +74,11 @@ class VPOConfig(NamedTuple):
 def load_config(environ: Mapping[str, str] | None = None) -> VPOConfig:
     """Read the configuration. Raise ConfigError with every issue of the file, each with its line."""
     env = os.environ if environ is None else environ
-    home = os.path.abspath(os.path.expanduser(env.get("VPO_HOME") or os.path.join("~", ".vpo")))
-    config = VPOConfig(home, cpu_count=_read_cpu_count(env.get("VPO_CPU_COUNT")))
-    path = os.path.join(home, "config.toml")
+    home = os.path.expanduser(env.get("VPO_HOME") or os.path.join("~", ".vpo"))
+    if home.startswith("~"):  # a user without a home; it would become a folder `~` wherever the program runs
+        raise ConfigError("VPO_HOME", [Issue(0, 0, "", f"{home}: no such home; name a folder for the state")])
+    config = VPOConfig(os.path.abspath(home), cpu_count=_read_cpu_count(env.get("VPO_CPU_COUNT")))
+    path = os.path.join(config.home, "config.toml")
     try:
         with open(path, "rb") as stream:
             data = stream.read(1 << 20)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from vpo_tasks.errors import UsageError
@@ -112,6 +113,8 @@ class _Walk:
                 with os.scandir(folder) as entries:
                     below = self._entries(entries)
             except OSError as error:
+                if folder != root and isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                    continue  # gone since it was listed: as if the walk had come a moment later
                 self.odd.append(Odd(folder, f"cannot be searched: {error.strerror or error}", failed=True))
                 continue
             if self.recursive:
@@ -146,7 +149,8 @@ class _Walk:
                     found = (entry.path, device, inode, size, status.st_mtime_ns, links, status.st_ctime_ns)
                     add(new(Found, found))
             elif entry.is_dir(follow_symlinks=False):
-                self._folder_entry(entry.path, entry.stat(follow_symlinks=False), below)
+                with suppress(FileNotFoundError):  # gone as well
+                    self._folder_entry(entry.path, entry.stat(follow_symlinks=False), below)
         return below
 
     def _is_set_aside(self, entry: os.DirEntry[bytes], dot: int) -> bool:
@@ -158,7 +162,7 @@ class _Walk:
             self.ignore_files.append(entry.path)
         elif self.take_hidden and not entry.name.startswith(b"._"):  # macOS keeps attributes in `._Film.mkv`
             return False
-        elif entry.name[dot + 1 :].lower() in self.extensions or entry.is_dir():
+        elif entry.name[dot + 1 :].lower() in self.extensions or _is_folder(entry):
             self.hidden += 1
         return True
 
@@ -209,6 +213,13 @@ class _Walk:
             if path not in paths and (found.links > 1 or key not in inodes):
                 self.videos.append(found)
                 inodes.add(key)
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle, or to where nobody may look
+        return False
 
 
 def _found(path: bytes, status: os.stat_result) -> Found:

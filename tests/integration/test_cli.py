@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from tests.integration import __file__ as here
+from tests.support.library import VPO
 
 ROOT = here.rsplit("/tests/", 1)[0]
 BOUNDARY = """
@@ -35,6 +38,27 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly(command):
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(timeout=30) == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_run_with_streams_closed_does_its_work(world, closed):
+    world.add_many(2)
+    command = f"exec {shlex.join(VPO)} process {shlex.quote(str(world.media))} {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], env=world.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("command", ["process", "process --json", "plan", "status", "inspect", "doctor"])
+def test_an_answer_for_which_there_is_no_room_is_a_failure_that_is_said(world, command):
+    (path,) = world.add("a.mkv", kind="right")
+    words = [*VPO, *command.split()]
+    words += [] if command == "doctor" else [str(path if command == "inspect" else world.media)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, env=world.environ, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device\n")
 
 
 def test_a_terminal_of_another_character_set_is_no_crash():

@@ -91,6 +91,20 @@ def test_a_run_that_is_stopped_together_with_its_tool_goes_on_as_if_nothing_had_
     assert world.leftovers() == []
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_closed_terminal_ends_a_run_although_two_signals_come_together(slow, attempt):
+    slow.watch_tools(delay=40.0)
+    before = read_tree(slow.media)
+    run = slow.start("process", "-w", "2", slow.media)
+    wait_for(lambda: slow.tool_runs() == 2)
+    os.kill(run.pid, signal.SIGHUP)  # the kernel's, and the shell's
+    os.kill(run.pid, signal.SIGTERM)
+    run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert read_tree(slow.media) == before
+    assert tools_alive(slow) == []
+
+
 def test_sigkill_loses_nothing_and_the_next_run_redoes_none_of_the_finished(slow):
     before = read_tree(slow.media)
     run = slow.start("process", "-w", "2", slow.media)

@@ -142,3 +142,13 @@ def test_a_playlist_named_like_a_video_opens_no_other_file(world):
     assert done.returncode == 1
     assert {result["status"] for result in json.loads(done.stdout)["results"]} == {"failed"}
     assert read_tree(world.root) == before
+
+
+def test_a_state_folder_that_cannot_be_written_says_so_and_how_to_name_another(world):
+    world.add("a.mkv")
+    world.home.mkdir(mode=0o555)
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    done = world.vpo("process", world.media, through=through)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "VPO_HOME names another" in done.stderr
+    assert world.vpo("process", "--dry-run", world.media, through=through).returncode == 0

@@ -27,6 +27,14 @@ def apply(world, code=0):
     }
 
 
+def test_a_place_where_no_plan_can_be_written_is_said_before_anything_is_planned(world):
+    world.add("a.mkv")
+    place = world.root / "none" / "plan.json"
+    done = world.vpo("plan", "-o", place, world.media)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {place}: there is no folder {world.root}/none\n"
+
+
 def without_times(text):
     return re.sub(r"\d+(\.\d+)? m?s", "", text)
 

@@ -143,6 +143,51 @@ def test_a_run_forced_to_look_lists_what_it_leaves_as_it_is(library):
     assert summary["up_to_date_count"] == 0
 
 
+STANDS = {
+    "changed": "to be changed by ",
+    "failed": "would fail: ",
+    "skipped": "would be skipped: ",
+    "unchanged": None,
+}
+
+
+def standing(world, *through):
+    done = world.vpo("status", "--json", world.media, through=through)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    document = json.loads(done.stdout)
+    return document, {
+        os.path.relpath(path, world.media): reason["reason"]
+        for reason in document["to_do"]["reasons"]
+        for path in reason["files"]
+    }
+
+
+def test_vpo_status_says_of_every_recorded_video_what_the_dry_run_says(library):
+    library.write_policy(STRICTER.format(on_error="skip"))
+    document, to_do = standing(library)
+    _, told = results(library, "--dry-run")
+    told["right.mkv"] = {"status": "unchanged"}  # from the record it is counted only
+    for name, item in told.items():
+        start = "never looked at" if name.startswith("new/") else STANDS[item["status"]]
+        assert (to_do.get(name) is None) if start is None else to_do[name].startswith(start), name
+    assert set(to_do) <= set(told)
+    assert document["complying"]["videos"] == 2
+    assert document["to_do"]["videos"] == 9
+    assert to_do["rival.mp4"] == "would fail: another video would get the same name"
+    assert to_do["linked.mkv"] == "would be skipped: hard-linked"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
+def test_vpo_status_after_an_edit_opens_no_video_says_strace(library, tmp_path):
+    library.write_policy(STRICTER.format(on_error="skip"))
+    log = tmp_path / "strace.log"
+    standing(library, need_tool("strace"), "-f", "-o", str(log), "-e", "trace=open,openat,openat2,execve")
+    said = log.read_text()
+    assert re.findall(r'"([^"]+\.(?:mkv|mp4))"', said) == []
+    assert "probe_process" not in said
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
 @pytest.mark.parametrize("words", [(), ("--dry-run",)], ids=["run", "dry-run"])
 def test_after_an_edit_only_the_videos_it_asks_something_of_are_opened_says_strace(library, tmp_path, words):

@@ -7,6 +7,10 @@ import os
 
 from tests.support.library import read_tree
 
+NOBODY_ENCODES = (
+    "  - name: video\n    transcode:\n      video: {to: hevc, hw: videotoolbox, hw_fallback: false}\n"
+)
+
 
 def status(world, *args, code=0):
     done = world.vpo("status", "--json", *args, world.media)
@@ -53,13 +57,60 @@ def test_videos_are_counted_by_where_they_stand_and_failures_by_their_reason(wor
     assert "one.mkv" in world.vpo("status", "-v", world.media).stdout
 
 
-def test_a_policy_edit_moves_videos_from_complying_to_do(world):
+def test_after_a_policy_edit_what_is_to_do_is_planned_from_the_record(world):
+    world.add("a.mkv", "b.mkv")
+    world.add("right.mkv", kind="right")
+    world.vpo("process", world.media)
+    assert status(world)["complying"]["videos"] == 3
+    policy = world.media / "policy.yaml"
+    policy.write_text(policy.read_text() + "  - name: bare\n    keep_subtitles: {remove_all: true}\n")
+    found = status(world)
+    assert found["complying"]["videos"] == 1
+    (reason,) = found["to_do"]["reasons"]
+    assert reason["reason"] == "to be changed by a stream copy (phase bare)"
+    assert [os.path.basename(name) for name in reason["files"]] == ["a.mkv", "b.mkv"]
+    assert found["to_do"]["size_bytes"] == sum(
+        (world.media / name).stat().st_size for name in ("a.mkv", "b.mkv")
+    )
+    said = world.vpo("status", world.media).stdout
+    assert "2: to be changed by a stream copy (phase bare)" in said
+
+
+def test_a_failure_that_the_edited_policy_asks_nothing_of_any_more_complies(world):
+    world.add("a.mkv", "b.mkv", kind="right")
+    policy = world.media / "policy.yaml"
+    text = policy.read_text()
+    policy.write_text(text + "  - name: impossible\n    keep_audio: {languages: [jpn]}\n")
+    assert world.vpo("process", world.media).returncode == 1
+    assert status(world)["failed"]["videos"] == 2
+    policy.write_text(text)
+    assert (status(world)["complying"]["videos"], status(world)["failed"]["videos"]) == (2, 0)
+    policy.write_text(text + "  - name: other\n    keep_audio: {languages: [swe]}\n")
+    assert status(world)["to_do"]["reasons"][0]["reason"] == "failed, and are tried again"
+
+
+def test_where_no_run_could_begin_the_rest_is_answered_all_the_same(world):
     world.add_many(2)
     world.vpo("process", world.media)
-    assert status(world)["complying"]["videos"] == 2
     policy = world.media / "policy.yaml"
-    policy.write_text(policy.read_text() + "  - name: t\n    audio_actions: {clear_all_titles: true}\n")
-    assert status(world)["to_do"]["reasons"][0]["reason"] == "not known to be as the policy says now"
+    policy.write_text(policy.read_text() + NOBODY_ENCODES)
+    assert world.vpo("process", "--dry-run", world.media).returncode == 3
+    (reason,) = status(world)["to_do"]["reasons"]
+    assert reason["reason"].startswith("cannot be planned: ")
+    assert "encoder" in reason["reason"]
+
+
+def test_a_folder_that_cannot_be_searched_is_named(world):
+    world.add("a.mkv", "closed/b.mkv")
+    (world.media / "closed").chmod(0)
+    # root reads everything, unless it gives up the right to
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    said = world.vpo("status", world.media, through=through).stdout
+    document = json.loads(world.vpo("status", "--json", world.media, through=through).stdout)
+    (world.media / "closed").chmod(0o755)
+    assert f"{world.media}/closed: cannot be searched: Permission denied" in said
+    assert "named like a video" not in said
+    assert document["unsearched"] == {f"{world.media}/closed": "cannot be searched: Permission denied"}
 
 
 def test_an_empty_folder_stands_at_nothing(world):

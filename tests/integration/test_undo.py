@@ -114,6 +114,18 @@ def test_without_an_argument_the_last_run_is_undone(world):
     assert first.read_bytes() == after
 
 
+def test_the_last_run_is_the_last_one_also_where_local_time_has_gone_back(world):
+    first = header_video(world, "first.mkv")
+    assert world.vpo("process", world.media, env={"TZ": "EAST-10"}).returncode == 0
+    after = first.read_bytes()
+    second = header_video(world, "second.mkv")
+    before = second.read_bytes()
+    assert world.vpo("process", world.media, env={"TZ": "WEST10"}).returncode == 0
+    assert world.vpo("undo").returncode == 0
+    assert second.read_bytes() == before
+    assert first.read_bytes() == after
+
+
 def test_two_changes_of_one_video_are_undone_one_after_the_other(world):
     path = header_video(world)
     versions = [everything(path)]

@@ -105,6 +105,13 @@ def test_what_is_no_video_or_not_there(world):
     assert world.vpo("why", world.media / "none.mkv").returncode == 2
 
 
+def test_a_folder_is_not_one_of_its_videos(world):
+    world.add("a.mkv", "b.mkv")
+    done = world.vpo("why", world.media)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {world.media} is a folder: name one video")
+
+
 def test_a_name_that_is_not_utf8(world):
     path = os.fsencode(world.media) + b"/\xff.mkv"
     shutil.copy(world.templates.right(), path)

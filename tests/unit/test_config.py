@@ -26,6 +26,11 @@ def test_home_defaults_to_dot_vpo_in_the_users_home(fs):
     assert load_config({}).home == os.path.expanduser("~/.vpo")
 
 
+def test_a_user_without_a_home_gets_no_folder_of_that_name_wherever_he_is(fs):
+    with pytest.raises(ConfigError, match="VPO_HOME: ~nobody-of-that-name/state: no such home"):
+        load_config({"VPO_HOME": "~nobody-of-that-name/state"})
+
+
 def test_every_key_is_read(fs):
     env = write_config(
         fs,

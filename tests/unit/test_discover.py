@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -119,6 +120,37 @@ def test_a_folder_that_cannot_be_searched_is_a_failure_because_videos_may_be_mis
         ("cannot be searched: File name too long", True)
     ]
     assert names(found, root) == ["B.MP4", "a.mkv", "deep/er/c.mkv"]
+
+
+def test_a_hidden_link_in_a_circle_hides_nothing_else(root):
+    (root / ".circle").symlink_to(".circle")
+    found = search(root)
+    assert found.odd == []
+    assert names(found, root) == ["B.MP4", "a.mkv", "deep/er/c.mkv"]
+
+
+def test_folders_that_go_while_they_are_searched_hide_no_video_beside_them(root):
+    stop = threading.Event()
+
+    def come_and_go(number):
+        folder = root / f"unpacking{number}"
+        while not stop.is_set():
+            (folder / "inside").mkdir(parents=True)
+            (folder / "inside").rmdir()
+            folder.rmdir()
+
+    threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            found = search(root)
+            assert found.odd == []
+            assert names(found, root) == ["B.MP4", "a.mkv", "deep/er/c.mkv"]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_an_empty_folder_finds_nothing_and_says_where_it_looked(tmp_path):

@@ -31,7 +31,7 @@ def apply(plan_file: str, workers: int | None, as_json: bool, verbose: bool, qui
     if as_json:
         from vpo_tasks.report.document import batch_as_json  # only --json pays for it
 
-        console.output(batch_as_json(result))
+        console.answer(batch_as_json(result))
     elif not quiet:
-        console.output(summary_text(result, verbose=verbose))
+        console.answer(summary_text(result, verbose=verbose))
     return EXIT_FAILED if code == EXIT_OK and has_refused(result.results) else code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, V
 from vpo_tasks.report.failure import describe_error
 from vpo_tasks.report.stream import discard
 from vpo_tasks.report.text import escape, escape_lines
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Entry(NamedTuple):
@@ -84,6 +87,7 @@ def make_group(table: Mapping[str, Entry]) -> click.Group:
 
 def main(argv: Sequence[str] | None = None, table: Mapping[str, Entry] = COMMANDS) -> int:
     """Run one command line and return its exit code; never raises."""
+    _occupy_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 gets escapes, not a crash
             stream.reconfigure(errors="backslashreplace")
@@ -107,9 +111,26 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, Entry] = COMMAND
     except SystemExit as error:
         return _exit_code(error.code)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+            discard(sys.stdout)
+            _say(f"error: standard output: {error.strerror}")
+            return EXIT_FAILED
         _say(_report_bug(error))
         return EXIT_BUG
     return _exit_code(code)
+
+
+def _occupy_standard_streams() -> None:
+    """Let what was closed (`>&-`) lead nowhere: else a file of ours gets its number, and we no stream."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
 
 
 def _exit_code(code: object) -> int:

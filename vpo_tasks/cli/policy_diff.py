@@ -34,6 +34,6 @@ def diff(old: str, new: str, path: str, list_videos: bool, as_json: bool) -> Non
     if as_json:
         import json  # only --json pays for it
 
-        console.output(json.dumps(difference_document(found, list_videos=list_videos), indent=2))
+        console.answer(json.dumps(difference_document(found, list_videos=list_videos), indent=2))
     else:
-        console.output("\n".join(difference_lines(found, list_videos=list_videos)))
+        console.answer("\n".join(difference_lines(found, list_videos=list_videos)))

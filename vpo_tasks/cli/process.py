@@ -95,7 +95,7 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
     if as_json:
         from vpo_tasks.report.document import batch_as_json  # only --json pays for it
 
-        console.output(batch_as_json(result))
+        console.answer(batch_as_json(result))
     elif not quiet:
-        console.output(summary_text(result, verbose=verbose))
+        console.answer(summary_text(result, verbose=verbose))
     return code

@@ -29,6 +29,6 @@ def status(paths: tuple[str, ...], policies: tuple[str, ...], as_json: bool, ver
     if as_json:
         import json  # only --json pays for it
 
-        console.output(json.dumps(standing_document(standing), indent=2))
+        console.answer(json.dumps(standing_document(standing), indent=2))
     else:
-        console.output("\n".join(standing_lines(standing, verbose)))
+        console.answer("\n".join(standing_lines(standing, verbose)))

@@ -35,7 +35,7 @@ def undo(what: str | None, as_list: bool) -> int:
         settled = not as_list and settle_interrupted(folders, what, config, store, console)
         found = find_entries(folders, what if as_list else None)
         if as_list:
-            console.output("\n".join(map(_line, found)) or "nothing can be undone")
+            console.answer("\n".join(map(_line, found)) or "nothing can be undone")
             return EXIT_OK
         try:
             chosen = choose(found, folders, what)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from vpo_tasks.config import load_config
+from vpo_tasks.errors import UsageError
 from vpo_tasks.report.console import Console
 from vpo_tasks.tasks.explanation import explain, explanation_document, explanation_lines
 from vpo_tasks.tasks.run import Run, RunOptions
@@ -21,6 +24,8 @@ def why(file: str, policies: tuple[str, ...], as_json: bool) -> None:
 
     Nothing is written; the video is opened only when what is recorded of it does not hold.
     """
+    if os.path.isdir(file):
+        raise UsageError(f"{file} is a folder: name one video (`vpo status` tells of a whole library)")
     console = Console(quiet=True)
     options = RunOptions(policies=policies, dry_run=True)
     with Run([file], options, load_config(), console, allow_none=True) as run:
@@ -30,6 +35,6 @@ def why(file: str, policies: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         import json  # only --json pays for it
 
-        console.output(json.dumps(explanation_document(explanation), indent=2))
+        console.answer(json.dumps(explanation_document(explanation), indent=2))
     else:
-        console.output("\n".join(explanation_lines(explanation)))
+        console.answer("\n".join(explanation_lines(explanation)))

@@ -66,13 +66,22 @@ class Source:
 def open_source(path: str) -> Iterator[Source]:
     """Open a file for reading by position. Raise ProbeError for whatever the system says meanwhile."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = _open(path)
         try:
             yield Source(path, descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise ProbeError(path, f"cannot be read: {(error.strerror or 'read error').lower()}") from error
+
+
+def _open(path: str) -> int:
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would be waited for
+    except BlockingIOError:
+        # a regular file on which another program, a file server, has a lease; the kernel asks for it back
+        return os.open(path, flags)
 
 
 def parse_element(data: bytes, position: int, offset: int) -> Element | None:

@@ -24,6 +24,9 @@ _START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_pro
 _DECODER = msgspec.msgpack.Decoder(Answer)
 _END_S = 5.0
 
+SILENCE_S = 60.0
+"""How long a process may stay silent unless a person has less patience."""
+
 
 class ProbePool:
     """At most `size` processes, started when first needed. Any thread may ask; `size` bounds those served.
@@ -32,7 +35,7 @@ class ProbePool:
     file) that long between two signs of progress.
     """
 
-    def __init__(self, size: int, timeout_s: float = 60.0, command: Sequence[str] | None = None) -> None:
+    def __init__(self, size: int, timeout_s: float = SILENCE_S, command: Sequence[str] | None = None) -> None:
         """`command` replaces the program that is run: another build of the reader, or a test's."""
         self._timeout_s = timeout_s
         self._command = tuple(command) if command is not None else _reader_command()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import stat
+import threading
 import time
 from typing import BinaryIO
 
@@ -29,6 +31,7 @@ def main() -> None:
     """Answer requests until stdin ends."""
     _settle()
     requests, answers = _take_pipes()
+    threading.Thread(target=_end_with, args=(requests.fileno(),), daemon=True).start()
     decoder = msgspec.msgpack.Decoder(Request)
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
@@ -58,6 +61,15 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nothing, descriptor)
     os.close(nothing)
     return requests, answers
+
+
+def _end_with(pipe: int) -> None:
+    """End when nobody is left to ask, also in the middle of a video that hangs the reader."""
+    watch = select.poll()
+    watch.register(pipe, 0)  # an end of the pipe is told unasked
+    while not watch.poll():
+        pass
+    os._exit(0)
 
 
 def _send(answers: BinaryIO, message: Answer) -> None:

@@ -67,6 +67,12 @@ class Console:
         """Print a result on stdout, always; it may be the same terminal, so the line makes way."""
         self._print(self._out, text)
 
+    def answer(self, text: str) -> None:
+        """Print what the command was asked for. Raise OSError when there is no room for it."""
+        self.output(text)
+        if self._out.lost is not None:
+            raise self._out.lost
+
     def update(self, progress: Progress) -> None:
         """Show `progress`, unless it was shown a moment ago."""
         if self.quiet:

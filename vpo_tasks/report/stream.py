@@ -12,6 +12,8 @@ class LenientStream:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._gone = False
+        self.lost: OSError | None = None
+        """Why what was written is lost, unless it is that nobody reads any more."""
 
     def is_terminal(self) -> bool:
         """Say whether a line can be redrawn in place here."""
@@ -40,8 +42,10 @@ class LenientStream:
             self._stream.flush()
         except BlockingIOError:  # a full non-blocking pipe: the buffer keeps it for the next flush
             return
-        except (OSError, ValueError):  # broken pipe, full disk, closed stream
+        except (OSError, ValueError) as error:  # broken pipe, full disk, closed stream
             self._gone = True
+            if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+                self.lost = error
             discard(self._stream)
 
 

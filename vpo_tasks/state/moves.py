@@ -126,7 +126,7 @@ class Moves:
         with self._pool.transaction() as connection:
             for table, column in (
                 ("videos", "path"), ("details", "path"), ("failures", "path"), ("vanished", "path"),
-                ("targets", "source"),
+                ("larger", "path"), ("targets", "source"),
             ):  # fmt: skip
                 connection.executemany(
                     f"DELETE FROM {table} WHERE {column} = ?",  # noqa: S608 - our own names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sqlite3
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import tempfile
 
 BUSY_TIMEOUT_S = 30.0
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+_ELSEWHERE = "the state folder must be one that can be written; VPO_HOME names another"
 _NOTHING = "file::memory:"
 _TABLES = re.compile(r"(CREATE TABLE IF NOT EXISTS (\w+) .*?;)", re.DOTALL)
 
@@ -162,7 +165,10 @@ class DaemonConnectionPool:
         except sqlite3.Error as error:
             raise StateError(self._path, _explain(error)) from error
         except OSError as error:
-            raise StateError(self._path, error.strerror or str(error)) from error
+            text = error.strerror or str(error)
+            if error.errno in _NOT_OURS:
+                text = f"{text}: {_ELSEWHERE}"
+            raise StateError(self._path, text) from error
 
 
 def _explain(error: sqlite3.Error) -> str:
@@ -173,4 +179,6 @@ def _explain(error: sqlite3.Error) -> str:
         return (
             f"is damaged ({text}); move it away and run again: no video is lost, they are only inspected anew"
         )
+    if "unable to open" in text or "readonly" in text:
+        return f"{text}: {_ELSEWHERE}"
     return text

@@ -101,7 +101,7 @@ class BatchController:
                 return None
             if stale.failure is not None:
                 failed = as_result(stale)
-                self._take_in(failed)
+                self.take_in(failed)
                 return failed
             path = os.fsdecode(stale.found.path)
             self.tracker.begin(path)
@@ -114,23 +114,21 @@ class BatchController:
                 self._give_up(error)
                 result = None
             if result is not None:
-                self._take_in(result)
+                self.take_in(result)
             return result
 
-    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None) -> None:
-        """Take in what a dry run says of a video that holds this; without `plan` it is planned here."""
-        result = self._guard(job.path, lambda: self.processor().rehearse(job, content, plan))
-        if result is not None:
-            self._take_in(result)
+    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None) -> FileProcessingResult | None:
+        """Return what a dry run says of a video that holds this; without `plan` it is planned here."""
+        return self._guard(job.path, lambda: self.processor().rehearse(job, content, plan))
 
     def add(self, result: FileProcessingResult) -> None:
         """Take in what needs no processing (a FIFO named like a video)."""
         self._odd.add(result.path)
-        self._take_in(result)
+        self.take_in(result)
 
     def add_up_to_date(self, path: str) -> None:
         """Count a video that turned out to be up to date when its turn came."""
-        self._take_in(FileProcessingResult(path, "up-to-date"))
+        self.take_in(FileProcessingResult(path, "up-to-date"))
 
     def count_unchanged(self, count: int) -> None:
         """Count videos that the policy in force turned out to leave as they are."""
@@ -308,7 +306,8 @@ class BatchController:
         if self._memory is not None:
             self._memory.note(path, identity, result, stale.rivals)
 
-    def _take_in(self, result: FileProcessingResult) -> None:
+    def take_in(self, result: FileProcessingResult) -> None:
+        """Count, keep and tell what came of one video."""
         failed = result.status == "failed" and not result.failed_before
         stops = failed and (self.settings.on_error == "fail" or result.stops_batch)
         with self._lock:

@@ -17,7 +17,7 @@ from vpo_tasks.execute.space import SpaceLedger
 from vpo_tasks.execute.tools import Toolbox, find_tools
 from vpo_tasks.execute.turning import Turner
 from vpo_tasks.execute.work import Kit
-from vpo_tasks.media.probe import ProbePool
+from vpo_tasks.media.probe import SILENCE_S, ProbePool
 from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.tasks.abilities import Abilities
 from vpo_tasks.tasks.budget import Budget
@@ -53,7 +53,7 @@ def make_processor(
         toolbox = toolbox.with_ffmpeg(abilities.ffmpeg)
     if not toolbox.names & {"ffmpeg", "mkvmerge"}:
         raise ToolMissing("ffmpeg", "changing any video", "`vpo doctor` tells more")
-    probes = ProbePool(workers)
+    probes = ProbePool(workers, min(SILENCE_S, config.processing.stall_timeout_s))
     children = Children()
     hardware, turner = _hardware(toolbox, abilities, children)
     kit = Kit(

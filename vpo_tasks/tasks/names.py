@@ -8,8 +8,10 @@ import re
 TASK = "process"
 
 # doit refuses `=`, expands `*`, and reads a leading `-` as an option; `%` is the escape itself; control
-# characters and bytes that are no UTF-8 would reach the terminal
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f%=*?\[\]\udc80-\udcff]|^-|^_")
+# characters, what turns the reading direction and bytes that are no UTF-8 would reach the terminal
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069%=*?\[\]\udc80-\udcff]|^-|^_"
+)
 _ESCAPED = re.compile(rb"%([0-9A-F]{2})")
 
 

@@ -94,7 +94,12 @@ def plan_of(run: Run, result: BatchResult) -> PlanFile:
 
 
 def check_place(path: str) -> None:
-    """Raise UsageError when writing a plan to `path` would overwrite what is no plan."""
+    """Raise UsageError when writing a plan to `path` would fail, or overwrite what is no plan."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise UsageError(f"{path}: there is no folder {folder}")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise UsageError(f"{path} may not be written")
     if os.path.exists(path) and not _is_plan(path):
         raise UsageError(f"{path} is there already and is no plan: name another file")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ def find_policy(paths: Sequence[str], configured: str | None) -> str:
         return found.pop()
     if configured is not None:
         return configured
+    for path in paths:
+        try:
+            os.lstat(path)
+        except OSError as error:  # the policy is not what is missing
+            raise UsageError(f"{path}: {error.strerror or error}") from error
     raise UsageError(
         f"no policy: there is no {POLICY_NAME} in {paths[0] if paths else '.'} or above it, and none in the "
         f"configuration; write one with `vpo init {paths[0] if paths else '.'}` or name one with -p"
@@ -133,6 +139,9 @@ def _file_state(path: str) -> str:
         status = os.stat(path)
     except OSError as error:
         raise UsageError(f"policy {path}: {error.strerror or error}") from error
+    # `-p <(generate)` is one, under /dev, and somebody writes to it; for another a run could wait for ever
+    if stat.S_ISFIFO(status.st_mode) and not path.startswith(("/dev/", "/proc/")):
+        raise UsageError(f"policy {path}: is a FIFO, not a file")
     parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return ":".join((__version__, *map(str, (EVALUATION_VERSION, *parts))))
 

@@ -15,6 +15,7 @@ from vpo_tasks.tasks.outcomes import Content, asks_nothing
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
+    from vpo_tasks.report.result import FileProcessingResult
     from vpo_tasks.tasks.batch import BatchController, Recorded
     from vpo_tasks.tasks.run import Run
     from vpo_tasks.tasks.survey import Stale
@@ -27,6 +28,7 @@ def rehearse(run: Run, controller: BatchController) -> None:
     if weighs_plans(run):
         run.settle_compliant(controller)  # what asks for nothing need not be weighed
     ordered = order_stale(run, controller)
+    force = run.options.force
     with _Openers(min(run.workers.workers, len(ordered)), controller) as openers:
         for start in range(0, len(ordered), _AT_ONCE):
             compliant = 0
@@ -35,12 +37,19 @@ def rehearse(run: Run, controller: BatchController) -> None:
                     break
                 if recorded.media is None:
                     openers.open(recorded.stale)
-                elif not _tell(recorded, recorded.media, controller, force=run.options.force):
+                elif not foretell(recorded, recorded.media, controller, controller.take_in, force=force):
                     compliant += 1
             controller.count_unchanged(compliant)
 
 
-def _tell(recorded: Recorded, media: MediaInfo, controller: BatchController, *, force: bool) -> bool:
+def foretell(
+    recorded: Recorded,
+    media: MediaInfo,
+    controller: BatchController,
+    tell: Callable[[FileProcessingResult], None],
+    *,
+    force: bool = False,
+) -> bool:
     """Tell what would be done with one video; False when that is nothing, and it is only to be counted."""
     stale, plan = recorded.stale, None
     if stale.verdict == "replan" and stale.target is None and not force:
@@ -50,7 +59,9 @@ def _tell(recorded: Recorded, media: MediaInfo, controller: BatchController, *, 
     if recorded.larger is not None:
         plan = None  # what was tried may make it another one
     job = controller.job(recorded)
-    controller.rehearse(job, Content(job.identity, stale.found.links, media), plan)
+    result = controller.rehearse(job, Content(job.identity, stale.found.links, media), plan)
+    if result is not None:
+        tell(result)
     return True
 
 

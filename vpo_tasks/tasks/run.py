@@ -205,8 +205,8 @@ class Run:
         left_out = "".join(f"; {count:,} left out: {kind}" for kind, count in self.left_out.items())
         return UsageError(f"no video found in {places} (extensions: {extensions}{left_out})")
 
-    def controller(self, on_error: OnError | None = None) -> BatchController:
-        """Return the controller for this run's videos; odd things are already taken in."""
+    def controller(self, on_error: OnError | None = None, *, take_odd: bool = True) -> BatchController:
+        """Return the controller for this run's videos; odd things are already taken in, and told."""
         self._has_run = True
         tracker = ProgressTracker(
             len(self.survey.stale) + len(self.survey.failed_before) + len(self.discovery.odd)
@@ -232,7 +232,7 @@ class Run:
             lessons=self.lessons,
         )
         controller.started = self._started
-        for odd in sorted(self.discovery.odd):
+        for odd in sorted(self.discovery.odd) if take_odd else ():
             path = os.fsdecode(odd.path)
             if odd.failed:
                 controller.add(FileProcessingResult(path, "failed", error=odd.reason, error_kind="OSError"))

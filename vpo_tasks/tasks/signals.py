@@ -1,12 +1,13 @@
 """Ctrl-C once: nothing new starts. Twice, SIGTERM or SIGHUP: everything ends now, every video as it was.
 
-A signal handler may interrupt the main thread anywhere, also while it holds a lock; so it only puts a word
-into a queue, and a thread acts on it.
+Python runs its handlers in the main thread, which may hold a lock then, or sleep on: of two signals that come
+together the kernel may give both to another thread. So the interpreter writes each signal's number into a
+pipe at once, in whatever thread, and a thread of ours acts on it.
 """
 
 from __future__ import annotations
 
-import queue
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,35 +19,41 @@ if TYPE_CHECKING:
     from vpo_tasks.tasks.batch import BatchController
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
+_END = b"\0"
 
 
 @contextmanager
 def stop_signals(controller: BatchController) -> Iterator[None]:
     """While the block runs, signals stop the controller instead of raising. Main thread only."""
-    words: queue.SimpleQueue[int] = queue.SimpleQueue()  # put() is safe inside a signal handler
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        words.put(number)
-
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
     if previous[signal.SIGHUP] == signal.SIG_IGN:
         del previous[signal.SIGHUP]  # nohup: the person asked that a hang-up be ignored
-    listener = threading.Thread(target=_listen, args=(words, controller), name="signals", daemon=True)
+    listener = threading.Thread(target=_listen, args=(heard, controller), name="signals", daemon=True)
     listener.start()
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     for number in previous:
-        signal.signal(number, note)
+        signal.signal(number, _leave_to_the_listener)
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-        words.put(0)
+        signal.set_wakeup_fd(before)
+        os.write(told, _END)
         listener.join()
+        os.close(told)
+        os.close(heard)
 
 
-def _listen(words: queue.SimpleQueue[int], controller: BatchController) -> None:
+def _leave_to_the_listener(_number: int, _frame: FrameType | None) -> None:
+    """The signal's number is in the pipe already."""
+
+
+def _listen(heard: int, controller: BatchController) -> None:
     asked = False
-    while number := words.get():
+    while (number := os.read(heard, 1)[0]) != _END[0]:
         if number == signal.SIGINT and not asked:
             asked = True
             controller.stop_handing_out()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from vpo_tasks.report.text import count_noun, escape, human_bytes
 from vpo_tasks.state.failures import Failures
+from vpo_tasks.tasks.outlook import look_ahead, reason_of
 from vpo_tasks.tasks.run import Run
 from vpo_tasks.tasks.survey import Stale
 
@@ -42,7 +42,10 @@ class Group(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a library stands. `to_do` and `failed` are groups, the largest first; `hard_linked` are to do."""
+    """Where a library stands. `to_do` and `failed` are groups, the largest first; `hard_linked` are to do.
+
+    `unsearched` are folders that cannot be searched, with the reason: there may be more videos.
+    """
 
     folders: tuple[str, ...]
     policies: tuple[str, ...]
@@ -52,6 +55,7 @@ class Standing(NamedTuple):
     failed: tuple[Group, ...]
     hard_linked: int
     odd: int
+    unsearched: dict[str, str]
     left_out: dict[str, int]
     absent: dict[str, int]
 
@@ -59,10 +63,8 @@ class Standing(NamedTuple):
 def take_standing(run: Run) -> Standing:
     """Return where the library of an open run stands."""
     survey = run.survey
-    failures = Failures(run.pool).all() if survey.stale else {}
-    to_do = _grouped(
-        (_AGAIN if item.found.path in failures else _WHY_TO_DO[item.verdict], item) for item in survey.stale
-    )
+    waiting = _waiting(run) if survey.stale else []
+    to_do = _grouped(waiting)
     failed = _grouped((_reason(item), item) for item in survey.failed_before)
     total = Share(len(run.discovery.videos), sum(found.size for found in run.discovery.videos))
     rest = [group.share for group in (*to_do, *failed)]
@@ -76,11 +78,25 @@ def take_standing(run: Run) -> Standing:
         ),
         to_do=to_do,
         failed=failed,
-        hard_linked=sum(item.found.links > 1 for item in survey.stale),
+        hard_linked=sum(item.found.links > 1 for _, item in waiting),
         odd=len(run.discovery.odd),
+        unsearched={os.fsdecode(odd.path): odd.reason for odd in sorted(run.discovery.odd) if odd.failed},
         left_out=run.left_out,
         absent={os.fsdecode(path): count for path, count in survey.absent.items()},
     )
+
+
+def _waiting(run: Run) -> list[tuple[str, Stale]]:
+    """Return what is to do, each with why; what complies by its record, though not recorded so, is not."""
+    whys = look_ahead(run)
+    failures = Failures(run.pool).all()
+    waiting = []
+    for item in run.survey.stale:
+        path = item.found.path
+        why = whys.get(path, _WHY_TO_DO[item.verdict])
+        if why is not None:
+            waiting.append((_AGAIN if path in failures else why, item))
+    return waiting
 
 
 def _grouped(items: Iterable[tuple[str, Stale]]) -> tuple[Group, ...]:
@@ -99,12 +115,8 @@ def _grouped(items: Iterable[tuple[str, Stale]]) -> tuple[Group, ...]:
 
 
 def _reason(item: Stale) -> str:
-    """Return why a video failed, so that the same trouble in two videos reads the same: numbers left out."""
     failure = item.failure
-    if failure is None:
-        return "failed"
-    phase = f"phase {failure.phase}: " if failure.phase else ""
-    return phase + re.sub(r"\d+", "…", " ".join(failure.error.split()))
+    return "failed" if failure is None else reason_of(failure.phase, failure.error)
 
 
 def standing_lines(standing: Standing, verbose: bool) -> list[str]:
@@ -121,8 +133,9 @@ def standing_lines(standing: Standing, verbose: bool) -> list[str]:
     if failed.videos:
         lines.append(f"  failed              {_amount(failed)}")
         lines += _group_lines(standing.failed, verbose)
-    if standing.odd:
-        lines.append(f"  named like a video, but none: {standing.odd:,}")
+    if standing.odd > len(standing.unsearched):
+        lines.append(f"  named like a video, but none: {standing.odd - len(standing.unsearched):,}")
+    lines += [f"  {escape(folder)}: {escape(reason)}" for folder, reason in standing.unsearched.items()]
     for folder, count in standing.absent.items():
         recorded = count_noun(count, "recorded video")
         lines.append(f"  {escape(folder)}: none of {recorded} is there; is the disk mounted?")
@@ -157,6 +170,7 @@ def standing_document(standing: Standing) -> dict[str, Any]:
         "failed": {**_sum(standing.failed)._asdict(), "reasons": _reasons(standing.failed)},
         "hard_linked": standing.hard_linked,
         "odd": standing.odd,
+        "unsearched": standing.unsearched,
         "left_out": standing.left_out,
         "absent": standing.absent,
     }

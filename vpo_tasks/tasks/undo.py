@@ -70,10 +70,9 @@ def choose(found: Sequence[Entry], folders: UndoFolders, asked: str | None) -> l
     `found` is everything that can be undone. Raises UsageError when there is no such thing.
     """
     if asked is None:
-        runs = [entry.record.run for entry in found]
-        if not runs:
+        if not found:
             raise UsageError("there is nothing to undo")
-        asked = max(runs)
+        asked = found[0].record.run  # not by its name, which is in local time: that may go back
     chosen = [entry for entry in found if entry.record.run == asked]
     if chosen:
         return chosen

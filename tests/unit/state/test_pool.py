@@ -94,7 +94,7 @@ def test_a_database_held_by_another_program_is_a_state_error(path):
 
 def test_a_folder_that_cannot_be_made_is_a_state_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match="VPO_HOME names another"):
         DaemonConnectionPool(str(tmp_path / "file" / "state.db"))
 
 

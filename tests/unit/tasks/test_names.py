@@ -23,6 +23,7 @@ from vpo_tasks.tasks.names import full_name, relative_path, task_name
         ("two\nlines.mkv", "two%0Alines.mkv"),
         ("star*.mkv", "star%2A.mkv"),
         ("映画.mkv", "映画.mkv"),
+        ("\u202efdp.mkv", "%E2%80%AEfdp.mkv"),
         ("\udcff.mkv", "%FF.mkv"),
     ],
 )

@@ -49,6 +49,11 @@ def test_the_nearest_policy_above_wins_and_then_the_configured_one(tmp_path):
         find_policy([str(tmp_path)], None)
 
 
+def test_a_mistyped_path_is_what_is_missing_and_not_the_policy(tmp_path):
+    with pytest.raises(UsageError, match="moveis: No such file or directory"):
+        find_policy([str(tmp_path), str(tmp_path / "moveis")], None)
+
+
 def test_paths_under_different_policies_need_a_named_one(tmp_path):
     write(tmp_path / "a")
     write(tmp_path / "b")
@@ -108,6 +113,12 @@ def test_the_strictest_mode_governs_unless_the_command_line_says_otherwise(tmp_p
     assert overridden.on_error == "continue"
     assert overridden.models[0].config.on_error == "continue"
     assert [phase.on_error for phase in overridden.models[0].phases] == [None, None]
+
+
+def test_a_fifo_is_not_waited_for(tmp_path, store):
+    os.mkfifo(tmp_path / "policy.yaml")
+    with pytest.raises(UsageError, match=r"policy\.yaml: is a FIFO, not a file"):
+        PolicySet([str(tmp_path / "policy.yaml")], store)
 
 
 def test_a_missing_policy_is_a_usage_error_and_a_wrong_one_names_its_lines(tmp_path, store):
