@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
 from tests.integration.test_encode_keeps import encode, ffmpeg, stream
+from tests.support.media import need_tool
 
 
 @pytest.mark.parametrize("name", ["path", "wheel"])
@@ -23,3 +25,26 @@ def test_a_picture_of_odd_size_is_encoded(world, to, name):
     assert any("85x47 is cut to 84x46" in text for text in result["warnings"]) == (size == (84, 46))
     again = json.loads(world.vpo("process", "--json", world.media).stdout)
     assert again["summary"]["up_to_date_count"] == 1
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_an_edit_list_cuts_off_is_not_missed(world, suffix, name):
+    whole, path = world.root / "whole.mp4", world.media / "a.mp4"
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=3", "-f", "lavfi", "-i", "sine=d=3")
+    ffmpeg(*source, "-c:v", "libx264", "-preset", "ultrafast", "-bf", 2, "-g", 75, "-c:a", "aac", whole)
+    ffmpeg("-ss", 1.6, "-i", whole, "-c", "copy", path)  # most of the pictures are there, and hidden
+    shown = len(frame_times_shown(path))
+    result = encode(world, to="hevc", container="" if suffix == "mp4" else "mkv", ffmpeg_name=name)
+    made = frame_times_shown(result["final_file"])
+    assert len(made) == shown < 40
+    assert made[-1] - made[0] == pytest.approx((shown - 1) / 25, abs=0.002)
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+def frame_times_shown(path) -> list[float]:
+    probe = need_tool("ffprobe")
+    words = ["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "csv=p=0"]
+    answer = subprocess.run([probe, *words, str(path)], capture_output=True, check=True, text=True).stdout
+    return [float(line.strip(",")) for line in answer.split()]

@@ -90,6 +90,14 @@ class MediaInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return tuple(track for track in self.tracks if track.type == kind)
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """The part of a stream that is seen. Timestamps in seconds."""
+
+    packets: int
+    first_s: float
+    last_s: float
+
+
 class StreamCount(msgspec.Struct, frozen=True):
     """What a complete walk over one stream found. Timestamps in seconds; None when the stream is empty."""
 
@@ -97,3 +105,11 @@ class StreamCount(msgspec.Struct, frozen=True):
     packets: int
     first_s: float | None
     last_s: float | None
+    shown: Shown | None = None
+    """What is seen of it where an edit list leaves packets out; None: all of it."""
+
+    @property
+    def seen(self) -> StreamCount:
+        """The same without the packets that nobody sees: what a decoder makes of the stream."""
+        shown = self.shown
+        return self if shown is None else StreamCount(self.index, shown.packets, shown.first_s, shown.last_s)
