@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.integration.test_encode_keeps import encode, ffmpeg, stream
+from tests.integration.test_encode_keeps import encode, ffmpeg, frame_times, stream
+from tests.support.fake_tools import wheel_toolbox
 from tests.support.media import need_tool
 
 
@@ -48,3 +49,27 @@ def frame_times_shown(path) -> list[float]:
     words = ["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "csv=p=0"]
     answer = subprocess.run([probe, *words, str(path)], capture_output=True, check=True, text=True).stdout
     return [float(line.strip(",")) for line in answer.split()]
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+def test_pictures_that_an_avi_leaves_out_are_not_missed_in_matroska(world, name):
+    path = world.media / "a.avi"
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=1.2", "-vf", "select='not(eq(n,1)+eq(n,2)+eq(n,9))'")
+    ffmpeg(*source, "-fps_mode", "vfr", "-c:v", "msmpeg4", path)
+    convert(world, "mkv", name)
+    times = frame_times(world.media / "a.mkv")
+    assert len(times) == 27
+    assert times[:3] == pytest.approx([0, 0.12, 0.16], abs=0.002)
+
+
+def convert(world, target, ffmpeg_name) -> dict:
+    container = f"container: {{target: {target}, on_incompatible_codec: transcode}}"
+    world.write_policy(f"schema_version: 13\nname: c\nphases:\n  - name: p\n    {container}\n")
+    if ffmpeg_name == "wheel":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    (result,) = json.loads(done.stdout)["results"]
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+    return result
