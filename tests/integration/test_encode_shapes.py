@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 
@@ -73,3 +74,16 @@ def convert(world, target, ffmpeg_name) -> dict:
     again = json.loads(world.vpo("process", "--json", world.media).stdout)
     assert again["summary"]["up_to_date_count"] == 1
     return result
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("codec", ["libxvid", "mpeg4", "libx264"])
+def test_pictures_of_an_avi_with_b_frames_are_encoded_in_order(world, codec, name):
+    # libxvid packs two pictures into one chunk, as DivX did; H.264 does not say how far it reorders
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=1.6")
+    ffmpeg(*source, "-c:v", codec, "-bf", 2, world.media / "a.avi", exe=need_tool("ffmpeg"))
+    result = encode(world, to="hevc", container="mkv", ffmpeg_name=name)
+    times = frame_times_shown(result["final_file"])
+    assert len(times) > 30
+    steps = [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
+    assert steps == [0.04] * len(steps)
