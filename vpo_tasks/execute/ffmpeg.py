@@ -185,7 +185,7 @@ def opening(
     argv = [os.fsencode(info.path), b"-nostdin", b"-hide_banner", b"-v", b"repeat+level+warning"]
     if makes_times and media.container not in {"mkv", "mp4", "mov"}:
         # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without. A decoder knows
-        # better: in packed or H.264 streams, the made times would be out of order
+        # better: with packed or H.264 B-frames, the made times are out of order
         argv += [b"-fflags", b"+genpts"]
     argv += [b"-protocol_whitelist", PROTOCOL_WHITELIST.encode()]
     argv += [b"-format_whitelist", FORMAT_WHITELIST.encode()]

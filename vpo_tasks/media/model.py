@@ -8,7 +8,7 @@ import msgspec
 
 TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
 
 
@@ -50,6 +50,10 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Profile and compatibility as in the header's configuration, `8.1`; `5` has no compatible picture."""
     hdr10_plus: bool = False
     """The first pictures carry HDR10+'s dynamic metadata; looked for where the transfer is PQ."""
+    interlaced: bool = False
+    """Each picture is two fields, one shown after the other."""
+    undated: bool = False
+    """Pictures are stored in another order than they are shown in; only a decoder can tell when each is."""
     duration_s: float | None = None
     bit_rate: int | None = None
     """Bit/s."""

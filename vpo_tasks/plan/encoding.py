@@ -154,6 +154,8 @@ def encoded_video(track: Track, encode: Encode) -> tuple[Track, Encode]:
         pixel_format=None,
         dolby_vision=None,
         hdr10_plus=False,
+        interlaced=False,
+        undated=False,
         width=encode.width or track.width,
         height=encode.height or track.height,
     )
