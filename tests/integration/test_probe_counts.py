@@ -243,3 +243,15 @@ def test_damage_inside_falls_back_to_what_ffmpeg_finds(tmp_path):
         count_blocks(path)
     media = read_media(path)
     assert count_packets(path, media) == count_packets(path, media, demux=True)
+
+
+@pytest.mark.parametrize("frames", ["0", "3"])
+def test_what_an_edit_list_hides_is_told_apart(tmp_path, frames):
+    whole, path = to_path(tmp_path, "whole.mp4"), to_path(tmp_path, "a.mp4")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=2", "-c:v", "libx264", "-bf", frames, "-g", "50", whole)
+    ffmpeg("-ss", "1", "-i", whole, "-c", "copy", path)
+    (count,) = count_packets(path, read_media(path))
+    assert count.packets == 50
+    assert (count.seen.packets, round(count.seen.last_s - count.seen.first_s, 2)) == (25, 0.96)
+    (count,) = count_packets(whole, read_media(whole))
+    assert count.seen is count

@@ -120,15 +120,16 @@ class Ffmpeg:
         self, plan: Plan, info: ToolInfo, source: bytes, mapped: Sequence[_Mapped]
     ) -> Iterator[bytes]:
         encodes = {item.place: item.stream.encode for item in mapped if item.stream.encode is not None}
+        decodes = any(item.found.type == "video" for item in mapped if item.stream.encode is not None)
         chosen = {place: self._arrangement.encoder(place, encode) for place, encode in encodes.items()}
         before = input_words(chosen, encodes, self._arrangement.vaapi_device)
-        if any(item.found.type == "video" for item in mapped if item.stream.encode is not None):
+        if decodes:
             # the picture stays as it is stored, and the rotation that is asked of players with it
             before.append(b"-noautorotate")
         threads = decoder_threads(self._arrangement.threads)
         if encodes and threads is not None:
             before += [b"-threads", b"%d" % threads]
-        yield from opening(info, plan.source, source, before)
+        yield from opening(info, plan.source, source, before, makes_times=not decodes)
         yield from (b"-progress", b"pipe:1", b"-nostats")
         if encodes and threads is not None:
             yield from (b"-filter_threads", b"%d" % threads)
@@ -174,14 +175,17 @@ def _is_chapter_text(plan: Plan, track: Track) -> bool:
     return track.type == "other" and track.codec == "bin_data" and plan.result.container in _ISO_FAMILY
 
 
-def opening(info: ToolInfo, media: MediaInfo, source: bytes, before: Sequence[bytes] = ()) -> list[bytes]:
+def opening(
+    info: ToolInfo, media: MediaInfo, source: bytes, before: Sequence[bytes] = (), *, makes_times: bool = True
+) -> list[bytes]:
     """Return the start of every ffmpeg command line: quiet, no stdin, and one local video as its input.
 
-    `before` are further options for the input.
+    `before` are further options for the input. `makes_times`: pictures are copied, and need their times.
     """
     argv = [os.fsencode(info.path), b"-nostdin", b"-hide_banner", b"-v", b"repeat+level+warning"]
-    if media.container not in {"mkv", "mp4", "mov"}:
-        # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without
+    if makes_times and media.container not in {"mkv", "mp4", "mov"}:
+        # AVI, MPEG and the like leave timestamps out; the muxers refuse packets without. A decoder knows
+        # better: with packed or H.264 B-frames, the made times are out of order
         argv += [b"-fflags", b"+genpts"]
     argv += [b"-protocol_whitelist", PROTOCOL_WHITELIST.encode()]
     argv += [b"-format_whitelist", FORMAT_WHITELIST.encode()]

@@ -247,9 +247,10 @@ def _frame_threads(threads: int) -> int:
 
 def _video_filters(item: Encoding) -> Iterator[str]:
     encode = item.encode
-    if encode.width or encode.height:
-        size = f"{encode.width or -2}:{encode.height or -2}"
-        yield f"scale={size}:flags={encode.scale_algorithm or 'lanczos'}"
+    if encode.width and encode.height:
+        size = f"{encode.width}:{encode.height}"
+        scaled = encode.scale_algorithm is not None
+        yield f"scale={size}:flags={encode.scale_algorithm}" if scaled else f"crop={size}:0:0"
     if encode.hdr is not None:
         transfer = _TRANSFERS[encode.hdr]
         yield f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"

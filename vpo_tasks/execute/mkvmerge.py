@@ -1,4 +1,4 @@
-"""mkvmerge: stream copies from Matroska to Matroska.
+"""mkvmerge: stream copies from Matroska to Matroska, and of AVI whose pictures only it can take over.
 
 What the plan leaves alone is left to mkvmerge, which keeps what it reads; only differences are named.
 """
@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from html import escape  # xml.sax would bring in urllib and ssl, 37 ms
+
+import msgspec
 
 from vpo_tasks.execute.base import Call, Heard, ToolInfo
 from vpo_tasks.media.model import MediaInfo, Track
@@ -43,7 +45,8 @@ class Mkvmerge:
         if plan.result.doc_type == "webm":
             argv.append(b"--webm")
         inputs: list[tuple[int, bytes]] = []
-        if kept_tags(plan.source) != kept_tags(plan.result):
+        converted = plan.source.container != plan.result.container
+        if converted or kept_tags(plan.source) != kept_tags(plan.result):
             title = plan.result.tags.get("title", "")
             argv += [b"--title", as_argument(title), b"--global-tags", b""]
             inputs.append((len(argv) - 1, tags_xml(kept_tags(plan.result))))
@@ -52,7 +55,9 @@ class Mkvmerge:
         sources = {track.index: track for track in plan.source.tracks}
         for stream, wanted in zip(plan.streams, plan.result.tracks, strict=True):
             if wanted.type != "attachment":
-                argv += _properties(ids[stream.source], sources[stream.source], wanted)
+                found = sources[stream.source]
+                # of what AVI says of its tracks, mkvmerge takes nothing over
+                argv += _properties(ids[stream.source], _unnamed(found) if converted else found, wanted)
         order = [b"0:%d" % ids[s.source] for s in plan.streams if s.source in ids]
         argv += [b"--track-order", b",".join(order), source]
         call = Call(argv=tuple(argv), cwd=folder, warn_codes=(1,), inputs=tuple(inputs))
@@ -91,6 +96,10 @@ def _selection(plan: Plan, ids: Mapping[int, int]) -> Iterator[bytes]:
         yield b"--no-attachments"
     elif len(numbers) != len(attachments):
         yield from (b"--attachments", b",".join(numbers))
+
+
+def _unnamed(track: Track) -> Track:
+    return msgspec.structs.replace(track, title=None, language="und")
 
 
 def _properties(number: int, found: Track, wanted: Track) -> Iterator[bytes]:

@@ -33,8 +33,9 @@ TABLE: tuple[Usage, ...] = (
         "only Matroska can be processed", FFMPEG,
     ),
     Usage(
-        "mkvmerge", "--version", "stream copies from Matroska to Matroska",
-        "ffmpeg copies Matroska files too, but keeps fewer of their details", MKVMERGE,
+        "mkvmerge", "--version", "stream copies from Matroska to Matroska, and of AVI with packed B-frames",
+        "ffmpeg copies Matroska files too, but keeps fewer of their details; such AVI is not copied at all",
+        MKVMERGE,
     ),
     Usage(
         "mkvpropedit", "--version", "changing flags, languages and titles of Matroska without a copy",

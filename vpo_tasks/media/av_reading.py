@@ -25,6 +25,7 @@ from vpo_tasks.media.matroska import Layout, read_layout
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
 from vpo_tasks.media.mp4 import Movie, read_movie
 from vpo_tasks.media.picture import Picture
+from vpo_tasks.media.undated import VFW_CODEC_ID, find_undated
 
 PROBE_BYTES = 5_000_000
 """FFmpeg's own default, stated so that no build raises it."""
@@ -41,6 +42,9 @@ _MAX_TITLE = 4096
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 _RIFF_UNKNOWN = 0xFFFFFF00
 _MOVIE_MAGIC = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+
+_PROGRESSIVE = 1
+"""FFmpeg's number; 0 is unknown, what follows are orders of fields."""
 
 _PLAIN_FLAGS = {"default", "forced", "attached_pic"}
 _DISPOSITIONS = tuple(
@@ -108,6 +112,11 @@ def read_media(path: str) -> MediaInfo:
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
         tracks = _with_pictures(tracks, _pictures(layout, movie, streams), _find_hdr10_plus(container))
+        undated = find_undated(container, _stored_as_avi(layout, container))
+        tracks = tuple(
+            msgspec.structs.replace(track, undated=True) if track.index == undated else track
+            for track in tracks
+        )
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = _read_metadata(container)
@@ -152,6 +161,14 @@ def _pictures(layout: Layout | None, movie: Movie | None, streams: Sequence[Any]
         return {indexes[entry.number]: entry.picture for entry in layout.tracks if entry.number in indexes}
     by_id = {track.id: track.picture for track in movie.tracks} if movie is not None else {}
     return {stream.index: by_id[stream.id] for stream in streams if stream.id in by_id}
+
+
+def _stored_as_avi(layout: Layout | None, container: Any) -> set[int]:
+    """Return the indexes of the streams of which only the decoding times are stored."""
+    if layout is None:
+        return {stream.index for stream in container.streams} if container.format.name == "avi" else set()
+    indexes = layout.stream_indexes()
+    return {indexes[entry.number] for entry in layout.tracks if entry.codec_id == VFW_CODEC_ID}
 
 
 def _with_pictures(
@@ -263,6 +280,7 @@ def _read_details(stream: Any) -> dict[str, Any]:
             "color_primaries": PRIMARIES.get(int(context.color_primaries)),
             "color_space": MATRICES.get(int(context.colorspace)),
             "color_range": RANGES.get(int(context.color_range)),
+            "interlaced": int(getattr(context, "field_order", 0)) > _PROGRESSIVE,
         }
     return {}
 

@@ -11,7 +11,7 @@ from typing import Any
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import explain, open_container
 from vpo_tasks.media.matroska import count_blocks, read_layout
-from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.media.model import MediaInfo, Shown, StreamCount
 from vpo_tasks.media.mp4 import MovieTrack, read_movie
 
 _PROGRESS_PACKETS = 512
@@ -80,18 +80,51 @@ def _count_index(stream: Any, known: Mapping[int, MovieTrack]) -> StreamCount | 
     count = len(entries)
     if count and not entry.is_reordered:
         first, last = (float(entries[at].timestamp * stream.time_base) for at in (0, -1))
-        return StreamCount(stream.index, count, first, last)
+        return StreamCount(stream.index, count, first, last, _shown_of(entries, stream.time_base))
     # FFmpeg's index holds decoding times only; ours are good while the edit list cuts nothing
     if count != entry.samples or not entry.is_whole:
         return None
     return StreamCount(stream.index, count, entry.first_s, entry.last_s)
 
 
+def _shown_of(entries: Any, time_base: Any) -> Shown | None:
+    """Return what an edit list leaves of frames in the order in which they are shown; it cuts at the ends."""
+    start, end = 0, len(entries) - 1
+    while start < end and entries[start].is_discard:
+        start += 1
+    while end > start and entries[end].is_discard:
+        end -= 1
+    if end - start + 1 == len(entries):
+        return None
+    first, last = (float(entries[at].timestamp * time_base) for at in (start, end))
+    return Shown(end - start + 1, first, last)
+
+
+class _Tally:
+    """Packets of one stream, and the first and last of their times."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.first: float | None = None
+        self.last: float | None = None
+
+    def add(self, seconds: float | None) -> None:
+        self.packets += 1
+        if seconds is not None:
+            self.first = seconds if self.first is None else min(self.first, seconds)
+            self.last = seconds if self.last is None else max(self.last, seconds)
+
+    def count(self, index: int, shown: _Tally) -> StreamCount:
+        part = None
+        if shown.packets < self.packets and shown.first is not None and shown.last is not None:
+            part = Shown(shown.packets, shown.first, shown.last)
+        return StreamCount(index, self.packets, self.first, self.last, part)
+
+
 def _count_demuxed(path: str, media: MediaInfo, on_progress: Callable[[], None]) -> tuple[StreamCount, ...]:
     wanted = [track.index for track in media.tracks if track.type != "attachment"]
-    packets = dict.fromkeys(wanted, 0)
-    first: dict[int, float] = {}
-    last: dict[int, float] = {}
+    every = {index: _Tally() for index in wanted}
+    shown = {index: _Tally() for index in wanted}
     with open_container(path) as container:
         try:
             for step, packet in enumerate(container.demux()):
@@ -99,13 +132,12 @@ def _count_demuxed(path: str, media: MediaInfo, on_progress: Callable[[], None])
                     on_progress()
                 index = packet.stream_index
                 ticks = packet.dts if packet.pts is None else packet.pts
-                if index not in packets or (ticks is None and not packet.size):
+                if index not in every or (ticks is None and not packet.size):
                     continue  # PyAV ends every stream with an empty packet
-                packets[index] += 1
-                if ticks is not None:
-                    seconds = float(ticks * packet.time_base)
-                    first[index] = min(first.get(index, seconds), seconds)
-                    last[index] = max(last.get(index, seconds), seconds)
+                seconds = None if ticks is None else float(ticks * packet.time_base)
+                every[index].add(seconds)
+                if not packet.is_discard:
+                    shown[index].add(seconds)
         except (OSError, ValueError) as error:
             raise ProbeError(path, f"could not be read to its end: {explain(error)}") from error
-    return tuple(StreamCount(index, packets[index], first.get(index), last.get(index)) for index in wanted)
+    return tuple(every[index].count(index, shown[index]) for index in wanted)

@@ -264,7 +264,7 @@ class _Walker:
                 limit, inside = end, False
             elif inside:
                 if kind == _SIMPLE_BLOCK:
-                    self._count(window, data_at, cluster_tick, 0)
+                    self._count(window, data_at, size, cluster_tick, 0)
                 elif kind == _BLOCK_GROUP:
                     self._count_group(start, following, cluster_tick)
                 elif kind == _TIMESTAMP:
@@ -277,20 +277,23 @@ class _Walker:
             data_at = 1 + VINT_LENGTH[head[1]]
             flags = head[data_at + VINT_LENGTH[head[data_at]] + 2]
             if not flags & 0x06:  # no lacing: the group's duration does not matter
-                self._count(head, data_at, cluster_tick, 0)
+                size = int.from_bytes(head[1:data_at], "big") & ((1 << 7 * (data_at - 1)) - 1)
+                self._count(head, data_at, size, cluster_tick, 0)
                 return
-        block_at, duration = None, 0
+        block_at, block_size, duration = None, 0, 0
         for child in self._source.children(start, end):
             if child.id == _BLOCK:
-                block_at = child.start
+                block_at, block_size = child.start, child.size or 0
             elif child.id == _BLOCK_DURATION and child.size is not None:
                 duration = _unsigned(self._source.read(child.start, min(child.size, 8)))
         if block_at is not None:
-            self._count(self._source.read(block_at, _WINDOW), 0, cluster_tick, duration)
+            self._count(self._source.read(block_at, _WINDOW), 0, block_size, cluster_tick, duration)
 
-    def _count(self, data: bytes, at: int, cluster_tick: int, duration: int) -> None:
+    def _count(self, data: bytes, at: int, size: int, cluster_tick: int, duration: int) -> None:
         """Count one block whose data starts at `at`; `duration` is its BlockDuration in ticks or 0."""
         length = VINT_LENGTH[data[at]]
+        if size <= length + 3:
+            return  # AVI's "the same picture again": FFmpeg writes it as an empty block, and reads it as none
         number = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
         offset = (data[at + length] << 8) | data[at + length + 1]
         first = cluster_tick + (offset - 0x10000 if offset & 0x8000 else offset)

@@ -8,7 +8,7 @@ import msgspec
 
 TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
 
 
@@ -50,6 +50,10 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Profile and compatibility as in the header's configuration, `8.1`; `5` has no compatible picture."""
     hdr10_plus: bool = False
     """The first pictures carry HDR10+'s dynamic metadata; looked for where the transfer is PQ."""
+    interlaced: bool = False
+    """Each picture is two fields, one shown after the other."""
+    undated: bool = False
+    """Pictures are stored in another order than they are shown in; only a decoder can tell when each is."""
     duration_s: float | None = None
     bit_rate: int | None = None
     """Bit/s."""
@@ -90,6 +94,14 @@ class MediaInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return tuple(track for track in self.tracks if track.type == kind)
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """The part of a stream that is seen. Timestamps in seconds."""
+
+    packets: int
+    first_s: float
+    last_s: float
+
+
 class StreamCount(msgspec.Struct, frozen=True):
     """What a complete walk over one stream found. Timestamps in seconds; None when the stream is empty."""
 
@@ -97,3 +109,11 @@ class StreamCount(msgspec.Struct, frozen=True):
     packets: int
     first_s: float | None
     last_s: float | None
+    shown: Shown | None = None
+    """What is seen of it where an edit list leaves packets out; None: all of it."""
+
+    @property
+    def seen(self) -> StreamCount:
+        """The same without the packets that nobody sees: what a decoder makes of the stream."""
+        shown = self.shown
+        return self if shown is None else StreamCount(self.index, shown.packets, shown.first_s, shown.last_s)

@@ -36,6 +36,10 @@ def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = Fal
             why="only flags, names and tags differ, and they stand in the header",
         )
     why = "only flags, names and tags differ; this is a stream copy" if is_metadata_only(plan) else ""
+    if plan.result.container == "mkv" and _has_undated(plan):
+        _require(available, "mkvmerge", "copying pictures that are stored without their times, as in AVI")
+        why = why or "pictures without times; mkvmerge copies them"
+        return Step(kind="remux", tool="mkvmerge", reads_bytes=reads, writes_bytes=writes, why=why)
     if matroska and "mkvmerge" in available:
         why = why or "tracks differ; Matroska to Matroska is a stream copy"
         return Step(kind="remux", tool="mkvmerge", reads_bytes=reads, writes_bytes=writes, why=why)
@@ -72,6 +76,10 @@ def output_bytes(plan: Plan) -> int:
         if stream.encode is not None and stream.source in source:
             size += _encoded_bytes(plan.source, source[stream.source], stream.encode)
     return max(size, 0)
+
+
+def _has_undated(plan: Plan) -> bool:
+    return any(track.undated for track in plan.result.of_type("video"))
 
 
 def _rewrites(plan: Plan) -> bool:

@@ -49,6 +49,8 @@ _HDR_TITLES: tuple[tuple[str, Hdr], ...] = (
 )  # fmt: skip
 
 
+_FULL_COLOUR = ("444", "gbr", "rgb", "bgr", "gray")
+
 _HDR_OF_DOLBY_VISION: Mapping[str, Hdr | None] = MappingProxyType(
     {"1": "hdr10", "2": None, "4": "hlg", "6": "hdr10"}
 )
@@ -122,6 +124,20 @@ def encode_key(track: Track, encode: Encode) -> str:
     return hashlib.blake2b(msgspec.json.encode((essence, encode)), digest_size=16).hexdigest()
 
 
+def even_size(track: Track, codec: str) -> tuple[int, int] | None:
+    """Return the size without the odd row or column that H.264 and HEVC have no room for; None: it has none.
+
+    They store colour for two pixels at once, unless the picture has it for every one.
+    """
+    layout = track.pixel_format or ""
+    if codec not in ("h264", "hevc") or not track.width or not track.height:
+        return None
+    if any(word in layout for word in _FULL_COLOUR):
+        return None
+    size = max(2, track.width // 2 * 2), max(2, track.height // 2 * 2)
+    return None if size == (track.width, track.height) else size
+
+
 def encoded_subtitle(track: Track, codec: str) -> tuple[Track, Encode]:
     """Return the track as the text format `codec`, and the settings."""
     made = msgspec.structs.replace(track, codec=codec, profile=None, bit_rate=None)
@@ -138,6 +154,8 @@ def encoded_video(track: Track, encode: Encode) -> tuple[Track, Encode]:
         pixel_format=None,
         dolby_vision=None,
         hdr10_plus=False,
+        interlaced=False,
+        undated=False,
         width=encode.width or track.width,
         height=encode.height or track.height,
     )

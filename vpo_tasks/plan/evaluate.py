@@ -186,7 +186,20 @@ def _unwritable(draft: Draft) -> str:
             f"it has data streams ({', '.join(data)}) that would be lost; to let them go, convert it with "
             "on_incompatible_codec: transcode"
         )
+    copied = (track for track in draft.of_type("video") if track.index not in draft.encodes)
+    if any(track.undated for track in copied) and not _can_copy_undated(draft):
+        return (
+            "its pictures are stored out of order and without their times, as in AVI; have the video encoded "
+            "too (transcode), or convert to mkv without encoding anything"
+        )
     return ""
+
+
+def _can_copy_undated(draft: Draft) -> bool:
+    """Tell whether a tool copies such pictures: any within AVI; mkvmerge, which encodes nothing, to Matroska."""
+    if draft.container == draft.source.container == "avi":
+        return True
+    return draft.container == "mkv" and not draft.encodes
 
 
 def _run_operations(work: Work, stage: Stage) -> None:

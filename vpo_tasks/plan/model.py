@@ -48,6 +48,7 @@ class Encode(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     width: int | None = None
     height: int | None = None
     scale_algorithm: str | None = None
+    """None with a size: the picture is cut to it, not scaled."""
     hw: str = "none"
     hw_fallback: bool = True
     extra_args: tuple[str, ...] = ()

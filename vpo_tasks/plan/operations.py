@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, PlanFailure
 from vpo_tasks.plan.rules_actions import NOTHING_DECIDED, Verdict, carry_out, decide
@@ -110,7 +111,20 @@ def _filter_attachments(work: Work) -> None:
 
 def _container(work: Work) -> None:
     if work.phase.container is not None:
-        convert_container(work.draft, work.phase.container, work.scope, work.context)
+        convert_container(
+            work.draft, work.phase.container, work.scope, work.context, lambda: _after_transcode(work)
+        )
+
+
+def _after_transcode(work: Work) -> Sequence[Track]:
+    """Return the tracks as the phase's encodes will leave them; as they are where those cannot be done."""
+    trial = work.draft.copy()
+    if work.phase.transcode is not None:
+        try:
+            transcode(trial, work.phase.transcode, work.verdict.skips, work.scope, work.context)
+        except Refusal:
+            return work.draft.tracks
+    return trial.tracks
 
 
 def _track_order(work: Work) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from vpo_tasks.media.model import Track
@@ -25,11 +26,18 @@ _AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd":
 _OTHER_AUDIO_BITRATE = 192_000
 
 
-def convert_container(draft: Draft, operation: Container, scope: Scope, context: Context) -> None:
-    """Change the container, judged on the tracks that are left. Raise Refusal when a codec does not fit."""
+def convert_container(
+    draft: Draft, operation: Container, scope: Scope, context: Context, foresee: Callable[[], Sequence[Track]]
+) -> None:
+    """Change the container, judged on the tracks that are left. Raise Refusal when a codec does not fit.
+
+    `foresee` returns the tracks as the phase's own encodes, which come later, will leave them.
+    """
     if draft.container == operation.target:
         return
     offenders = [track for track in draft.tracks if not fits(track, operation.target)]
+    if offenders:
+        offenders = _without_later_encodes(offenders, operation, foresee())
     if offenders and operation.on_incompatible_codec != "transcode":
         names = ", ".join(sorted({effective_codec(track) for track in offenders}))
         reason = f"{operation.target} cannot hold {names}"
@@ -64,6 +72,14 @@ def fits(track: Track, target: str) -> bool:
     if target == "mkv":
         return track.codec not in _NOT_IN_MATROSKA or track.type == "attachment"
     return canonical_codec(effective_codec(track)) in _MP4_HOLDS.get(track.type, frozenset())
+
+
+def _without_later_encodes(
+    offenders: Sequence[Track], operation: Container, later: Sequence[Track]
+) -> list[Track]:
+    """Leave out the tracks that the phase encodes, or drops, anyway; what a mapping names, it decides."""
+    unfit = {track.index for track in later if not fits(track, operation.target)}
+    return [track for track in offenders if track.index in unfit or _mapping(track, operation) is not None]
 
 
 def _make_fit(draft: Draft, track: Track, operation: Container, scope: Scope) -> None:

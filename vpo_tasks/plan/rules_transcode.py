@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+import msgspec
+
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import (
@@ -11,6 +13,7 @@ from vpo_tasks.plan.encoding import (
     encode_key,
     encoded_audio,
     encoded_video,
+    even_size,
     hardware_encoders,
     hdr_of,
     is_dolby_vision_only,
@@ -81,6 +84,9 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
     encode = _video_settings(video, wanted, size)
+    even = None if size else even_size(video, wanted.to)
+    if even is not None:
+        encode = msgspec.structs.replace(encode, width=even[0], height=even[1])
     if context.larger and encode_key(video, encode) in context.larger:
         draft.warn(f"video stays {video.codec}: encoded to {wanted.to} it came out larger")
         return
@@ -88,6 +94,10 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         draft.warn(f"video stays {video.codec}: without Dolby Vision (profile 5) its colours would be false")
         return
     require_encoder(context, scope, OPERATION, wanted.to, hw=wanted.hw, hw_fallback=wanted.hw_fallback)
+    if even is not None:
+        draft.warn(
+            f"{video.width}x{video.height} is cut to {even[0]}x{even[1]}: {wanted.to} has even sizes only"
+        )
     _say_what_is_lost(draft, video, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
     for other in draft.of_type("video")[1:]:
@@ -132,7 +142,7 @@ def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode
         draft.warn(f"Dolby Vision does not survive an encode: what is left is {left}")
     if video.hdr10_plus or "hdr10+" in title:
         draft.warn("the dynamic metadata of HDR10+ does not survive an encode: what is left is HDR10")
-    if encode.hdr is not None and encode.width is not None:
+    if encode.hdr is not None and encode.scale_algorithm is not None:
         draft.warn("HDR video is scaled without tone mapping")
 
 

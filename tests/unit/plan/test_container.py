@@ -6,8 +6,9 @@ import pytest
 
 from tests.support.tracks import effects, plan, policy, video
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
-from vpo_tasks.plan.model import Encode
+from vpo_tasks.plan.model import Context, Encode
 from vpo_tasks.policy.model import (
+    AudioTranscode,
     CodecMapping,
     Container,
     Exists,
@@ -17,6 +18,8 @@ from vpo_tasks.policy.model import (
     Rules,
     SetContainerMetadata,
     SetForced,
+    Transcode,
+    VideoTranscode,
 )
 
 MP4 = Container(target="mp4")
@@ -185,3 +188,40 @@ def test_a_container_that_no_tool_writes_is_refused():
     assert (
         failure.reason == "mpeg files cannot be written in place; convert it first (container: target: mkv)"
     )
+
+
+@pytest.mark.parametrize("mode", ["error", "skip", "transcode"])
+def test_what_the_phase_encodes_anyway_does_not_stand_in_the_way(mode):
+    asked = {
+        "container": Container(target="mp4", on_incompatible_codec=mode),
+        "transcode": Transcode(
+            video=VideoTranscode(to="hevc"), audio=AudioTranscode(preserve=(), to="eac3", bitrate=448_000)
+        ),
+    }
+    planned = converges(video("v0 mpeg2video D, a1 truehd eng D, v2 mpeg2video"), **asked)
+    assert planned.failures == ()
+    assert planned.result.container == "mp4"
+    assert {s: codec for s, (codec, _) in encodes(planned).items()} == {0: "hevc", 1: "eac3"}
+    assert encodes(planned)[1] == ("eac3", 448_000)
+
+
+def test_a_track_that_a_mapping_removes_is_not_encoded_instead():
+    mapping = {"vorbis": CodecMapping(codec="aac", action="remove")}
+    planned = converges(
+        video("v0 mpeg2video D, a1 vorbis eng, a2 aac eng D"),
+        container=Container(target="mp4", on_incompatible_codec="transcode", codec_mappings=mapping),
+        transcode=Transcode(video=VideoTranscode(to="h264"), audio=AudioTranscode(preserve=(), to="ac3")),
+    )
+    assert "a1-" in effects(planned)
+    assert {s: codec for s, (codec, _) in encodes(planned).items()} == {0: "h264", 2: "ac3"}
+
+
+def test_an_encode_that_cannot_be_done_leaves_the_container_as_it_was():
+    planned = plan(
+        "v0 mpeg2video D, a1 aac D",
+        context=Context(encoders=frozenset({"aac"})),
+        container=MP4_ENCODE,
+        transcode=Transcode(video=VideoTranscode(to="hevc", hw="none")),
+    )
+    assert planned.changes == ()
+    assert [failure.operation for failure in planned.failures] == ["container", "transcode"]

@@ -136,3 +136,29 @@ def test_dolby_vision_that_nothing_else_can_show_is_left_as_it_is():
     planned = evaluate([policy(transcode=transcode({"to": "av1"}, None))], of_range(dolby_vision="5"), CAN)
     assert planned.is_empty
     assert "its colours would be false" in planned.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("to", "pixels", "expected"),
+    [
+        ("hevc", "yuv420p", "v0:codec=hevc v0:size=852x478"),
+        ("h264", None, "v0:codec=h264 v0:size=852x478"),
+        ("hevc", "yuv444p", "v0:codec=hevc"),
+        ("vp9", "yuv420p", "v0:codec=vp9"),
+        ("av1", "yuv420p", "v0:codec=av1"),
+    ],
+)
+def test_an_odd_size_is_cut_where_the_codec_has_even_sizes_only(to, pixels, expected):
+    media = video("v0 mpeg4 853x479 D")
+    track = msgspec.structs.replace(media.tracks[0], pixel_format=pixels)
+    media = msgspec.structs.replace(media, tracks=(track,))
+    asked = policy(transcode=transcode({"to": to}, None))
+    planned = evaluate([asked], media, CAN)
+    assert effects(planned) == expected
+    assert ("853x479 is cut to 852x478" in " ".join(planned.warnings)) == ("size" in expected)
+    check_convergence([asked], planned, CAN)
+
+
+def test_an_odd_size_is_no_reason_to_encode():
+    planned = plan("v0 hevc 853x479 D", context=CAN, transcode=transcode({"to": "hevc"}, None))
+    assert planned.changes == ()

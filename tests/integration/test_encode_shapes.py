@@ -1,0 +1,183 @@
+"""Videos of the shapes that are met in real libraries: odd sizes, cut recordings, fields, old AVI files."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+
+import pytest
+
+from tests.integration.test_encode_keeps import encode, ffmpeg, frame_times, stream
+from tests.support.fake_tools import wheel_toolbox
+from tests.support.media import need_tool
+from vpo_tasks.media.av_reading import read_media
+
+COPY = """
+schema_version: 13
+name: c
+phases:
+  - name: p
+    rules:
+      match: all
+      items:
+        - name: r
+          when: exists(video)
+          then: {set_container_metadata: {field: title, value: Other}}
+"""
+AUDIO = "    transcode: {audio: {to: ac3, preserve: [], bitrate: 96k}}\n"
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("to", ["h264", "hevc", "vp9", "av1"])
+def test_a_picture_of_odd_size_is_encoded(world, to, name):
+    path = world.media / "a.mkv"
+    source = "testsrc=s=85x47:r=25:d=0.4,format=yuv420p,setsar=8/9"
+    ffmpeg("-f", "lavfi", "-i", source, "-c:v", "ffv1", path)
+    result = encode(world, to=to, ffmpeg_name=name)
+    found = stream(path)
+    size = (84, 46) if to in {"h264", "hevc"} else (85, 47)
+    assert (found["codec_name"], found["width"], found["height"]) == (to, *size)
+    assert found["sample_aspect_ratio"] == "8:9"
+    assert any("85x47 is cut to 84x46" in text for text in result["warnings"]) == (size == (84, 46))
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_an_edit_list_cuts_off_is_not_missed(world, suffix, name):
+    whole, path = world.root / "whole.mp4", world.media / "a.mp4"
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=3", "-f", "lavfi", "-i", "sine=d=3")
+    ffmpeg(*source, "-c:v", "libx264", "-preset", "ultrafast", "-bf", 2, "-g", 75, "-c:a", "aac", whole)
+    ffmpeg("-ss", 1.6, "-i", whole, "-c", "copy", path)  # most of the pictures are there, and hidden
+    shown = len(frame_times_shown(path))
+    result = encode(world, to="hevc", container="" if suffix == "mp4" else "mkv", ffmpeg_name=name)
+    made = frame_times_shown(result["final_file"])
+    assert len(made) == shown < 40
+    assert made[-1] - made[0] == pytest.approx((shown - 1) / 25, abs=0.002)
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+def frame_times_shown(path) -> list[float]:
+    probe = need_tool("ffprobe")
+    words = ["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts_time", "-of", "csv=p=0"]
+    answer = subprocess.run([probe, *words, str(path)], capture_output=True, check=True, text=True).stdout
+    return [float(line.strip(",")) for line in answer.split()]
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+def test_pictures_that_an_avi_leaves_out_are_not_missed_in_matroska(world, name):
+    path = world.media / "a.avi"
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=1.2", "-vf", "select='not(eq(n,1)+eq(n,2)+eq(n,9))'")
+    ffmpeg(*source, "-fps_mode", "vfr", "-c:v", "msmpeg4", path)
+    convert(world, "mkv", name)
+    times = frame_times(world.media / "a.mkv")
+    assert len(times) == 27
+    assert times[:3] == pytest.approx([0, 0.12, 0.16], abs=0.002)
+
+
+def convert(world, target, ffmpeg_name) -> dict:
+    container = f"container: {{target: {target}, on_incompatible_codec: transcode}}"
+    world.write_policy(f"schema_version: 13\nname: c\nphases:\n  - name: p\n    {container}\n")
+    if ffmpeg_name == "wheel":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    (result,) = json.loads(done.stdout)["results"]
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+    return result
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("codec", ["libxvid", "mpeg4", "libx264"])
+def test_pictures_of_an_avi_with_b_frames_are_encoded_in_order(world, codec, name):
+    # libxvid packs two pictures into one chunk, as DivX did; H.264 does not say how far it reorders
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=1.6")
+    ffmpeg(*source, "-c:v", codec, "-bf", 2, world.media / "a.avi", exe=need_tool("ffmpeg"))
+    result = encode(world, to="hevc", container="mkv", ffmpeg_name=name)
+    times = frame_times_shown(result["final_file"])
+    assert len(times) > 30
+    steps = [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
+    assert steps == [0.04] * len(steps)
+
+
+def make_avi(path, codec, *more):
+    """A second of pictures that move, with B-frames; libxvid packs two into one chunk, as DivX did."""
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x48:d=1.2", "-f", "lavfi", "-i", "sine=d=1.2")
+    words = ("-c:v", codec, "-bf", 2, "-c:a", "libmp3lame", "-metadata", "title=Film")
+    ffmpeg(*source, *words, *more, path, exe=need_tool("ffmpeg"))
+
+
+@pytest.mark.parametrize("codec", ["libxvid", "mpeg4", "libx264"])
+def test_pictures_of_an_avi_with_b_frames_are_copied_in_order(world, codec, mkvtoolnix):
+    make_avi(world.media / "a.avi", codec, "-metadata:s:a", "title=Original")
+    before = digests_of_pictures(world.media / "a.avi")
+    result = convert(world, "mkv", "path")
+    assert result["tool"] == ("ffmpeg" if codec == "mpeg4" else "mkvmerge")
+    media = read_media(result["final_file"])
+    assert (media.tags["title"], media.tracks[1].title) == ("Film", "Original")
+    assert digests_of_pictures(result["final_file"]) == before
+    if codec != "libxvid":  # what is packed stays so, and is dated by its decoder
+        times = frame_times_shown(result["final_file"])
+        assert times == sorted(times)
+
+
+def digests_of_pictures(path) -> list[str]:
+    words = ["-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
+    return [line.rpartition(",")[2] for line in ffmpeg(*words).splitlines() if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "reason"),
+    [
+        ("mkv", "", "mkvmerge is missing"),
+        ("mp4", "", "without their times"),
+        ("mkv", AUDIO, "without their times"),
+    ],
+    ids=["no mkvmerge", "mp4", "sound encoded"],
+)
+def test_pictures_without_times_are_not_copied_where_they_would_get_wrong_ones(world, target, more, reason):
+    path = world.media / "a.avi"
+    make_avi(path, "libxvid")
+    content = path.read_bytes()
+    world.write_policy(
+        f"schema_version: 13\nname: c\nphases:\n  - name: p\n    container: {{target: {target}}}\n{more}"
+    )
+    if not more and target == "mkv":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+        world.environ["PATH"] = str(world.bin)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 1
+    (result,) = json.loads(done.stdout)["results"]
+    assert reason in result["error"]
+    assert path.read_bytes() == content
+
+
+def test_an_avi_with_packed_b_frames_is_changed_in_place(world):
+    path = world.media / "a.avi"
+    make_avi(path, "libxvid")
+    before = digests_of_pictures(path)
+    world.write_policy(f"schema_version: 13\nname: c\nphases:\n  - name: p\n{AUDIO}")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert [track.codec for track in read_media(str(path)).tracks] == ["mpeg4", "ac3"]
+    assert digests_of_pictures(path) == before
+
+
+def test_matroska_that_holds_avi_as_it_was_is_copied_by_mkvmerge_only(world, mkvtoolnix):
+    plain, path = world.root / "a.avi", world.media / "a.mkv"
+    make_avi(plain, "mpeg4")
+    subprocess.run([need_tool("mkvmerge"), "-q", "-o", path, plain], check=True)
+    before = digests_of_pictures(path)
+    world.write_policy(COPY)
+    done = world.vpo("process", "--json", "--output", world.root / "out", world.media)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"][0]["tool"] == "mkvmerge"
+    assert digests_of_pictures(world.root / "out" / "a.mkv") == before
+    (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--output", world.root / "more", world.media, env={"PATH": str(world.bin)})
+    assert done.returncode == 1
+    assert "mkvmerge is missing" in done.stderr
