@@ -132,7 +132,7 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
 def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value) -> Change:
     """Return the change with the cause that decided last."""
     index = track.index if track is not None else None
-    cause = draft.causes.get((index, "codec" if what == "size" else what))
+    cause = draft.causes.get((index, what))
     policy, phase, operation, reason, rule = cause or file_cause(draft, "comes with the rewrite")
     return Change(
         policy=policy,
