@@ -72,3 +72,13 @@ def test_rates_of_the_mapping_are_those_of_the_result(world):
     done = world.vpo("process", "--json", world.media)
     assert done.returncode == 0, done.stderr
     assert read_media(str(world.media / "a.mp4")).tracks[1].bit_rate == pytest.approx(640_000, rel=0.05)
+
+
+@pytest.mark.parametrize("codec", ["a\nb", "x y", "\u2028"])
+def test_a_mapping_to_what_is_no_codec_s_name_fails_the_phase_and_is_no_bug(world, codec):
+    make_sample(str(world.media / "a.mkv"), TRACKS[:2], seconds=0.4)
+    more = f"      codec_mappings: {{truehd: {{codec: {json.dumps('_' + codec)}}}}}\n"
+    world.write_policy(POLICY.format(more=more))
+    done = world.vpo("process", world.media)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written into mp4" in done.stderr

@@ -142,8 +142,9 @@ def _needs_of(phase: Phase) -> Iterator[Need]:
     if phase.container is not None and phase.container.on_incompatible_codec == "transcode":
         yield Need("aac", software_encoders("aac"), must=True)
         for mapping in phase.container.codec_mappings.values():
-            # a mapping may as well name a text format, or a codec that the plan refuses
-            if mapping.action in (None, "transcode"):
+            # a mapping may as well name a text format, or a codec that the plan refuses; several words,
+            # which no codec's name has, would not survive being kept as a line of words
+            if mapping.action in (None, "transcode") and mapping.codec.split() == [mapping.codec]:
                 yield Need(mapping.codec, software_encoders(mapping.codec), must=False)
 
 
