@@ -48,20 +48,32 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
 def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
     """Simulate what further runs would do, so that one run does it all.
 
-    An early phase may depend on what a later one sets (an order on languages) or takes out of its way. What
-    never comes to rest stays as the first run leaves it: `check_convergence` then says who disagrees.
+    An early phase may depend on what a later one sets (an order on languages) or takes out of its way. A
+    further run finds what the container holds of all that, so the draft is settled before each. What never
+    comes to rest stays as the first run leaves it: `check_convergence` then says who disagrees.
     """
-    trial = first.draft.copy()
+    trial, idle = first.draft.copy(), first.idle
+    if _takes_away(trial):
+        idle = {}
     for _ in range(_MORE_RUNS):
         before = trial.copy()
-        again = _Simulation(trial, first.context, first.idle)
+        again = _Simulation(trial, first.context, idle)
         again.run(prepared)
         if again.stopped:
             return
+        if trial.causes is not before.causes and _takes_away(trial):
+            idle = {}
         if trial.causes is before.causes or trial.video == before.video:
             first.draft.adopt(before)
             first.resolve(again)
             return
+
+
+def _takes_away(draft: Draft) -> bool:
+    """Settle the draft. Return whether its container does not hold all that it was."""
+    video = draft.video
+    settle(draft)
+    return draft.video != video
 
 
 class _Simulation:
