@@ -13,10 +13,10 @@ from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
-from vpo_tasks.plan.draft import Draft, Refusal
+from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
-from vpo_tasks.plan.operations import Work, rule_verdict
+from vpo_tasks.plan.operations import Work, run_operations
 from vpo_tasks.plan.stages import Policies, Prepared, Stage, prepare
 from vpo_tasks.policy.patterns import PatternTimeout
 
@@ -122,7 +122,7 @@ class _Simulation:
         before = draft.copy() if on_error != "continue" else None
         video, causes, started = draft.video, draft.causes, len(draft.edited)
         work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
-        _run_operations(work, stage)
+        run_operations(work, stage.operations)
         if work.failures:
             return self._failed(stage, work.failures, video, before)
         if stage.reads is not None or (draft.causes is causes and not stage.is_timed):
@@ -199,25 +199,6 @@ def _unwritable(draft: Draft) -> str:
             "on_incompatible_codec: transcode"
         )
     return ""
-
-
-def _run_operations(work: Work, stage: Stage) -> None:
-    """Run a phase's operations in canonical order; its rules are judged before anything changes."""
-    structural = True
-    if stage.phase.rules is not None:
-        try:
-            work.verdict = rule_verdict(work, stage.phase.rules)
-        except Refusal as refusal:
-            work.fail(refusal)
-            structural = False
-    for operation in stage.operations:
-        if work.failures and work.scope.on_error != "continue":
-            return
-        if structural or not operation.structural:
-            try:
-                operation.run(work)
-            except Refusal as refusal:
-                work.fail(refusal)
 
 
 def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHING_KNOWN) -> None:
