@@ -193,8 +193,10 @@ class _WantedChannelsReader:
     def read(self, at: At) -> Any:
         if at.value in ("max", "min"):
             return at.value
+        if isinstance(at.value, str):
+            return at.fail(f"{shown(at.value)} is not max, min or a whole number")
         if not isinstance(at.value, dict):
-            return Integer().read(at) if not isinstance(at.value, str) else at.fail(self._wrong(at))
+            return Integer().read(at)
         values = self._mapping.read(at)
         if values is BAD:
             return BAD
@@ -202,10 +204,6 @@ class _WantedChannelsReader:
         return (
             wanted[0] if len(wanted) == len(values) == 1 else at.fail("needs exactly one of max, min as true")
         )
-
-    @staticmethod
-    def _wrong(at: At) -> str:
-        return f"{shown(at.value)} is not max, min or a whole number"
 
     def write(self, value: Any) -> Any:
         return value
