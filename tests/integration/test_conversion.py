@@ -72,3 +72,25 @@ def test_rates_of_the_mapping_are_those_of_the_result(world):
     done = world.vpo("process", "--json", world.media)
     assert done.returncode == 0, done.stderr
     assert read_media(str(world.media / "a.mp4")).tracks[1].bit_rate == pytest.approx(640_000, rel=0.05)
+
+
+@pytest.mark.parametrize("codec", ["a\nb", "x y", "\u2028"])
+def test_a_mapping_to_what_is_no_codec_s_name_fails_the_phase_and_is_no_bug(world, codec):
+    make_sample(str(world.media / "a.mkv"), TRACKS[:2], seconds=0.4)
+    more = f"      codec_mappings: {{truehd: {{codec: {json.dumps('_' + codec)}}}}}\n"
+    world.write_policy(POLICY.format(more=more))
+    done = world.vpo("process", world.media)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written into mp4" in done.stderr
+
+
+@pytest.mark.parametrize(("codec", "found"), [("e-ac-3", "eac3"), ("mp4a", "aac"), ("alac", "alac")])
+def test_a_mapping_takes_every_name_of_a_codec_and_no_rate_for_a_lossless_one(world, codec, found):
+    make_sample(str(world.media / "a.mkv"), TRACKS[:2], seconds=0.4)
+    world.write_policy(POLICY.format(more=f"      codec_mappings: {{truehd: {{codec: {codec}}}}}\n"))
+    dry = world.vpo("process", "-n", "--json", world.media)
+    (change,) = (c for c in json.loads(dry.stdout)["results"][0]["changes"] if c["what"] == "codec")
+    assert change["new"] == found
+    done = world.vpo("process", world.media)
+    assert done.returncode == 0, done.stderr
+    assert read_media(str(world.media / "a.mp4")).tracks[1].codec == found

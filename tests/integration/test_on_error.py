@@ -98,6 +98,19 @@ def test_a_phase_that_cannot_be_done_drops_the_videos_further_phases_or_not(worl
     assert json.loads(again.stdout)["results"][0]["changes"] == []
 
 
+def test_what_the_other_phases_change_is_told_of_a_failed_video_before_and_after(world):
+    world.write_policy(STEPS.format(mode="continue"))
+    world.add("a.mkv")
+    change = 'audio 2 (fre aac stereo "VF"): clear the title "VF" — all titles are cleared'
+    before = world.vpo("process", "--dry-run", world.media)
+    assert change in before.stderr
+    assert "(1 of them would be changed all the same)" in before.stdout
+    after = world.vpo("process", "-v", world.media)
+    assert "all the same it was changed by" in after.stderr
+    assert change in after.stderr
+    assert "(1 of them changed all the same)" in after.stdout
+
+
 @pytest.mark.parametrize(("arguments", "mode", "changed"), [
     ((), "fail", 2), (("--continue",), "fail", 5), ((), "skip", 5), ((), "continue", 5), (("--no-continue",), "skip", 2),
 ])  # fmt: skip

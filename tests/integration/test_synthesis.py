@@ -224,3 +224,17 @@ def test_conditions_under_which_nothing_is_made(world, more):
     report = synthesise(world, more=more)
     assert report["summary"]["unchanged_count"] == 1
     assert len(read_media(str(path)).tracks) == 2
+
+
+def test_a_downmix_that_the_same_policy_transcodes_stays_a_downmix(world):
+    path = world.media / "a.mkv"
+    make_source(path)
+    more = (
+        "title: New\n          skip_if_exists: {channels: 2}\n    transcode: {audio: {preserve: [], to: aac}}"
+    )
+    synthesise(world, codec="ac3", more=more)
+    audio = read_media(str(path)).of_type("audio")
+    assert [(track.title, track.codec, track.channels) for track in audio] == [
+        ("Main", "aac", 6),
+        ("New", "aac", 2),
+    ]

@@ -159,6 +159,15 @@ def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str
         draft.note((track.index, what), file_cause(draft, f"{limits.name} cannot store {thing}"))
 
 
+def as_stored(container: str, track: Track) -> Track:
+    """Return a new track as a file of this kind shows it: without a title or language it cannot store."""
+    limits = _LIMITS.get(container)
+    if limits is None:
+        return track
+    language = track.language if holds_language(limits, track.language or "und", track.type) else "und"
+    return msgspec.structs.replace(track, title=track.title if limits.title else None, language=language)
+
+
 def holds_language(limits: Limits, language: str, kind: str = "audio") -> bool:
     """Tell whether the container stores this language on a track of this type."""
     if limits.language == "sound" and kind == "video":

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from vpo_tasks.plan.model import Change, Plan, Step, Value
+from collections.abc import Sequence
+
+from vpo_tasks.plan.model import Change, PlanFailure, Value
 
 
 def describe_change(change: Change) -> str:
     """Return one line: `audio 2 (fre ac3 5.1 "VFF"): remove — fre is not one of eng, und`."""
-    return f"{change.label or 'file'}: {_deed(change)} — {change.reason}"
+    who = change.label if change.label and change.what != "order" else "file"
+    return f"{who}: {_deed(change)} — {change.reason}"
 
 
-def describe_plan(plan: Plan, step: Step | None = None) -> list[str]:
-    """Return lines that say what would happen: changes, what cannot be done, warnings, and the step."""
-    lines = [describe_change(change) for change in plan.changes]
-    for failure in plan.failures:
+def describe_failures(failures: Sequence[PlanFailure]) -> str:
+    """Return why phases fail, one after the other. The first one's phase is said by who shows the text."""
+    reasons = []
+    for failure in failures:
+        phase = "" if failure.phase == failures[0].phase else f"phase {failure.phase}: "
         rule = f" (rule {failure.rule})" if failure.rule and failure.rule not in failure.reason else ""
-        lines.append(f"phase {failure.phase} fails: {failure.operation}{rule} — {failure.reason}")
-    lines += [f"warning: {warning}" for warning in plan.warnings]
-    if step is not None and step.kind != "none":
-        tool = f" by {step.tool}" if step.tool else ""
-        lines.append(f"{step.kind}{tool} — {step.why}")
-    return lines
+        reasons.append(f"{phase}{failure.operation}{rule}: {failure.reason}")
+    return "; ".join(reasons)
 
 
 def change_as_dict(change: Change) -> dict[str, Value]:
@@ -54,7 +54,7 @@ def _deed(change: Change) -> str:
     if what == "size":
         return f"scale {old} to {new}"
     if what == "order":
-        return f"reorder tracks {old} to {new}"
+        return f"put the tracks into the order {change.label or new}"
     if what == "container":
         return f"convert {old} to {new}"
     if what == "timestamp":

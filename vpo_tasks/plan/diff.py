@@ -8,7 +8,7 @@ from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS, WEBM_CODECS, file_cause, is_changed
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.model import Change, PhaseOutcome, Plan, PlanFailure, Stream, Value
-from vpo_tasks.plan.names import name_track
+from vpo_tasks.plan.names import name_track, short_name
 from vpo_tasks.plan.rules_order import TRAILING
 
 
@@ -101,10 +101,13 @@ def _net_changes(draft: Draft) -> list[Change]:
     if draft.made:
         made = [track for track in draft.tracks if track.index in draft.made]
         changes += [_change(draft, track, "created", None, track.codec) for track in made]
-    kept = [t.index for t in draft.tracks if t.index not in draft.made and t.type not in TRAILING]
+    left = [t for t in draft.tracks if t.index not in draft.made and t.type not in TRAILING]
+    kept = [t.index for t in left]
     before = [t.index for t in source.tracks if t.index in present and t.type not in TRAILING]
     if kept != before:
-        changes.append(_change(draft, None, "order", _join(before), _join(kept)))
+        names = ", ".join(short_name(source, track) for track in left)
+        order = _change(draft, None, "order", _join(before), _join(kept))
+        changes.append(msgspec.structs.replace(order, label=names))
     for name in sorted({*source.tags, *draft.tags}) if draft.tags != source.tags else ():
         old, new = source.tags.get(name), draft.tags.get(name)
         if old != new:
@@ -129,7 +132,7 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
 def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value) -> Change:
     """Return the change with the cause that decided last."""
     index = track.index if track is not None else None
-    cause = draft.causes.get((index, "codec" if what == "size" else what))
+    cause = draft.causes.get((index, what))
     policy, phase, operation, reason, rule = cause or file_cause(draft, "comes with the rewrite")
     return Change(
         policy=policy,

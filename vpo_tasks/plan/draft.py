@@ -155,7 +155,19 @@ class Draft:
         self.note((track.index, "removed"), cause)
 
     def encode(self, track: Track, encode: Encode, cause: Cause) -> None:
-        """Have a track encoded; `track` is what comes out of it."""
+        """Have a track encoded; `track` is what comes out of it.
+
+        There is one encode, from the source: what an earlier one was to make smaller, this one makes smaller.
+        """
+        earlier = self.encodes.get(track.index)
+        if earlier is not None:
+            encode = msgspec.structs.replace(
+                encode,
+                channels=encode.channels or earlier.channels,
+                width=encode.width or earlier.width,
+                height=encode.height or earlier.height,
+                scale_algorithm=encode.scale_algorithm or earlier.scale_algorithm,
+            )
         self.encodes = {**self.encodes, track.index: encode}
         self.put(track, "codec", cause)
 

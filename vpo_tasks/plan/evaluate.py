@@ -13,10 +13,10 @@ from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
-from vpo_tasks.plan.draft import Draft, Refusal
+from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
-from vpo_tasks.plan.operations import Work, rule_verdict
+from vpo_tasks.plan.operations import Work, run_operations
 from vpo_tasks.plan.stages import Policies, Prepared, Stage, prepare
 from vpo_tasks.policy.patterns import PatternTimeout
 
@@ -48,20 +48,32 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
 def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
     """Simulate what further runs would do, so that one run does it all.
 
-    An early phase may depend on what a later one sets (an order on languages) or takes out of its way. What
-    never comes to rest stays as the first run leaves it: `check_convergence` then says who disagrees.
+    An early phase may depend on what a later one sets (an order on languages) or takes out of its way. A
+    further run finds what the container holds of all that, so the draft is settled before each. What never
+    comes to rest stays as the first run leaves it: `check_convergence` then says who disagrees.
     """
-    trial = first.draft.copy()
+    trial, idle = first.draft.copy(), first.idle
+    if _takes_away(trial):
+        idle = {}
     for _ in range(_MORE_RUNS):
         before = trial.copy()
-        again = _Simulation(trial, first.context, first.idle)
+        again = _Simulation(trial, first.context, idle)
         again.run(prepared)
         if again.stopped:
             return
+        if trial.causes is not before.causes and _takes_away(trial):
+            idle = {}
         if trial.causes is before.causes or trial.video == before.video:
             first.draft.adopt(before)
             first.resolve(again)
             return
+
+
+def _takes_away(draft: Draft) -> bool:
+    """Settle the draft. Return whether its container does not hold all that it was."""
+    video = draft.video
+    settle(draft)
+    return draft.video != video
 
 
 class _Simulation:
@@ -110,7 +122,7 @@ class _Simulation:
         before = draft.copy() if on_error != "continue" else None
         video, causes, started = draft.video, draft.causes, len(draft.edited)
         work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
-        _run_operations(work, stage)
+        run_operations(work, stage.operations)
         if work.failures:
             return self._failed(stage, work.failures, video, before)
         if stage.reads is not None or (draft.causes is causes and not stage.is_timed):
@@ -196,29 +208,10 @@ def _unwritable(draft: Draft) -> str:
 
 
 def _can_copy_undated(draft: Draft) -> bool:
-    """Tell whether a tool copies such pictures: any within AVI; mkvmerge, which encodes nothing, to Matroska."""
+    """Tell whether a tool copies such pictures: within AVI any, to Matroska mkvmerge (it cannot encode)."""
     if draft.container == draft.source.container == "avi":
         return True
     return draft.container == "mkv" and not draft.encodes
-
-
-def _run_operations(work: Work, stage: Stage) -> None:
-    """Run a phase's operations in canonical order; its rules are judged before anything changes."""
-    structural = True
-    if stage.phase.rules is not None:
-        try:
-            work.verdict = rule_verdict(work, stage.phase.rules)
-        except Refusal as refusal:
-            work.fail(refusal)
-            structural = False
-    for operation in stage.operations:
-        if work.failures and work.scope.on_error != "continue":
-            return
-        if structural or not operation.structural:
-            try:
-                operation.run(work)
-            except Refusal as refusal:
-                work.fail(refusal)
 
 
 def check_convergence(policies: Policies, plan: Plan, context: Context = _NOTHING_KNOWN) -> None:

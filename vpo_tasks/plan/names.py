@@ -19,8 +19,13 @@ def name_track(source: MediaInfo, track: Track) -> str:
         parts = [track.codec] + ([f"{track.width}x{track.height}"] if track.width and track.height else [])
     if track.title:
         parts.append(f'"{track.title}"')
+    return f"{short_name(source, track)} ({' '.join(parts)})"
+
+
+def short_name(source: MediaInfo, track: Track) -> str:
+    """Return `audio 2`."""
     kind = "data" if track.type == "other" else track.type
-    return f"{kind} {_number(source, track)} ({' '.join(parts)})"
+    return f"{kind} {_number(source, track)}"
 
 
 def _number(source: MediaInfo, track: Track) -> int | str:

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, PlanFailure
-from vpo_tasks.plan.rules_actions import NOTHING_DECIDED, Verdict, carry_out, decide
+from vpo_tasks.plan.rules_actions import (
+    NOTHING_DECIDED,
+    Order,
+    Verdict,
+    carry_out,
+    decide,
+    judge,
+    possible_skips,
+)
 from vpo_tasks.plan.rules_conditions import Scene
 from vpo_tasks.plan.rules_container import convert_container
 from vpo_tasks.plan.rules_flags import clear_marks, set_default_flags
@@ -19,7 +27,7 @@ from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_sub
 from vpo_tasks.plan.rules_transcode import transcode
 from vpo_tasks.plan.rules_transcription import transcribe
 from vpo_tasks.policy.match import Terms
-from vpo_tasks.policy.model import Phase, Rules
+from vpo_tasks.policy.model import Phase
 
 
 class Work:
@@ -50,6 +58,11 @@ class Work:
         )
 
     @property
+    def outcome(self) -> tuple[object, ...]:
+        """What came of it so far: equal when nobody could tell two of them apart."""
+        return self.draft.video, self.draft.warnings, self.draft.keep_mtime, self.failures
+
+    @property
     def filters_skipped(self) -> bool:
         return "track_filter" in self.verdict.skips
 
@@ -69,12 +82,6 @@ class Operation(NamedTuple):
     def is_asked(self, phase: Phase) -> bool:
         """Tell whether the phase has the operation."""
         return getattr(phase, self.name) is not None
-
-
-def rule_verdict(work: Work, rules: Rules) -> Verdict:
-    """Judge the rules on the tracks as the phase finds them."""
-    scene = Scene(work.draft.tracks, work.draft.tags, work.terms, work.context)
-    return decide(rules, scene, work.draft, work.phase)
 
 
 def _audio_actions(work: Work) -> None:
@@ -187,3 +194,54 @@ OPERATIONS = (
     Operation("file_timestamp", False, _file_timestamp),
     Operation("transcription", False, _transcription),
 )
+
+
+def run_operations(work: Work, operations: Sequence[Operation]) -> None:
+    """Run a phase's operations in canonical order; its rules are judged before anything changes.
+
+    A rule that nobody can judge fails the phase only where it matters: where the phase as a whole would come
+    out differently with it and without.
+    """
+    rules = work.phase.rules
+    if rules is None:
+        _run_in_order(work, operations)
+        return
+    possible = judge(rules, Scene(work.draft.tracks, work.draft.tags, work.terms, work.context))
+    if possible.unknown is None:
+        _run_by(possible.outcomes[0], work, operations)
+        return
+    trials = []
+    for orders in possible.outcomes:
+        trial = Work(work.phase, work.terms, work.scope, work.draft.copy(), work.context)
+        _run_by(orders, trial, operations)
+        trials.append(trial)
+    if trials and all(trial.outcome == trials[0].outcome for trial in trials):
+        work.draft.adopt(trials[-1].draft)
+        work.failures += trials[-1].failures
+        return
+    unknown, rule = possible.unknown
+    work.fail(Refusal("rules", f"needs {unknown.needs}, not available yet", rule.name))
+    work.verdict = Verdict(skips=possible_skips(rules))  # what a rule may protect is not encoded meanwhile
+    _run_in_order(work, operations)
+
+
+def _run_by(orders: tuple[Order, ...], work: Work, operations: Sequence[Operation]) -> None:
+    """Run the operations under what the rules ask for."""
+    try:
+        work.verdict = decide(orders, work.draft, work.context)
+    except Refusal as refusal:
+        work.fail(refusal)
+    _run_in_order(work, operations)
+
+
+def _run_in_order(work: Work, operations: Sequence[Operation]) -> None:
+    """Run the operations; of a phase whose rules have failed only those that are not structural."""
+    structural = not work.failures
+    for operation in operations:
+        if work.failures and work.scope.on_error != "continue":
+            return
+        if structural or not operation.structural:
+            try:
+                operation.run(work)
+            except Refusal as refusal:
+                work.fail(refusal)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.media.languages import normalise
@@ -12,12 +13,11 @@ from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, Value
-from vpo_tasks.plan.rules_conditions import Scene, Unknown, holds
+from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
 from vpo_tasks.policy.match import has_language
 from vpo_tasks.policy.model import (
     Action,
     Fail,
-    Phase,
     PluginField,
     Rule,
     Rules,
@@ -30,6 +30,8 @@ from vpo_tasks.policy.model import (
 )
 
 _TAG_VALUE_LIMIT = 4096
+_MOST_UNKNOWN = 5
+"""So many rules that nobody can judge may turn out in 32 ways."""
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
 
 
@@ -50,96 +52,73 @@ class Verdict(NamedTuple):
 NOTHING_DECIDED = Verdict()
 
 
-def decide(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> Verdict:
-    """Evaluate the rules on the tracks as they are. Raise Refusal for `fail`, or when nobody can tell."""
-    orders = (
-        _decide_first(rules, scene, draft, phase)
-        if rules.match == "first"
-        else _decide_all(rules, scene, draft, phase)
-    )
+class Possible(NamedTuple):
+    """What rules may ask for: one outcome, or several where nobody can tell whether a rule holds.
+
+    `unknown` is what it would take to tell, and the first rule that needs it. Without outcomes there are too
+    many to look at.
+    """
+
+    outcomes: tuple[tuple[Order, ...], ...]
+    unknown: tuple[Unknown, Rule] | None = None
+
+
+def judge(rules: Rules, scene: Scene) -> Possible:
+    """Judge the rules on the tracks as they are."""
+    verdicts = []
+    for rule in rules.items:
+        truth = holds(rule.when, scene)
+        if truth is not False:
+            verdicts.append((rule, truth))
+        if truth is True and rules.match == "first":
+            break
+    unknown = next(((truth, rule) for rule, truth in verdicts if isinstance(truth, Unknown)), None)
+    otherwise = _orders(rules.items[-1], rules.items[-1].otherwise)
+    if rules.match == "first":
+        outcomes = [_orders(rule, rule.then) for rule, _ in verdicts]
+        if not verdicts or verdicts[-1][1] is not True:
+            outcomes.append(otherwise)
+    else:
+        outcomes = _subsets(verdicts, otherwise)
+    return Possible(tuple(outcomes), unknown)
+
+
+def _subsets(verdicts: Sequence[tuple[Rule, Truth]], otherwise: tuple[Order, ...]) -> list[tuple[Order, ...]]:
+    """Return what all rules together ask for, for each way in which the unknown ones may turn out."""
+    ways = [(True,) if truth is True else (True, False) for _, truth in verdicts]
+    if sum(len(way) > 1 for way in ways) > _MOST_UNKNOWN:
+        return []
+    outcomes = []
+    for chosen in itertools.product(*ways):
+        held = [rule for (rule, _), holding in zip(verdicts, chosen, strict=True) if holding]
+        orders = tuple(order for rule in held for order in _orders(rule, rule.then))
+        outcomes.append(orders if held else otherwise)
+    return outcomes
+
+
+def _orders(rule: Rule, actions: Sequence[Action]) -> tuple[Order, ...]:
+    return tuple(Order(rule, action) for action in actions)
+
+
+def decide(orders: tuple[Order, ...], draft: Draft, context: Context) -> Verdict:
+    """Return the verdict, its warnings said. Raise Refusal for `fail`."""
     if not orders:
         return NOTHING_DECIDED
     for rule, action in orders:
         if isinstance(action, Fail):
-            raise Refusal("rules", expand(action.message, rule.name, scene.context.path), rule.name)
+            raise Refusal("rules", expand(action.message, rule.name, context.path), rule.name)
         if isinstance(action, Warn):
-            draft.warn(expand(action.message, rule.name, scene.context.path))
-    skips = frozenset(order.action.what for order in orders if isinstance(order.action, Skip))
-    return Verdict(tuple(orders), skips)
+            draft.warn(expand(action.message, rule.name, context.path))
+    return Verdict(orders, _skips(action for _, action in orders))
 
 
-def _decide_first(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> list[Order]:
-    """Take the first rule that holds. A rule nobody can decide matters only if the outcomes differ."""
-    outcomes: list[list[Order]] = []
-    unknown: tuple[Unknown, Rule] | None = None
-    for rule in rules.items:
-        truth = holds(rule.when, scene)
-        if truth is False:
-            continue
-        outcomes.append(_orders(rule, rule.then))
-        if truth is True:
-            break
-        if isinstance(truth, Unknown) and unknown is None:
-            unknown = truth, rule
-    else:
-        outcomes.append(_orders(rules.items[-1], rules.items[-1].otherwise))
-    if unknown is not None:
-        effects = [_effective(outcome, draft, scene.context, phase) for outcome in outcomes]
-        if any(effect != effects[0] for effect in effects):
-            _refuse_unknown(*unknown)
-    return outcomes[-1]
+def possible_skips(rules: Rules) -> frozenset[str]:
+    """Return what the rules leave out, whichever of them hold."""
+    return _skips(action for rule in rules.items for action in (*rule.then, *rule.otherwise))
 
 
-def _decide_all(rules: Rules, scene: Scene, draft: Draft, phase: Phase) -> list[Order]:
-    """Take every rule that holds; the last one's `else` when none does."""
-    orders: list[Order] = []
-    unknown: tuple[Unknown, Rule] | None = None
-    any_true = False
-    for rule in rules.items:
-        truth = holds(rule.when, scene)
-        if isinstance(truth, Unknown):
-            unknown = unknown or (truth, rule)
-            if _effective(_orders(rule, rule.then), draft, scene.context, phase):
-                _refuse_unknown(truth, rule)
-        elif truth:
-            any_true = True
-            orders += _orders(rule, rule.then)
-    if not any_true:
-        otherwise = _orders(rules.items[-1], rules.items[-1].otherwise)
-        if unknown is not None and _effective(otherwise, draft, scene.context, phase):
-            _refuse_unknown(*unknown)
-        orders += otherwise
-    return orders
-
-
-def _orders(rule: Rule, actions: Sequence[Action]) -> list[Order]:
-    return [Order(rule, action) for action in actions]
-
-
-def _refuse_unknown(unknown: Unknown, rule: Rule) -> None:
-    raise Refusal("rules", f"needs {unknown.needs}, not available yet", rule.name)
-
-
-def _effective(orders: Sequence[Order], draft: Draft, context: Context, phase: Phase) -> list[Action]:
-    """Return the actions that would make a difference now."""
-    return [order.action for order in orders if _matters(order, draft, context, phase)]
-
-
-def _matters(order: Order, draft: Draft, context: Context, phase: Phase) -> bool:
-    action = order.action
-    if isinstance(action, Warn | Fail):
-        return True
-    if isinstance(action, Skip):
-        if action.what == "track_filter":
-            return bool(phase.keep_audio or phase.keep_subtitles or phase.filter_attachments)
-        transcode = phase.transcode
-        return transcode is not None and getattr(transcode, action.what.split("_")[0]) is not None
-    trial = draft.copy()
-    try:
-        _carry_out(order, trial, context, Scope("", "", "continue"))
-    except Refusal:
-        return True
-    return trial.video != draft.video
+def _skips(actions: Iterable[Action]) -> frozenset[str]:
+    return frozenset(action.what for action in actions if isinstance(action, Skip))
 
 
 def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope) -> None:

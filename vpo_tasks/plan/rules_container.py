@@ -24,6 +24,7 @@ _STYLED = frozenset({"ass"})
 _NOT_IN_MATROSKA = frozenset({"eia_608", "dvb_teletext", "xsub", "ttml", "arib_caption", "none", "unknown"})
 _AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd": 320_000})
 _OTHER_AUDIO_BITRATE = 192_000
+_LOSSLESS = frozenset({"flac", "alac"})
 
 
 def convert_container(
@@ -88,19 +89,19 @@ def _make_fit(draft: Draft, track: Track, operation: Container, scope: Scope) ->
     codec = effective_codec(track)
     if mapping is not None:
         action = mapping.action or _default_action(track)
+        wanted = canonical_codec(mapping.codec)
         if action == "remove":
             _drop(draft, track, f"codec_mappings removes {codec}", scope)
-        elif mapping.codec == "webvtt" or canonical_codec(mapping.codec) not in _MP4_HOLDS.get(
-            track.type, frozenset()
-        ):
+        elif wanted == "webvtt" or wanted not in _MP4_HOLDS.get(track.type, frozenset()):
             raise Refusal(_OPERATION, f"{mapping.codec} cannot be written into mp4")
         elif track.type == "audio":
-            reason = f"codec_mappings turns {codec} into {mapping.codec}"
-            encode = Encode(codec=mapping.codec, bitrate=mapping.bitrate or _bitrate(codec))
+            reason = f"codec_mappings turns {codec} into {wanted}"
+            bitrate = None if wanted in _LOSSLESS else mapping.bitrate or _bitrate(codec)
+            encode = Encode(codec=wanted, bitrate=bitrate)
             draft.encode(*encoded_audio(track, encode), scope.cause(_OPERATION, reason))
         elif track.type == "subtitle" and _is_text(track):
-            reason = f"codec_mappings turns {codec} into {mapping.codec}"
-            draft.encode(*encoded_subtitle(track, mapping.codec), scope.cause(_OPERATION, reason))
+            reason = f"codec_mappings turns {codec} into {wanted}"
+            draft.encode(*encoded_subtitle(track, wanted), scope.cause(_OPERATION, reason))
         else:
             raise Refusal(_OPERATION, f"{track.type} {codec} cannot be turned into {mapping.codec}")
         return

@@ -29,7 +29,7 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
     # sorting is stable: tracks with the same key stay as they stand
     places = sorted(range(len(leading)), key=keys.__getitem__)
     draft.tracks = (*[leading[place] for place in places], *trailing)
-    draft.note((None, "order"), scope.cause("track_order", f"the order is {', '.join(classes)}"))
+    draft.note((None, "order"), scope.cause("track_order", f"track_order is {', '.join(classes)}"))
 
 
 @lru_cache(maxsize=4096)

@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
+from vpo_tasks.plan.containers import as_stored
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import software_encoders, within_limits
 from vpo_tasks.plan.model import Context, Encode
-from vpo_tasks.plan.rules_conditions import Scene, Unknown, holds
+from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
 from vpo_tasks.plan.rules_transcode import require_encoder
 from vpo_tasks.policy.codecs import effective_codec, same_codec
 from vpo_tasks.policy.match import Terms, has_language, is_commentary, passes
@@ -35,12 +36,16 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
     audio = [track for track in scene.tracks if track.type == "audio"]
     trial = draft.copy()
     for wanted in operation.tracks:
-        source = _source_for(wanted, audio, scene, trial)
+        truth = _is_wanted(wanted, audio, scene)
+        source = _source_for(wanted, audio, scene, trial) if truth is not False else None
         if source is None:
             continue
         made = _track_of(wanted, source, trial.next_index)
-        if any(_is_same(track, made) for track in audio):
+        stored = as_stored(trial.container, made)
+        if any(_is_same(track, stored) for track in audio):
             continue
+        if isinstance(truth, Unknown):
+            raise Refusal(_OPERATION, f"needs {truth.needs}, not available yet", wanted.name)
         require_encoder(context, scope, _OPERATION, wanted.codec)
         bitrate = (
             wanted.bitrate if wanted.bitrate is not None else default_bitrate(wanted.codec, wanted.channels)
@@ -53,16 +58,15 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
     draft.adopt(trial)
 
 
-def _source_for(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene, draft: Draft) -> Track | None:
-    """Return the track to make it from, or None when it is not to be made."""
+def _is_wanted(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene) -> Truth:
+    """Tell whether the track is to be made, as far as the policy's conditions go."""
     if _exists(wanted, audio, scene.terms):
-        return None
-    if wanted.create_if is not None:
-        truth = holds(wanted.create_if, scene)
-        if isinstance(truth, Unknown):
-            raise Refusal(_OPERATION, f"needs {truth.needs}, not available yet", wanted.name)
-        if not truth:
-            return None
+        return False
+    return True if wanted.create_if is None else holds(wanted.create_if, scene)
+
+
+def _source_for(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene, draft: Draft) -> Track | None:
+    """Return the track to make it from, or None when it cannot be made."""
     if not audio:
         return None
     encoders = scene.context.encoders

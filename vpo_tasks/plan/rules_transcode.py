@@ -77,10 +77,11 @@ def _estimated_rate(source: MediaInfo) -> float | None:
 def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Scope, context: Context) -> None:
     """Plan the first video track's encode if its codec or size asks for it; others cannot come along."""
     size = scaled(video.width, video.height, wanted)
+    too_large = f"{video.width}x{video.height} is {_limit(wanted)}"
     if video.codec in _UNKNOWN_CODECS or matches_video(video.codec, (wanted.to,)):
         if size is None:
             return
-        reason = f"{video.width}x{video.height} is larger than asked"
+        reason = too_large
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
     encode = _video_settings(video, wanted, size)
@@ -100,9 +101,21 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         )
     _say_what_is_lost(draft, video, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
+    if size is not None:
+        draft.note((video.index, "size"), scope.cause(OPERATION, too_large))
     for other in draft.of_type("video")[1:]:
         draft.warn(f"video {other.codec} is dropped: only the first video track is encoded")
         draft.remove(other, scope.cause(OPERATION, "only the first video track is encoded"))
+
+
+def _limit(wanted: VideoTranscode) -> str:
+    """Return what is wrong with a video that does not fit."""
+    if wanted.max_resolution is not None:
+        return f"larger than {wanted.max_resolution}"
+    if wanted.max_width and wanted.max_height:
+        return f"larger than {wanted.max_width}x{wanted.max_height}"
+    limit, side = (wanted.max_width, "wide") if wanted.max_width else (wanted.max_height, "high")
+    return f"more than {limit} pixels {side}"
 
 
 def _video_settings(video: Track, wanted: VideoTranscode, size: tuple[int, int] | None) -> Encode:

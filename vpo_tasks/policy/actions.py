@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
 from vpo_tasks.policy.reading import BAD, At, Bool, ListOf, OneOf, Reader, nearest, shown
-from vpo_tasks.policy.table import Field, Table, Values
+from vpo_tasks.policy.table import Field, Table, Values, is_read
 from vpo_tasks.policy.words import ANY_TEXT, FIELD_NAME, FILLED, FOLDED
 
 _PLACEHOLDERS = frozenset({"filename", "path", "rule_name"})
@@ -50,7 +50,8 @@ def _check_placeholders(at: At, message: str) -> None:
 
 def _exactly_one(*names: str) -> Callable[[Values, At], None]:
     def check(values: Values, at: At) -> None:
-        if sum(name in values for name in names) != 1:
+        given = sum(name in values for name in names)
+        if given > 1 or (given == 0 and is_read(values, at)):
             at.fail(f"needs exactly one of {', '.join(names)}")
 
     return check

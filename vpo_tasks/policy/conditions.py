@@ -9,7 +9,7 @@ from vpo_tasks.errors import Issue
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.expressions import ExpressionError, parse_expression
 from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, Number, Reader, nearest, shown
-from vpo_tasks.policy.table import Comparison, Field, Table, Values
+from vpo_tasks.policy.table import Comparison, Field, Table, Values, is_read
 from vpo_tasks.policy.words import (
     ANY_TEXT,
     FIELD_NAME,
@@ -121,6 +121,8 @@ class ScalarReader:
 def _check_operand(values: Values, at: At) -> None:
     operator = values.get("operator", "eq")
     value = values.get("value")
+    if not is_read(values, at):
+        return
     if operator == "exists":
         if value is not None:
             at.warn("value means nothing with the operator exists")

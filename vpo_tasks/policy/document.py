@@ -15,7 +15,8 @@ import yaml
 from vpo_tasks.errors import Issue
 
 MAX_BYTES = 4 << 20
-MAX_DEPTH = 64
+MAX_DEPTH = 128
+"""Enough for the longest expression that `vpo policy show` may have to write out as mappings."""
 MAX_ALIASED_VALUES = 100_000
 """How many values aliases and merge keys may add to a document."""
 

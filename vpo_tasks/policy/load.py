@@ -89,8 +89,12 @@ def _read_policy(at: At) -> Any:
         return at.fail("schema_version is missing (write schema_version: 13)")
     version = entry.node.value
     if isinstance(version, bool) or not isinstance(version, int) or version not in _VERSIONS:
-        quoted = "; it is a number, without quotes" if version in ("12", "13") else ""
-        return at.fail_key("schema_version", f"{shown(version)} is not 13 or 12{quoted}")
+        quoted = version in ("12", "13")
+        hint = "; it is a number, without quotes" if quoted else ""
+        at.fail_key("schema_version", f"{shown(version)} is not 13 or 12{hint}")
+        if not quoted:
+            return BAD
+        version = int(version)  # the rest of the mistakes can be told all the same
     dialect: _Dialect = DOCUMENT
     if version != _VERSIONS[0]:
         from vpo_tasks.policy import version12  # only old files need its tables

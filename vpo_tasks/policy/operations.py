@@ -47,7 +47,7 @@ _MP4_CODECS = frozenset(
 def _check_mapping(values: Values, at: At) -> None:
     if "bitrate" in values and values.get("action") in ("convert", "remove"):
         at.fail(f"bitrate has no meaning with the action {values['action']}")
-    if values["codec"] not in _MP4_CODECS and values.get("action") != "remove":
+    if values.get("codec", "aac") not in _MP4_CODECS and values.get("action") != "remove":
         at.warn(f"{values['codec']} is no codec that MP4 takes")
 
 
@@ -94,6 +94,8 @@ class _MappingsReader:
 def _check_container(values: Values, at: At) -> None:
     if values.get("codec_mappings") and values.get("on_incompatible_codec") != "transcode":
         at.warn("codec_mappings has no effect unless on_incompatible_codec is transcode")
+    elif values.get("codec_mappings") and values.get("target") == "mkv":
+        at.warn("codec_mappings has no effect with the target mkv, which holds these codecs as they are")
 
 
 CONTAINER = Table(
@@ -191,8 +193,10 @@ class _WantedChannelsReader:
     def read(self, at: At) -> Any:
         if at.value in ("max", "min"):
             return at.value
+        if isinstance(at.value, str):
+            return at.fail(f"{shown(at.value)} is not max, min or a whole number")
         if not isinstance(at.value, dict):
-            return Integer().read(at) if not isinstance(at.value, str) else at.fail(self._wrong(at))
+            return Integer().read(at)
         values = self._mapping.read(at)
         if values is BAD:
             return BAD
@@ -200,10 +204,6 @@ class _WantedChannelsReader:
         return (
             wanted[0] if len(wanted) == len(values) == 1 else at.fail("needs exactly one of max, min as true")
         )
-
-    @staticmethod
-    def _wrong(at: At) -> str:
-        return f"{shown(at.value)} is not max, min or a whole number"
 
     def write(self, value: Any) -> Any:
         return value
@@ -295,7 +295,7 @@ _NEW_TRACK = Table(
 
 def _check_new_tracks(values: Values, at: At) -> None:
     names: set[str] = set()
-    for place, track in enumerate(values["tracks"]):
+    for place, track in enumerate(values.get("tracks", ())):
         if track.name in names:
             at.key("tracks").items()[place].fail(f"the name {track.name!r} is given twice")
         names.add(track.name)
@@ -311,7 +311,8 @@ AUDIO_SYNTHESIS = Table(
 
 
 def _check_transcription(values: Values, at: At) -> None:
-    if values.get("reorder_commentary") and not values.get("detect_commentary"):
+    detects = values.get("detect_commentary", "detect_commentary" in at.value)
+    if values.get("reorder_commentary") and not detects:
         at.fail_key("reorder_commentary", "needs detect_commentary: true")
 
 

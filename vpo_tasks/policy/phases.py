@@ -19,7 +19,7 @@ from vpo_tasks.policy.operations import (
     TRANSCRIPTION,
 )
 from vpo_tasks.policy.reading import BAD, At, ListOf, OneOf, Text, nearest, shown
-from vpo_tasks.policy.table import Field, Table, Values
+from vpo_tasks.policy.table import Field, Table, Values, is_read
 from vpo_tasks.policy.transcoding import TRANSCODE
 from vpo_tasks.policy.values import (
     format_duration,
@@ -88,7 +88,7 @@ SKIP_WHEN = Table(
 
 
 def _check_run_if(values: Values, at: At) -> None:
-    if len(values) != 1:
+    if len(values) > 1 or (not values and is_read(values, at)):
         at.fail("needs exactly one of phase_modified, phase_completed")
 
 

@@ -33,7 +33,8 @@ class Table:
     """A mapping with known keys, read into a model type.
 
     `check` looks at the values together (each by its attribute, only those given) and may note issues or
-    change the values before the model is made. `build` makes something other than `model(**values)`.
+    change the values before the model is made; what could not be read is missing there, so that it must not
+    be taken for left out (`is_read`). `build` makes something other than `model(**values)`.
     """
 
     def __init__(
@@ -61,12 +62,10 @@ class Table:
         values = self.read_values(at)
         if self._some and not values and len(at.log.issues) == before:
             at.fail(self._some)
-        if len(at.log.issues) > before:
-            return BAD
         if self._check:
             self._check(values, at)
-            if len(at.log.issues) > before:
-                return BAD
+        if len(at.log.issues) > before:
+            return BAD
         if self._build:
             return self._build(values, at)
         return self._model(**values) if self._model else values
@@ -80,6 +79,8 @@ class Table:
                 at.fail_key(key, f"unknown key{self._hints.get(key) or nearest(key, self.fields)}")
                 continue
             if at.value[key].node.value is None and not field.required and self._may_be_empty(field):
+                if isinstance(field.reader, Table) and self._defaults.get(field.target) is None:
+                    at.key(key).warn("is empty, which is the same as leaving it out")
                 continue
             value = field.reader.read(at.key(key))
             if value is not BAD:
@@ -91,6 +92,8 @@ class Table:
 
     def _may_be_empty(self, field: Field) -> bool:
         """Tell whether an empty value is the same as none: not where a switch or number has a default."""
+        if isinstance(field.reader, Single):
+            return True
         default = self._defaults.get(field.target)
         return default is None or default in ((), {}) or isinstance(default, msgspec.Struct)
 
@@ -133,6 +136,11 @@ def _defaults(model: type[msgspec.Struct]) -> Values:
         elif field.default_factory is not msgspec.NODEFAULT:
             defaults[field.name] = field.default_factory()
     return defaults
+
+
+def is_read(values: Values, at: At) -> bool:
+    """Tell whether all that stands in the mapping could be read: only then is something missing for sure."""
+    return len(values) == sum(entry.node.value is not None for entry in at.value.values())
 
 
 class Single:

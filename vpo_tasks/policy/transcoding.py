@@ -86,6 +86,10 @@ def settle_quality(values: Values, quality: str, at: At) -> None:
         for idle in ("min_bitrate", "max_bitrate"):
             if values.pop(idle, None) is not None:
                 at.warn(f"{idle} has no effect here: it needs both crf and max_bitrate")
+    if values.get("two_pass") and quality != "bitrate":
+        at.warn("two_pass has no effect here: it needs target_bitrate")
+    if "max_resolution" in values and ("max_width" in values or "max_height" in values):
+        at.warn("max_resolution wins over max_width and max_height")
     if values.get("crf") == DEFAULT_CRF.get(values.get("to", "")):
         values.pop("crf", None)
 

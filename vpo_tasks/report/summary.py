@@ -29,7 +29,7 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
     """
     name = escape(result.path)
     if result.status == "failed":
-        return [f"{name}: {failure_reason(result)}", *(_warnings(result) if verbose else ())]
+        return [f"{name}: {failure_reason(result)}", *_done_all_the_same(result, verbose, dry_run)]
     if result.status == "skipped":
         return [f"{name}: skipped: {escape(result.reason) or 'no reason given'}", *_warnings(result)]
     if result.status == "changed":
@@ -42,6 +42,15 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
         return []
     state = "up to date" if result.status == "up-to-date" else "already as the policy says"
     return [f"{name}: {state}", *_warnings(result)]
+
+
+def _done_all_the_same(result: FileProcessingResult, verbose: bool, dry_run: bool) -> list[str]:
+    """Return what is to be said of a failed video beside its failure: other phases may have changed it."""
+    if not result.changes:
+        return _warnings(result) if verbose else []
+    verb = "it" if dry_run else "it was"
+    done = f"  all the same {verb} {_what_was_done(result, dry_run)}"
+    return [done, *(_changes(result, verbose) if verbose or dry_run else ()), *_warnings(result)]
 
 
 def _has_own_output(result: FileProcessingResult) -> bool:
@@ -133,7 +142,7 @@ def _counts(batch: BatchResult, verbose: bool) -> list[str]:
         ("succeeded", succeeded, f"{batch.changed_count:,} {changed}, {batch.unchanged_count:,} unchanged"),
         ("up to date", batch.up_to_date_count, ""),
         ("skipped", batch.skipped_count, _skip_reasons(batch.results)),
-        ("failed", batch.fail_count - batch.failed_before_count, ""),
+        ("failed", batch.fail_count - batch.failed_before_count, _changed_all_the_same(batch)),
         ("failed before", batch.failed_before_count, "not tried again; --retry-failed does"),
         ("not started", batch.not_started_count, ""),
     ]
@@ -147,6 +156,12 @@ def _counts(batch: BatchResult, verbose: bool) -> list[str]:
             listed = [item for item in batch.results if item.failed_before == (word != "failed")]
             lines += _failures(listed, batch.fail_count if verbose else _SHOWN_FAILURES)
     return lines
+
+
+def _changed_all_the_same(batch: BatchResult) -> str:
+    count = sum(result.status == "failed" and bool(result.changes) for result in batch.results)
+    changed = "would be changed" if batch.dry_run else "changed"
+    return f"{count:,} of them {changed} all the same" if count else ""
 
 
 def _skip_reasons(results: Sequence[FileProcessingResult]) -> str:
@@ -170,7 +185,7 @@ def _failures(results: Sequence[FileProcessingResult], shown: int) -> list[str]:
 def _bytes(batch: BatchResult) -> list[str]:
     read, written, saved = byte_totals(batch.results)
     if batch.dry_run:
-        return [f"  about {human_bytes(written)} to write"] if batch.changed_count else []
+        return [f"  about {human_bytes(written)} to write"] if written or batch.changed_count else []
     if not (read or written or saved):
         return []
     saving = f"saved {human_bytes(saved)}" if saved >= 0 else f"grown by {human_bytes(-saved)}"
@@ -180,15 +195,16 @@ def _bytes(batch: BatchResult) -> list[str]:
 def byte_totals(results: Sequence[FileProcessingResult]) -> tuple[int, int, int]:
     """Return bytes read, bytes written, and by how many bytes the changed videos became smaller.
 
-    Failed videos are left out: what they hold is the estimate of a step that left nothing behind.
+    Failed videos count only as far as other phases changed them: else what they hold is the estimate of a
+    step that left nothing behind.
     """
-    results = [result for result in results if result.status != "failed"]
+    results = [result for result in results if result.status != "failed" or result.changes]
     read = sum(result.bytes_read for result in results)
     written = sum(result.bytes_written for result in results)
     saved = sum(
         result.size_before - result.size_after
         for result in results
-        if result.status == "changed" and result.size_before and result.size_after
+        if result.changes and result.size_before and result.size_after
     )
     return read, written, saved
 

@@ -126,7 +126,9 @@ def _needs(policies: Sequence[Policy], phases: Sequence[str]) -> list[Need]:
 
 
 def _needs_of(phase: Phase) -> Iterator[Need]:
-    from vpo_tasks.plan.encoding import hardware_encoders, software_encoders  # a policy seen the first time
+    # function-local: only a policy seen for the first time
+    from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
+    from vpo_tasks.policy.codecs import canonical_codec
 
     if phase.transcode is not None:
         video, audio = phase.transcode.video, phase.transcode.audio
@@ -142,9 +144,11 @@ def _needs_of(phase: Phase) -> Iterator[Need]:
     if phase.container is not None and phase.container.on_incompatible_codec == "transcode":
         yield Need("aac", software_encoders("aac"), must=True)
         for mapping in phase.container.codec_mappings.values():
-            # a mapping may as well name a text format, or a codec that the plan refuses
-            if mapping.action in (None, "transcode"):
-                yield Need(mapping.codec, software_encoders(mapping.codec), must=False)
+            # a mapping may as well name a text format, or a codec that the plan refuses; several words,
+            # which no codec's name has, would not survive being kept as a line of words
+            codec = canonical_codec(mapping.codec)
+            if mapping.action in (None, "transcode") and codec.split() == [codec]:
+                yield Need(codec, software_encoders(codec), must=False)
 
 
 def _as_text(needs: Sequence[Need]) -> str:

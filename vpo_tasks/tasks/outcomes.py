@@ -7,6 +7,7 @@ from typing import NamedTuple
 from vpo_tasks.execute.work import Done
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.describe import describe_failures
 from vpo_tasks.plan.model import Change, Context, Plan, Step
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.lessons import Learned, Pace
@@ -93,8 +94,9 @@ def describe(job: VideoJob, seen: Seen) -> FileProcessingResult:
     )
     if plan.failures:
         failure = plan.failures[0]
-        reasons = "; ".join(f"{item.operation}: {item.reason}" for item in plan.failures)
-        result = failed(result, reasons, job.trials.kind or "PlanError", failure.phase)
+        result = failed(
+            result, describe_failures(plan.failures), job.trials.kind or "PlanError", failure.phase
+        )
         stops = any(item.on_error == "fail" for item in plan.failures)
         return result._replace(stops_batch=stops)
     return result

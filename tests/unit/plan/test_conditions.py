@@ -15,6 +15,7 @@ from vpo_tasks.policy.model import (
     Count,
     Dubbed,
     Exists,
+    KeepSubtitles,
     MultiLanguage,
     Not,
     Or,
@@ -23,8 +24,12 @@ from vpo_tasks.policy.model import (
     Rule,
     Rules,
     SetForced,
+    Skip,
     TitleMatch,
+    TrackActions,
     TrackFilter,
+    Transcode,
+    VideoTranscode,
     Warn,
 )
 
@@ -149,3 +154,35 @@ def test_what_nobody_can_tell_matters_only_when_it_decides_something(match, then
     assert reasons == (["needs plugin_metadata, not available yet"] if fails else [])
     if fails:
         assert effects(planned) == ""
+
+
+HEVC = Transcode(video=VideoTranscode(to="hevc"))
+ENGLISH = KeepSubtitles(languages=("eng",))
+UNDECIDED_PHASES = [
+    ("a filter that takes nothing away", Skip(what="track_filter"), {"keep_subtitles": ENGLISH}, "s2 eng", False),
+    ("a filter that would", Skip(what="track_filter"), {"keep_subtitles": ENGLISH}, "s2 fre", True),
+    ("nothing to encode", Skip(what="video_transcode"), {"transcode": HEVC}, "v0 hevc D", False),
+    ("something to encode", Skip(what="video_transcode"), {"transcode": HEVC}, "v0 h264 D", True),
+    ("cleared before it is set again", FORCE, {"subtitle_actions": TrackActions(clear_all_forced=True)}, "s2 eng F", True),
+    ("removed anyway", FORCE, {"keep_subtitles": KeepSubtitles(remove_all=True)}, "s2 eng", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("then", "operations", "tracks", "fails"), [pytest.param(*r[1:], id=r[0]) for r in UNDECIDED_PHASES]
+)
+def test_what_nobody_can_tell_is_judged_by_what_the_whole_phase_comes_to(then, operations, tracks, fails):
+    rule = Rule(name="r", when=plugin("radarr", "year", 1), then=(then,))
+    planned = plan(tracks, rules=Rules(match="all", items=(rule,)), **operations)
+    reasons = [failure.reason for failure in planned.failures]
+    assert reasons == (["needs plugin_metadata, not available yet"] if fails else [])
+    assert not fails or effects(planned) == ""
+
+
+def test_rules_that_may_turn_out_in_too_many_ways_fail_the_phase():
+    unknown = tuple(
+        Rule(name=f"r{number}", when=plugin("radarr", "year", number), then=(FORCE,)) for number in range(6)
+    )
+    planned = plan("s2 fre", rules=Rules(match="all", items=unknown))
+    assert [failure.rule for failure in planned.failures] == ["r0"]
+    assert plan("s2 fre", rules=Rules(match="all", items=unknown[:5])).failures == ()

@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-from tests.support.tracks import plan, video
-from vpo_tasks.plan.compile import compile_step
-from vpo_tasks.plan.describe import change_as_dict, describe_change, describe_plan
+from tests.support.tracks import plan
+from vpo_tasks.plan.describe import change_as_dict, describe_change, describe_failures
 from vpo_tasks.plan.model import Change
-from vpo_tasks.policy.model import KeepAudio
+from vpo_tasks.policy.model import Exists, Fail, KeepAudio, Phase, Rule, Rules
 
 BASE = {"policy": "p", "phase": "one", "operation": "o", "reason": "why"}
 LINES = [
@@ -21,7 +20,7 @@ LINES = [
     ({"what": "language", "label": "x", "old": "und", "new": "jpn"}, 'x: set the language to "jpn" (was "und") — why'),
     ({"what": "tag:comment", "new": "y"}, 'file: set the tag comment to "y" — why'),
     ({"what": "container", "old": "avi", "new": "mkv"}, "file: convert avi to mkv — why"),
-    ({"what": "order", "old": "0 1 2", "new": "0 2 1"}, "file: reorder tracks 0 1 2 to 0 2 1 — why"),
+    ({"what": "order", "label": "audio 2, audio 1", "old": "0 1", "new": "1 0"}, "file: put the tracks into the order audio 2, audio 1 — why"),
     ({"what": "codec", "label": "x", "old": "dts", "new": "aac"}, "x: encode dts to aac — why"),
     ({"what": "size", "label": "x", "old": "1920x800", "new": "1280x532"}, "x: scale 1920x800 to 1280x532 — why"),
     ({"what": "created", "label": "x", "new": "aac"}, "x: make (aac) — why"),
@@ -33,18 +32,26 @@ def test_each_kind_of_change_reads_as_a_sentence(fields, line):
     assert describe_change(Change(**BASE, **fields)) == line
 
 
-def test_a_plan_reads_top_to_bottom():
-    planned = plan(video('v0 D, a1 eng D, a2 fre 6ch "VFF"'), keep_audio=KeepAudio(languages=("eng",)))
-    assert describe_plan(planned, compile_step(planned, frozenset({"ffmpeg"}))) == [
-        'audio 2 (fre ac3 5.1 "VFF"): remove — fre is not eng',
-        "remux by ffmpeg — tracks differ; nothing is encoded",
-    ]
+def test_a_new_order_names_the_tracks_as_the_other_lines_do():
+    planned = plan("v0 D, a1 fre D, a2 eng, s3", track_order=("video", "audio_main", "audio_alternate"))
+    (line,) = map(describe_change, planned.changes)
+    assert line == (
+        "file: put the tracks into the order video 1, audio 2, audio 1, subtitle 1"
+        " — track_order is video, audio_main, audio_alternate"
+    )
 
 
-def test_a_plan_that_fails_says_where_and_why():
-    planned = plan("v0 D, a1 fre D", keep_audio=KeepAudio(languages=("eng",)))
-    (line,) = describe_plan(planned)
-    assert line.startswith("phase one fails: keep_audio — 0 audio tracks would be left of fre")
+def test_failures_of_several_phases_and_rules_are_told_apart():
+    stop = Rule(name="stop", when=Exists(track_type="video"), then=(Fail(message="not this one"),))
+    planned = plan(
+        "v0 D, a1 fre D",
+        Phase(name="a", keep_audio=KeepAudio(languages=("eng",))),
+        Phase(name="b", rules=Rules(match="first", items=(stop,))),
+    )
+    assert describe_failures(planned.failures) == (
+        "keep_audio: 0 audio tracks would be left of fre, and at least 1 must be (languages: eng)"
+        "; phase b: rules (rule stop): not this one"
+    )
 
 
 def test_json_has_every_key():

@@ -10,6 +10,7 @@ from vpo_tasks.plan.model import Context
 from vpo_tasks.policy.model import (
     AudioSynthesis,
     Exists,
+    PluginMetadata,
     SkipIfExists,
     SourceCriterion,
     SynthesisTrack,
@@ -89,3 +90,29 @@ def test_a_missing_encoder_skips_the_track_with_a_warning():
     context = Context(can_encode=True, encoders=frozenset({"aac"}))
     planned = plan("a1 6ch", context=context, audio_synthesis=make(codec="opus"))
     assert planned.warnings == ("new is not made: the encoder libopus is missing",)
+
+
+def test_a_title_that_the_container_cannot_store_makes_no_second_track_either():
+    asked = policy(audio_synthesis=make(title="Stereo", language="jpn"))
+    planned = evaluate([asked], video("v0 D, a1 eng dts 6ch D", container="asf"))
+    assert [change.what for change in planned.changes] == ["created"]
+    assert "ASF cannot store a track title" in planned.warnings[0]
+    check_convergence([asked], planned)
+
+
+NOBODY_KNOWS = PluginMetadata(plugin="radarr", field="edition", operator="exists")
+
+
+@pytest.mark.parametrize(
+    ("tracks", "fails"),
+    [
+        ("a1 eng 6ch", True),
+        ("a1 eng 1ch", False),  # never made larger
+        ("a1 eng 6ch, a2 eng aac 2ch", False),  # there already
+        ("v0", False),
+    ],
+)
+def test_a_condition_that_nobody_can_judge_fails_only_where_a_track_would_be_made(tracks, fails):
+    planned = plan(tracks, audio_synthesis=make(create_if=NOBODY_KNOWS))
+    reasons = [failure.reason for failure in planned.failures]
+    assert reasons == (["needs plugin_metadata, not available yet"] if fails else [])

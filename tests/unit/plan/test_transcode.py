@@ -8,7 +8,7 @@ import pytest
 from tests.support.tracks import effects, plan, policy, video
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
 from vpo_tasks.plan.model import Context
-from vpo_tasks.policy.model import AudioTranscode, Container, SkipIf, Transcode, VideoTranscode
+from vpo_tasks.policy.model import AudioTranscode, Container, Phase, SkipIf, Transcode, VideoTranscode
 
 CAN = Context(can_encode=True)
 CANNOT = Context(can_encode=False)
@@ -46,6 +46,38 @@ def test_transcode(fields, preserve, tracks, expected):
     planned = evaluate([asked], video(tracks), CAN)
     assert (effects(planned), planned.failures) == (expected, ())
     check_convergence([asked], planned, CAN)
+
+
+def test_what_one_phase_scales_and_the_next_encodes_again_is_scaled_in_the_one_encode():
+    small = {"to": "hevc", "max_resolution": "480p"}
+    planned = plan(
+        "v0 mpeg4 1920x1080 D",
+        Phase(name="small", transcode=transcode(small, None)),
+        Phase(name="plain", transcode=transcode({"to": "h264"}, None)),
+        context=CAN,
+    )
+    (stream,) = planned.streams
+    picture = planned.result.tracks[0]
+    assert (stream.encode.codec, stream.encode.width, stream.encode.height) == ("h264", 852, 480)
+    assert (picture.width, picture.height) == (852, 480)
+    assert stream.encode.scale_algorithm == "lanczos"
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"max_resolution": "720p"}, "1920x1080 is larger than 720p"),
+        ({"max_width": 800}, "1920x1080 is more than 800 pixels wide"),
+        ({"max_height": 600}, "1920x1080 is more than 600 pixels high"),
+        ({"max_width": 800, "max_height": 600}, "1920x1080 is larger than 800x600"),
+    ],
+)
+def test_scaling_names_the_limit_and_encoding_the_codec(limits, reason):
+    planned = plan("v0 h264 1920x1080 D", context=CAN, transcode=transcode({"to": "hevc", **limits}, None))
+    assert [(change.what, change.reason) for change in planned.changes] == [
+        ("codec", "h264 is not hevc"),
+        ("size", reason),
+    ]
 
 
 def test_t6_without_a_crf_the_codec_s_default_counts():

@@ -265,3 +265,17 @@ def test_the_result_numbers_its_tracks_from_nought():
     assert [track.index for track in planned.result.tracks] == [0, 1]
     assert planned.result.duration_s == planned.source.duration_s
     assert msgspec.json.decode(msgspec.json.encode(planned), type=type(planned)) == planned
+
+
+def test_a_flag_that_the_container_cannot_hold_is_a_warning_and_no_disagreement():
+    flags = DefaultFlags(set_subtitle_forced_when_audio_differs=True)
+    asked = policy(
+        Phase(name="order", track_order=("video", "audio_alternate", "subtitle_main", "subtitle_forced")),
+        Phase(name="flags", default_flags=flags),
+        config=Config(audio_languages=("eng",), subtitle_languages=("ger", "eng")),
+    )
+    media = video("v0 D, a1 aac jpn D, s2 mov_text eng, s3 mov_text ger", container="mov")
+    planned = evaluate([asked], media)
+    assert effects(planned) == "order=0,1,3,2 s3+D"
+    assert "subtitle 2 (ger mov_text): MOV cannot store a forced flag" in planned.warnings
+    check_convergence([asked], planned)

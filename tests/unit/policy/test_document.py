@@ -98,7 +98,7 @@ REFUSED = [
     ("[" * 1_000_000, "nested deeper"),
     ("{a: " * 1_000_000, "nested deeper"),
     ("- " * 1_000_000, "nested deeper"),
-    ("\n".join(f"a{n}: &a{n} [{f'*a{n - 1}' if n else 1}]" for n in range(100)), "nested deeper"),
+    ("\n".join(f"a{n}: &a{n} [{f'*a{n - 1}' if n else 1}]" for n in range(200)), "nested deeper"),
     ("&a [*a]", "stands inside itself"),
     ("a: &x {b: *x}", "stands inside itself"),
     ("a: *b", "nothing is anchored as &b"),

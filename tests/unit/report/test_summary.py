@@ -83,7 +83,7 @@ def test_a_thousand_failures_are_counted_and_not_all_repeated():
 
 
 def test_what_failed_writes_nothing_so_its_estimate_is_not_counted():
-    failed = CHANGED._replace(status="failed", error="no space")
+    failed = CHANGED._replace(status="failed", error="no space", changes=())
     assert "written" not in summary_text(make_batch(failed))
 
 
@@ -94,6 +94,25 @@ def test_a_changed_video_shows_how_and_when_asked_each_change_with_its_reason():
     assert first == head
     assert change.startswith("  audio 2 (fre ac3 5.1): ")
     assert "fre is not one of eng, und" in change
+
+
+FAILED_IN_PART = CHANGED._replace(status="failed", error="no such audio", failed_phase="audio")
+
+
+def test_what_other_phases_did_to_a_failed_video_is_told_beside_its_failure():
+    failure, done = file_lines(FAILED_IN_PART, verbose=False)
+    assert failure == "/media/a.mkv: phase audio: no such audio"
+    assert done == ("  all the same it was changed by a stream copy with mkvmerge, 3.0 GiB written in 2.5 s")
+    lines = file_lines(FAILED_IN_PART._replace(warnings=("odd",)), verbose=False, dry_run=True)
+    assert lines[1].startswith("  all the same it would be changed by a stream copy with mkvmerge")
+    assert lines[2].startswith("  audio 2 (fre ac3 5.1): remove")
+    assert lines[3] == "  warning: odd"
+
+
+def test_what_other_phases_did_to_failed_videos_is_counted():
+    text = summary_text(make_batch(FAILED_IN_PART, FAILED))
+    assert "  failed      2  (1 of them changed all the same)" in text.splitlines()
+    assert "written 3.0 GiB, saved 1.0 GiB" in text
 
 
 def test_verbose_adds_the_phase_and_the_rule_that_decided():
