@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from tests.support.matroska import UNKNOWN, block, cluster, element, matroska, n
 from tests.support.media import AUDIO, VIDEO, SampleTrack, need_tool, sample, to_path
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import _count_matroska, _count_movie, count_packets
-from vpo_tasks.media.matroska import BlockCount, count_blocks, read_layout
+from vpo_tasks.media.counting import Following, _count_matroska, _count_movie, count_packets
+from vpo_tasks.media.matroska import BlockCount, count_blocks, open_blocks, read_layout
 from vpo_tasks.media.mp4 import read_movie
 
 MANY = (
@@ -52,6 +53,35 @@ def test_matroska_walk_equals_reading_every_packet(tmp_path):
     cheap = _count_matroska(path, media, lambda: None)
     assert [count.index for count in cheap] == [0, 1, 2, 3, 4, 5]
     assert_same(cheap, count_packets(path, media, demux=True))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_count_that_follows_in_any_steps_equals_one_at_once(tmp_path, seed):
+    path = sample(tmp_path, "a.mkv", *MANY)
+    media, size = read_media(path), os.path.getsize(path)
+    chance = random.Random(seed)
+    following = Following(path, media)
+    for until in sorted(chance.randrange(size + 100) for _ in range(chance.randrange(40))):
+        following.go_on(until, lambda: None)
+    assert following.finish(lambda: None) == count_packets(path, media)
+
+
+def test_count_that_follows_goes_through_clusters_of_unknown_size_byte_by_byte(tmp_path):
+    parts = (cluster(n * 1000, block(1, 0), block(1, 40), size=UNKNOWN) for n in range(3))
+    path = write(tmp_path, matroska(*parts, tracks=(ENTRY,), size=UNKNOWN))
+    with open_blocks(path) as blocks:
+        for until in range(os.path.getsize(path)):
+            blocks.walk(lambda: None, until)
+        blocks.walk(lambda: None)
+        assert blocks.counts() == count_blocks(path) == {1: BlockCount(6, 0, 2_040_000_000)}
+
+
+def test_file_without_a_cluster_is_followed_to_its_end(tmp_path):
+    path = write(tmp_path, matroska(tracks=(ENTRY,)))
+    with open_blocks(path) as blocks:
+        blocks.walk(lambda: None, 10)
+        blocks.walk(lambda: None)
+        assert blocks.counts() == {}
 
 
 def test_webm_walk_takes_the_codec_delay_off(tmp_path):

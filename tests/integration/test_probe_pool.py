@@ -20,9 +20,10 @@ import pytest
 
 from tests.support.media import AUDIO, VIDEO, need_tool, sample, to_path
 from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.matroska import count_blocks
 from vpo_tasks.media.probe import ProbePool
 from vpo_tasks.media.probe_messages import LENGTH, Answer, Request
-from vpo_tasks.media.probe_process import answer
+from vpo_tasks.media.probe_process import Reader
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n"
 CONCAT = "ffconcat version 1.0\nfile '{secret}'\n"
@@ -63,6 +64,87 @@ def test_probe_and_count_through_the_pool(pool, tmp_path):
     assert pool.probe(path).container == "mkv"
     assert [count.packets for count in pool.count(path)] == [25, 32]
     assert pool.count(path, demux=True) == pool.count(path)
+
+
+PAST_THE_END = 1 << 40
+
+
+def wipe_clusters(path):
+    """Overwrite in place what a count has passed: who reads it again finds nothing."""
+    with open(path, "r+b") as stream:
+        at = stream.read().index(b"\x1f\x43\xb6\x75")
+        length = stream.tell() - at
+        stream.seek(at)
+        stream.write(bytes(length))
+
+
+def test_what_a_follower_has_passed_is_not_read_again(pool, tmp_path):
+    path = sample(tmp_path, "a.mkv")
+    counts = pool.count(path)
+    with pool.following(path) as follower:
+        follower.go_on(PAST_THE_END)
+        wipe_clusters(path)
+        assert follower.count() == counts
+    with pytest.raises(ProbeError):
+        pool.count(path)
+
+
+def test_follower_of_a_video_that_was_hardly_begun_reads_it_at_the_end(pool, tmp_path):
+    path = sample(tmp_path, "a.mkv")
+    with pool.following(path) as follower:
+        follower.go_on(10)  # not worth a question
+        assert follower.count() == pool.count(path)
+    with pool.following(path) as follower:
+        assert follower.count() == pool.count(path)
+
+
+def test_follower_whose_process_is_killed_counts_all_the_same(tmp_path):
+    path = sample(tmp_path, "a.mkv")
+    with ProbePool(1, timeout_s=30) as pool, pool.following(path) as follower:
+        follower.go_on(PAST_THE_END)
+        processes(pool)[0].kill()
+        follower.go_on(2 * PAST_THE_END)
+        follower.go_on(3 * PAST_THE_END)
+        assert [count.packets for count in follower.count()] == [25, 32]
+        assert pool.probe(path).container == "mkv", "the one place in the pool is free again"
+
+
+def test_what_cannot_be_followed_is_counted_as_ever(pool, tmp_path):
+    path = sample(tmp_path, "a.mp4")
+    with pool.following(path) as follower:
+        follower.go_on(PAST_THE_END)
+        assert follower.count() == pool.count(path)
+
+
+def test_damage_behind_which_only_ffmpeg_finds_its_way_is_left_to_it(pool, tmp_path):
+    path = sample(tmp_path, "a.mkv")
+    with open(path, "r+b") as stream:
+        stream.seek(stream.read().index(b"\x1f\x43\xb6\x75") + 5000)
+        stream.write(bytes(3000))
+    with pytest.raises(ProbeError):
+        count_blocks(path)
+    with pool.following(path) as follower:
+        follower.go_on(PAST_THE_END)
+        assert follower.count() == pool.count(path)
+
+
+def test_follower_of_a_video_that_is_gone_fails_as_a_count_does(pool, tmp_path):
+    with pool.following(to_path(tmp_path, "missing.mkv")) as follower:
+        follower.go_on(PAST_THE_END)
+        with pytest.raises(ProbeError, match="does not exist"):
+            follower.count()
+
+
+def test_follower_takes_no_process_from_those_who_need_one(tmp_path):
+    path, other = sample(tmp_path, "a.mkv"), sample(tmp_path, "b.mkv")
+    with ProbePool(1, timeout_s=30) as pool:
+        with pool.following(path) as first, pool.following(other) as second:
+            first.go_on(PAST_THE_END)
+            second.go_on(PAST_THE_END)  # nobody is free: it goes without
+            assert len(processes(pool)) == 1
+            counts = first.count()
+            assert second.count() == pool.count(other)
+        assert counts == pool.count(path)
 
 
 def test_relative_path_is_the_callers(pool, tmp_path, monkeypatch):
@@ -196,7 +278,7 @@ def test_long_count_that_makes_progress_is_left_alone(tmp_path):
 def test_reading_tells_its_progress(tmp_path):
     said = io.BytesIO()
     path = sample(tmp_path, "a.ts")
-    final = answer(Request("count", os.fsencode(path)), said, progress_s=0)
+    final = Reader().answer(Request("count", os.fsencode(path)), said, progress_s=0)
     assert [count.index for count in final.counts] == [0, 1]
     (length,) = LENGTH.unpack(said.getvalue()[: LENGTH.size])
     first = msgspec.msgpack.decode(said.getvalue()[LENGTH.size : LENGTH.size + length], type=Answer)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -28,6 +29,23 @@ class DirectProbes:
 
     def count(self, path: str) -> tuple[StreamCount, ...]:
         return count_packets(path, read_media(path))
+
+    @contextmanager
+    def following(self, path: str) -> Iterator[DirectFollower]:
+        yield DirectFollower(path)
+
+
+class DirectFollower:
+    """Follows nobody: it counts when it is asked."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def go_on(self, until: int) -> None:
+        pass
+
+    def count(self) -> tuple[StreamCount, ...]:
+        return DirectProbes().count(self.path)
 
 
 def plan_for(

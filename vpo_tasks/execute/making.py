@@ -28,7 +28,7 @@ from vpo_tasks.execute.verify import (
     verify_size,
 )
 from vpo_tasks.execute.weigh import refuse_larger
-from vpo_tasks.execute.work import Kit, Work
+from vpo_tasks.execute.work import Follower, Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.compile import turns_matroska
@@ -61,10 +61,12 @@ class Made(NamedTuple):
 
 def make_by_tool(job: Job) -> Made:
     """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
-    said = _run_step(job)
-    check_unchanged(job)  # else the comparison would blame the tool
+    with job.kit.probes.following(job.work.source) as follower:
+        said = _run_step(job, follower)
+        check_unchanged(job)  # else the comparison would blame the tool
+        before = follower.count()
     refuse_larger(job.work, job.kit, job.names.part, job.lock.fds)
-    made = _verify_part(job)
+    made = _verify_part(job, before)
     lost = _copy_attributes(job)
     return made._replace(warnings=(*said, *made.warnings, *lost))
 
@@ -118,7 +120,7 @@ def _copy_attributes(job: Job) -> list[str]:
     return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=wanted_mtime_ns(job))
 
 
-def _run_step(job: Job) -> tuple[str, ...]:
+def _run_step(job: Job, follower: Follower) -> tuple[str, ...]:
     """Run the step's tool, once more without hardware if that fails. Returns warnings; raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
@@ -131,12 +133,12 @@ def _run_step(job: Job) -> tuple[str, ...]:
     if equipment is not None:
         info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
-        return _run_calls(job, tool_named(name), info)
+        return _run_calls(job, tool_named(name), info, follower)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
         for arrangement in arrangements(job.work, kit, info, os.fsencode(scratch), job.lock.fds):
             try:
-                said = _run_calls(job, FFMPEG.arranged(arrangement), info)
+                said = _run_calls(job, FFMPEG.arranged(arrangement), info, follower)
             except ToolError as error:
                 if job.kit.children.stopped:
                     raise
@@ -147,7 +149,7 @@ def _run_step(job: Job) -> tuple[str, ...]:
         raise failed
 
 
-def _run_calls(job: Job, tool: Tool, info: ToolInfo) -> tuple[str, ...]:
+def _run_calls(job: Job, tool: Tool, info: ToolInfo, follower: Follower) -> tuple[str, ...]:
     """Run the processes of a step, each with the results of those before. Returns what they warned of."""
     results: list[bytes] = []
     warnings: list[str] = []
@@ -157,7 +159,7 @@ def _run_calls(job: Job, tool: Tool, info: ToolInfo) -> tuple[str, ...]:
         inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
         ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
         before = sum(not done.keeps_output for done in calls[: len(results)])
-        run = _run(job, tool, ready, _Part(before, parts))
+        run = _run(job, tool, ready, _Part(before, parts), follower)
         results.append(run.output)
         warnings += [f"{tool.name}: {text}" for text in run.warnings]
     return tuple(dict.fromkeys(warnings))
@@ -173,7 +175,7 @@ class _Part(NamedTuple):
         return (self.number + min(1.0, fraction)) / self.of
 
 
-def _run(job: Job, tool: Tool, call: Call, part: _Part) -> ToolRun:
+def _run(job: Job, tool: Tool, call: Call, part: _Part, follower: Follower) -> ToolRun:
     duration_s = job.work.plan.source.duration_s or 0.0
     started = time.monotonic()
 
@@ -192,6 +194,8 @@ def _run(job: Job, tool: Tool, call: Call, part: _Part) -> ToolRun:
         hear=tool.hear,
         progress=report,
         watch_output=job.names.part,
+        # a copy reads at least as much as it writes: so far the source is in memory
+        grown=follower.go_on if job.work.plan.source.container == "mkv" else None,
     )
     argv = [os.fsdecode(word) for word in call.argv]
     if run.errors:
@@ -215,7 +219,7 @@ def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
     return job.kit.probes.probe(os.fsdecode(job.names.part))
 
 
-def _verify_part(job: Job) -> Made:
+def _verify_part(job: Job, before: tuple[StreamCount, ...]) -> Made:
     """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
     video, plan, probes = job.work.source, job.work.plan, job.kit.probes
     path = os.fsdecode(job.names.part)
@@ -228,7 +232,7 @@ def _verify_part(job: Job) -> Made:
     if job.work.verify == "full":
         proof = prove_content(job.work, job.kit, job.names.part, found, job.lock.fds)
         warnings = [*warnings, *proof]
-    shift_s = verify_counts(video, plan, probes.count(video), counts, found)
+    shift_s = verify_counts(video, plan, before, counts, found)
     verify_chapters(video, plan, found, shift_s)
     job.kit.recheck(found)
     return Made(found, counts, tuple(warnings))

@@ -60,16 +60,17 @@ class Children:
         hear: Callable[[bytes], Heard | None] | None = None,
         progress: Callable[[Heard], None] | None = None,
         watch_output: bytes | None = None,
+        grown: Callable[[int], None] | None = None,
     ) -> ToolRun:
         """Run one call to its end.
 
         Progress is a line that `hear` calls progress and that differs from the last, or growth of the file
-        `watch_output`. Raises ToolError for `video` when there is none for `stall_timeout_s` or the tool does
-        not start, Interrupted after `terminate_all`.
+        `watch_output`; `grown` is told its size then, in bytes. Raises ToolError for `video` when there is no
+        progress for `stall_timeout_s` or the tool does not start, Interrupted after `terminate_all`.
         """
         if self.stopped:
             raise Interrupted
-        watch = _Watch(hear, progress, watch_output, keeps_output=call.keeps_output)
+        watch = _Watch(hear, progress, watch_output, grown, keeps_output=call.keeps_output)
         with ExitStack() as stack:
             process = _start(call, video, stack)
             self._running[process.pid] = process
@@ -139,6 +140,7 @@ class _Watch:
         hear: Callable[[bytes], Heard | None] | None,
         progress: Callable[[Heard], None] | None,
         output: bytes | None,
+        grown: Callable[[int], None] | None,
         *,
         keeps_output: bool,
     ) -> None:
@@ -149,6 +151,7 @@ class _Watch:
         self._hear = hear
         self._progress = progress
         self._output = output
+        self._grown = grown
         self._keeps_output = keeps_output
         self._output_size = -1
         self._lines: deque[bytes] = deque(maxlen=TAIL_LINES)
@@ -187,6 +190,8 @@ class _Watch:
                 size = -1
             if size > self._output_size:
                 self._output_size, self._moved_at = size, now
+                if self._grown:
+                    self._grown(size)
         return now - self._moved_at
 
     def excuse(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
 from vpo_tasks.execute.disk import Disk, RealDisk
@@ -25,6 +26,22 @@ class Probes(Protocol):
 
     def count(self, path: str) -> tuple[StreamCount, ...]:
         """Return packets and timestamps of every stream. Raises ProbeError."""
+        ...
+
+    def following(self, path: str) -> AbstractContextManager[Follower]:
+        """Return what counts a Matroska file while a tool reads it; meanwhile nothing else may be asked."""
+        ...
+
+
+class Follower(Protocol):
+    """A count that goes along with a tool, so that a file larger than the memory is read once."""
+
+    def go_on(self, until: int) -> None:
+        """Count up to an offset in bytes that the tool has passed. Never raises."""
+        ...
+
+    def count(self) -> tuple[StreamCount, ...]:
+        """Return what `Probes.count` does, as of the whole file. Raises ProbeError."""
         ...
 
 

@@ -6,11 +6,12 @@ Matroska: block headers. MP4: the index. The rest, and what these cannot vouch f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import explain, open_container
-from vpo_tasks.media.matroska import count_blocks, read_layout
+from vpo_tasks.media.matroska import BlockCount, count_blocks, open_blocks, read_layout
 from vpo_tasks.media.model import MediaInfo, Shown, StreamCount
 from vpo_tasks.media.mp4 import MovieTrack, read_movie
 
@@ -36,21 +37,66 @@ def count_packets(
 def _count_matroska(
     path: str, media: MediaInfo, on_progress: Callable[[], None]
 ) -> tuple[StreamCount, ...] | None:
-    indexes = read_layout(path).stream_indexes()
-    tracks = [track for track in media.tracks if track.type != "attachment"]
-    if sorted(indexes.values()) != [track.index for track in tracks]:
-        return None  # FFmpeg took some entry for something else than we do
+    indexes = _stream_indexes(path, media)
+    if indexes is None:
+        return None
     try:
         blocks = count_blocks(path, on_progress)
     except ProbeError:
         return None  # FFmpeg finds its way past damage; the count must be of what it would find
+    return _as_counts(media, indexes, blocks)
+
+
+def _stream_indexes(path: str, media: MediaInfo) -> dict[int, int] | None:
+    """Return track number -> stream index; None when FFmpeg took some entry for something else than we do."""
+    indexes = read_layout(path).stream_indexes()
+    tracks = [track.index for track in media.tracks if track.type != "attachment"]
+    return indexes if sorted(indexes.values()) == tracks else None
+
+
+def _as_counts(
+    media: MediaInfo, indexes: Mapping[int, int], blocks: Mapping[int, BlockCount]
+) -> tuple[StreamCount, ...]:
     found = {indexes[number]: count for number, count in blocks.items() if number in indexes}
     return tuple(
         StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9)
         if (count := found.get(track.index))
         else StreamCount(track.index, 0, None, None)
-        for track in tracks
+        for track in media.tracks
+        if track.type != "attachment"
     )
+
+
+class Following:
+    """A count of a Matroska file that goes along while somebody else reads it, a bit behind.
+
+    So a file that is larger than the memory comes from the disk once. Close it, or count to the end.
+    """
+
+    def __init__(self, path: str, media: MediaInfo) -> None:
+        """Raise ProbeError where it cannot be counted so."""
+        self.path = path
+        self._media = media
+        indexes = _stream_indexes(path, media)
+        if indexes is None:
+            raise ProbeError(path, "has tracks that only a demuxer tells apart")
+        self._indexes = indexes
+        self._open = ExitStack()
+        self._blocks = self._open.enter_context(open_blocks(path))
+
+    def go_on(self, until: int, on_progress: Callable[[], None]) -> None:
+        """Count up to an offset in bytes. Raise ProbeError where the structure breaks."""
+        self._blocks.walk(on_progress, until)
+
+    def finish(self, on_progress: Callable[[], None]) -> tuple[StreamCount, ...]:
+        """Count the rest and return what `count_packets` would. Raise ProbeError as `go_on` does."""
+        with self._open:
+            self._blocks.walk(on_progress)
+            return _as_counts(self._media, self._indexes, self._blocks.counts())
+
+    def close(self) -> None:
+        """Let go of the file. May be called again."""
+        self._open.close()
 
 
 def _count_movie(path: str, media: MediaInfo) -> tuple[StreamCount, ...] | None:

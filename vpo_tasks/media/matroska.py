@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
@@ -181,33 +182,36 @@ def count_blocks(path: str, on_progress: Callable[[], None] | None = None) -> di
 
     Raise ProbeError where the structure breaks; `on_progress` is called every few thousand blocks.
     """
+    with open_blocks(path) as blocks:
+        blocks.walk(on_progress or _nothing)
+        return blocks.counts()
+
+
+@contextmanager
+def open_blocks(path: str) -> Iterator[BlockWalk]:
+    """Open a file for a walk over its blocks. Raise ProbeError where it cannot be counted so."""
     with open_source(path) as source:
         layout = _read_layout(source)
         if any(track.scale != 1.0 for track in layout.tracks):
             raise ProbeError(path, "uses a track timestamp scale")
         if layout.missing_bytes:
             raise ProbeError(path, f"truncated: {layout.missing_bytes} bytes missing")
-        if layout.first_cluster is None:
-            return {}
-        walker = _Walker(source, layout)
-        try:
-            walker.walk(on_progress or _nothing)
-        except IndexError as error:
-            raise source.damaged(walker.position) from error
-        return walker.counts()
+        yield BlockWalk(source, layout)
 
 
 def _nothing() -> None:
     """Report progress to nobody."""
 
 
-class _Walker:
-    """One pass over the clusters of a segment."""
+class BlockWalk:
+    """One pass over the clusters of a segment, all at once or bit by bit."""
 
     def __init__(self, source: Source, layout: Layout) -> None:
-        self.position = layout.first_cluster or 0
         self._source = source
         self._end = min(layout.segment_end or source.size, source.size)
+        self._position = self._end if layout.first_cluster is None else layout.first_cluster
+        # where the current cluster ends, whether there is one, and its time
+        self._limit, self._inside, self._cluster_tick = self._end, False, 0
         self._scale = layout.timestamp_scale_ns
         self._entries = {track.number: track for track in layout.tracks}
         self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick
@@ -221,23 +225,33 @@ class _Walker:
             result[number] = BlockCount(blocks, (first - delay) * self._scale, (last - delay) * self._scale)
         return result
 
-    def walk(self, on_progress: Callable[[], None]) -> None:
+    def walk(self, on_progress: Callable[[], None], until: int | None = None) -> None:
+        """Count from where the walk is to the end, or to the first element at or behind `until`.
+
+        Raise ProbeError where the structure breaks; then there is nothing to go on with.
+        """
+        try:
+            self._walk(on_progress, self._end if until is None else min(until, self._end))
+        except IndexError as error:
+            raise self._source.damaged(self._position) from error
+
+    def _walk(self, on_progress: Callable[[], None], stop: int) -> None:
         """Step through the elements, into clusters and over everything else.
 
         The one loop of the program that runs millions of times: header parsing is in line.
         """
         pread, descriptor, lengths = os.pread, self._source.descriptor, VINT_LENGTH
-        end, position = self._end, self.position
+        end, position = self._end, self._position
         window, base = b"", position
-        limit, inside = end, False  # where the current cluster ends, and whether there is one
-        cluster_tick, steps = 0, 0
-        while position < end:
+        limit, inside, cluster_tick = self._limit, self._inside, self._cluster_tick
+        steps = 0
+        while position < stop:
             if position >= limit:
                 limit, inside = end, False
             at = position - base
             if at + 32 > len(window):
                 window, base, at = pread(descriptor, _WINDOW, position), position, 0
-            self.position = position
+            self._position = position
             steps += 1
             if not steps % _PROGRESS_BLOCKS:
                 on_progress()
@@ -270,6 +284,8 @@ class _Walker:
                 elif kind == _TIMESTAMP:
                     cluster_tick = int.from_bytes(window[data_at : data_at + min(size, 8)], "big")
             position = following
+        self._position, self._limit = position, limit
+        self._inside, self._cluster_tick = inside, cluster_tick
 
     def _count_group(self, start: int, end: int, cluster_tick: int) -> None:
         head = self._source.read(start, min(_WINDOW, end - start))

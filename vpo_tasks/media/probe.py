@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 
 import msgspec
@@ -23,6 +24,8 @@ _START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_pro
 
 _DECODER = msgspec.msgpack.Decoder(Answer)
 _END_S = 5.0
+_STRIDE_BYTES = 32 << 20
+"""Of a file that is followed, as much at a time: it is in memory still, and a question costs a moment."""
 
 SILENCE_S = 60.0
 """How long a process may stay silent unless a person has less patience."""
@@ -70,6 +73,15 @@ class ProbePool:
             raise ProbeError(path, "the probe process answered something else")
         return counts
 
+    @contextmanager
+    def following(self, path: str) -> Iterator[Follower]:
+        """Return what counts a file while a tool reads it; meanwhile this thread must ask nothing else."""
+        follower = Follower(self, path)
+        try:
+            yield follower
+        finally:
+            follower.end()
+
     def close(self) -> None:
         """End all processes. Who still waits for an answer gets a ProbeError."""
         with self._lock:
@@ -82,17 +94,24 @@ class ProbePool:
             child.end()
 
     def _ask(self, path: str, what: Question) -> Answer:
-        request = Request(what, os.fsencode(os.path.abspath(path)))
-        with self._slots:
-            child = self._take(path)
-            answer = None
-            try:
-                answer = child.ask(path, request, self._timeout_s)
-            finally:
-                self._give_back(child, usable=answer is not None)
-        if answer.error is not None:
-            raise ProbeError(path, answer.error)
-        return answer
+        with self._slots, self._lent(path) as lent:
+            return lent.ask(_request(what, path))
+
+    @contextmanager
+    def _lent(self, path: str) -> Iterator[_Lent]:
+        """Lend a process for questions about one file; one that did not answer is ended."""
+        lent = _Lent(self._take(path), path, self._timeout_s)
+        try:
+            yield lent
+        finally:
+            self._give_back(lent.child, usable=lent.is_well)
+
+    def lend_now(self, path: str, stack: ExitStack) -> _Lent | None:
+        """Lend a process until the stack is closed; None when all are busy. Raise ProbeError."""
+        if not self._slots.acquire(blocking=False):
+            return None
+        stack.callback(self._slots.release)
+        return stack.enter_context(self._lent(path))
 
     def _take(self, path: str) -> _Child:
         while True:
@@ -119,6 +138,71 @@ class ProbePool:
                 return
             self._children.discard(child)
         child.end()
+
+
+def _request(what: Question, path: str, until: int = 0) -> Request:
+    return Request(what, os.fsencode(os.path.abspath(path)), until)
+
+
+class _Lent:
+    """A process that is lent out. Raises ProbeError for every answer that is none."""
+
+    def __init__(self, child: _Child, path: str, timeout_s: float) -> None:
+        self.child = child
+        self.is_well = True
+        self._path = path
+        self._timeout_s = timeout_s
+
+    def ask(self, request: Request) -> Answer:
+        self.is_well = False
+        answer = self.child.ask(self._path, request, self._timeout_s)
+        self.is_well = True
+        if answer.error is not None:
+            raise ProbeError(self._path, answer.error)
+        return answer
+
+
+class Follower:
+    """A count of a Matroska file that goes on while a tool reads the file, so that it is read once.
+
+    It is only ever a help: what it cannot do is done at the end, from the beginning.
+    """
+
+    def __init__(self, pool: ProbePool, path: str) -> None:
+        self._pool = pool
+        self._path = path
+        self._stack = ExitStack()
+        self._lent: _Lent | None = None
+        self._reached = 0
+        self._is_off = False
+
+    def go_on(self, until: int) -> None:
+        """Count up to an offset in bytes that the tool has passed. Never raises."""
+        if self._is_off or until - self._reached < _STRIDE_BYTES:
+            return
+        self._reached = until
+        try:
+            if self._lent is None:
+                self._lent = self._pool.lend_now(self._path, self._stack)
+            if self._lent is not None:
+                self._lent.ask(_request("follow", self._path, until))
+        except ProbeError:
+            self.end()
+            self._is_off = True
+
+    def count(self) -> tuple[StreamCount, ...]:
+        """Return what `ProbePool.count` does. Raise ProbeError."""
+        counts = None
+        if self._lent is not None:
+            with suppress(ProbeError):
+                counts = self._lent.ask(_request("count", self._path)).counts
+        self.end()
+        return self._pool.count(self._path) if counts is None else counts
+
+    def end(self) -> None:
+        """Give the process back. May be called again."""
+        self._lent = None
+        self._stack.close()
 
 
 def _reader_command() -> tuple[str, ...]:

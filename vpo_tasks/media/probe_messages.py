@@ -9,16 +9,20 @@ import msgspec
 
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
-Question = Literal["probe", "count", "demux"]
+Question = Literal["probe", "count", "demux", "follow"]
 LENGTH = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """One question about one file. Paths travel as the bytes that they are on disk."""
+    """One question about one file. Paths travel as the bytes that they are on disk.
+
+    `follow` begins a count and goes on with it to offset `until`; the next `count` of that file ends it.
+    """
 
     what: Question
     path: bytes
+    until: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -26,11 +30,13 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     media: MediaInfo | None = None
     counts: tuple[StreamCount, ...] | None = None
+    followed: int | None = None
+    """The offset that a count has come to."""
     error: str | None = None
 
     @property
     def is_final(self) -> bool:
-        found = (self.media, self.counts, self.error)
+        found = (self.media, self.counts, self.followed, self.error)
         return any(part is not None for part in found)
 
 

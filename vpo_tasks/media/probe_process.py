@@ -12,13 +12,14 @@ import signal
 import stat
 import threading
 import time
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
+from vpo_tasks.media.counting import Following, count_packets
 from vpo_tasks.media.probe_messages import LENGTH, Answer, Request, pack
 
 _MEMORY_BYTES = 4 << 30
@@ -32,12 +33,12 @@ def main() -> None:
     _settle()
     requests, answers = _take_pipes()
     threading.Thread(target=_end_with, args=(requests.fileno(),), daemon=True).start()
-    decoder = msgspec.msgpack.Decoder(Request)
+    decoder, reader = msgspec.msgpack.Decoder(Request), Reader()
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
         request = decoder.decode(requests.read(length))
         try:
-            _send(answers, answer(request, answers))
+            _send(answers, reader.answer(request, answers))
         except BrokenPipeError:
             return  # nobody is left to be told
 
@@ -78,31 +79,61 @@ def _send(answers: BinaryIO, message: Answer) -> None:
         data = data[answers.write(data) :]
 
 
-def answer(request: Request, answers: BinaryIO, progress_s: float = _PROGRESS_S) -> Answer:
-    """Do what is asked, sending a sign of progress every so often; every failure becomes a reason."""
-    path = os.fsdecode(request.path)
-    told_at = time.monotonic()
+class Reader:
+    """Does what is asked. Between two questions it holds at most one count that is under way."""
 
-    def tell_progress() -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= progress_s:
-            told_at = time.monotonic()
-            _send(answers, Answer())
+    def __init__(self) -> None:
+        self._following: Following | None = None
 
-    try:
+    def answer(self, request: Request, answers: BinaryIO, progress_s: float = _PROGRESS_S) -> Answer:
+        """Do what is asked, sending a sign of progress every so often; every failure becomes a reason."""
+        told_at = time.monotonic()
+
+        def tell_progress() -> None:
+            nonlocal told_at
+            if time.monotonic() - told_at >= progress_s:
+                told_at = time.monotonic()
+                _send(answers, Answer())
+
+        try:
+            return self._answer(request, tell_progress)
+        except ProbeError as error:
+            return Answer(error=error.detail)
+        except BrokenPipeError:
+            raise
+        except MemoryError:
+            return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
+        except (OSError, ValueError, ArithmeticError) as error:
+            return Answer(error=f"could not be read: {error}")
+
+    def _answer(self, request: Request, on_progress: Callable[[], None]) -> Answer:
+        path = os.fsdecode(request.path)
+        following, self._following = self._following, None
+        if following is not None and following.path == path and request.what in ("follow", "count"):
+            if request.what == "follow":
+                return self._go_on(following, request.until, on_progress)
+            try:
+                return Answer(counts=following.finish(on_progress))
+            except ProbeError:
+                pass  # from the beginning, by whatever way is left
+        elif following is not None:
+            following.close()
         _check_regular(path)
         media = read_media(path)
         if request.what == "probe":
             return Answer(media=media)
-        return Answer(counts=count_packets(path, media, tell_progress, demux=request.what == "demux"))
-    except ProbeError as error:
-        return Answer(error=error.detail)
-    except BrokenPipeError:
-        raise
-    except MemoryError:
-        return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
-    except (OSError, ValueError, ArithmeticError) as error:
-        return Answer(error=f"could not be read: {error}")
+        if request.what == "follow":
+            return self._go_on(Following(path, media), request.until, on_progress)
+        return Answer(counts=count_packets(path, media, on_progress, demux=request.what == "demux"))
+
+    def _go_on(self, following: Following, until: int, on_progress: Callable[[], None]) -> Answer:
+        try:
+            following.go_on(until, on_progress)
+        except BaseException:
+            following.close()
+            raise
+        self._following = following
+        return Answer(followed=until)
 
 
 def _check_regular(path: str) -> None:
