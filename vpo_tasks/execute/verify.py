@@ -69,6 +69,7 @@ def verify_counts(
             )
         if stream.encode is None:
             _same(video, f"packets of track {number}", one.packets, other.packets)
+            _not_another(video, f"content of track {number}", one, other, source)
         elif one.packets and not other.packets:
             raise VerifyError(video, f"packets of track {number}", "some", 0)
         elif track.type == "video" and 2 * (other.packets + 1) < one.packets:

@@ -46,7 +46,7 @@ def _count_matroska(
         return None  # FFmpeg finds its way past damage; the count must be of what it would find
     found = {indexes[number]: count for number, count in blocks.items() if number in indexes}
     return tuple(
-        StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9)
+        StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9, count.mark)
         if (count := found.get(track.index))
         else StreamCount(track.index, 0, None, None)
         for track in tracks

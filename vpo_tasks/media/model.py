@@ -97,3 +97,5 @@ class StreamCount(msgspec.Struct, frozen=True):
     packets: int
     first_s: float | None
     last_s: float | None
+    mark: str = ""
+    """Of some packets, spread over the stream: sizes and first bytes. Matroska only, else empty."""
