@@ -17,6 +17,7 @@ COPIED_TOLERANCE_S = 0.0021
 OPUS_DELAY_S = 0.0075
 """ffmpeg 5.1 takes Opus' start delay (6.5 ms) out a second time when it copies into Matroska; 9 does not."""
 ENCODED_TOLERANCE_S = 0.05
+_SHIFT_SLACK_S = 1.0
 _SLACK_BYTES = 1 << 20
 _VOLATILE_TAGS = frozenset({
     "encoder", "creation_time", "duration", "major_brand", "minor_version", "compatible_brands",
@@ -82,7 +83,31 @@ def verify_counts(
                 shifts.append(shift)
     if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S + opus_s:
         raise VerifyError(video, "tracks in step", "one shift for all", [round(s, 4) for s in shifts])
-    return shifts[0] if shifts else 0.0
+    shift_s = shifts[0] if shifts else 0.0
+    _verify_shift(video, shift_s, source, {plan.streams[place].source for place in _core_streams(plan)})
+    return shift_s
+
+
+def _verify_shift(video: str, shift_s: float, source: Sequence[StreamCount], kept: set[int]) -> None:
+    """Hold that a muxer moved everything only so that it begins at zero, if it did."""
+    starts = {count.index: count.first_s for count in source if count.first_s is not None}
+    latest_s = min((start for index, start in starts.items() if index in kept), default=0.0)
+    earliest_s = min(starts.values(), default=0.0)
+    if not -max(0.0, latest_s) - _SHIFT_SLACK_S <= shift_s <= max(0.0, -earliest_s) + _SHIFT_SLACK_S:
+        raise VerifyError(video, "start of all tracks", f"{latest_s:.3f} s or 0", f"moved by {shift_s:.3f} s")
+
+
+def _not_another(
+    video: str, check: str, one: StreamCount, other: StreamCount, source: Sequence[StreamCount]
+) -> None:
+    """Raise VerifyError when a copy is provably of another track than the one that it should be of.
+
+    A muxer may store the same frames a little differently, so that a difference alone proves nothing.
+    """
+    if one.mark and other.mark not in ("", one.mark):
+        wrong = [count.index for count in source if count.mark == other.mark]
+        if wrong:
+            raise VerifyError(video, check, f"that of stream {one.index}", f"that of stream {wrong[0]}")
 
 
 def verify_chapters(video: str, plan: Plan, found: MediaInfo, shift_s: float) -> None:
