@@ -108,6 +108,7 @@ def read_media(path: str) -> MediaInfo:
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
         tracks = _with_pictures(tracks, _pictures(layout, movie, streams), _find_hdr10_plus(container))
+        tracks = tracks if layout is None else _with_entries(tracks, layout)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = _read_metadata(container)
@@ -163,6 +164,17 @@ def _with_pictures(
         )
         if track.type == "video"
         else track
+        for track in tracks
+    )
+
+
+def _with_entries(tracks: Sequence[Track], layout: Layout) -> tuple[Track, ...]:
+    places = {entry.number: place for place, entry in enumerate(layout.tracks)}
+    moved = {
+        index: places[number] for number, index in layout.stream_indexes().items() if places[number] != index
+    }
+    return tuple(
+        msgspec.structs.replace(track, entry=moved[track.index]) if track.index in moved else track
         for track in tracks
     )
 

@@ -53,6 +53,8 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     duration_s: float | None = None
     bit_rate: int | None = None
     """Bit/s."""
+    entry: int | None = None
+    """Matroska: its place among all entries of the header, where FFmpeg leaves out some before it."""
     filename: str | None = None
     """Attachments only."""
     mime_type: str | None = None
