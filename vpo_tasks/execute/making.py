@@ -24,6 +24,7 @@ from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import (
     verify_chapters,
     verify_counts,
+    verify_headers,
     verify_media,
     verify_size,
 )
@@ -224,6 +225,7 @@ def _verify_part(job: Job) -> Made:
     verify_size(video, plan, os.stat(job.names.part).st_size)
     found = _without_stale_dolby_vision(job, probes.probe(path))
     warnings = verify_media(video, plan, found)
+    verify_headers(video, plan, found)
     counts = probes.count(path)
     if job.work.verify == "full":
         proof = prove_content(job.work, job.kit, job.names.part, found, job.lock.fds)

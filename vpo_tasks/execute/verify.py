@@ -28,6 +28,12 @@ _CORE = ("video", "audio", "subtitle")
 _TRACK_FIELDS = ("type", "codec", "language", "title", "default", "forced")
 _PICTURE_FIELDS = ("rotation", "mirrored")
 _COPIED_FIELDS = ("channels", "sample_rate", "width", "height")
+_COLOUR_FIELDS = ("color_transfer", "color_primaries", "color_space", "color_range")
+_NEED_CODEC_DATA = frozenset({
+    "aac", "alac", "ass", "dvd_subtitle", "flac", "h264", "hevc", "opus", "theora", "vorbis",
+})  # fmt: skip
+_ASPECT_TOLERANCE = 0.01
+"""Matroska has the picture's width and height as whole numbers."""
 
 
 def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
@@ -46,6 +52,23 @@ def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
     warnings = list(_lost_dispositions(video, wanted, got, converted=converted))
     _verify_attachments(video, expected, found)
     return warnings + list(_lost_tags(video, expected, found, converted=converted))
+
+
+def verify_headers(video: str, plan: Plan, found: MediaInfo) -> None:
+    """Hold that a copy within one container keeps what its header says beside names. Raises VerifyError."""
+    expected = plan.result
+    if plan.source.container != expected.container:
+        return
+    encoded = {
+        track.index for track, stream in zip(expected.tracks, plan.streams, strict=True) if stream.encode
+    }
+    for number, (one, other) in enumerate(zip(_core(expected), _core(found), strict=True)):
+        if one.index not in encoded:
+            _verify_header(video, f"track {number}", one, other)
+    sides = expected.of_type("attachment"), found.of_type("attachment")
+    contents = [sorted(str(track.content) for track in side if not track.is_picture) for side in sides]
+    if "None" not in contents[0] + contents[1]:  # an older record does not know them
+        _same(video, "content of the attachments", *contents)
 
 
 def verify_counts(
@@ -163,6 +186,21 @@ def _verify_track(video: str, name: str, expected: Track, found: Track, *, copie
         one, other = getattr(expected, field), getattr(found, field)
         if copied and one is not None and other is not None:
             _same(video, f"{name}: {field}", one, other)
+
+
+def _verify_header(video: str, name: str, expected: Track, found: Track) -> None:
+    """Hold that a copy's header tells a player all that the source's did.
+
+    HDR without its colours is grey; some codecs cannot be decoded, or lose all styles, without their data.
+    """
+    if expected.codec in _NEED_CODEC_DATA and expected.codec_data and found.codec_data is False:
+        raise VerifyError(video, f"{name}: codec data", "some", "none")
+    aspects = expected.pixel_aspect or 1.0, found.pixel_aspect or 1.0
+    if expected.pixel_aspect is not None and abs(aspects[1] / aspects[0] - 1) > _ASPECT_TOLERANCE:
+        raise VerifyError(video, f"{name}: pixel aspect", *aspects)
+    for field in _COLOUR_FIELDS:
+        if getattr(expected, field) is not None:
+            _same(video, f"{name}: {field}", getattr(expected, field), getattr(found, field))
 
 
 def _lost_dispositions(

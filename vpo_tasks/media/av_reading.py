@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -231,6 +232,7 @@ def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float
         return Track(
             **common,
             filename=metadata.get("filename"),
+            content=_describe_content(stream),
             mime_type=metadata.get("mimetype") or (f"image/{_image_word(codec)}" if is_picture else None),
             is_picture=is_picture,
         )
@@ -257,16 +259,21 @@ def _read_details(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     if context is None:
         return {}
+    codec_data = bool(context.extradata)
     if stream.type == "audio":
         layout = context.layout
         return {
+            "codec_data": codec_data,
             "channels": int(layout.nb_channels) or None,
             "channel_layout": str(layout.name) or None,
             "sample_rate": int(context.sample_rate) or None,
         }
     if stream.type == "video":
         rate = stream.average_rate
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         return {
+            "codec_data": codec_data,
+            "pixel_aspect": round(float(aspect), 4) if aspect and aspect != 1 else None,
             "width": int(context.width) or None,
             "height": int(context.height) or None,
             "frame_rate": f"{rate.numerator}/{rate.denominator}" if rate else None,
@@ -276,7 +283,13 @@ def _read_details(stream: Any) -> dict[str, Any]:
             "color_space": MATRICES.get(int(context.colorspace)),
             "color_range": RANGES.get(int(context.color_range)),
         }
-    return {}
+    return {"codec_data": codec_data}
+
+
+def _describe_content(attachment: Any) -> str | None:
+    """Return what tells an attachment's content, which FFmpeg has read already; None for a picture."""
+    data = getattr(attachment, "data", None)
+    return f"{len(data)}:{zlib.crc32(data):08x}" if isinstance(data, bytes) else None
 
 
 def _duration(stream: Any, metadata: Mapping[str, str]) -> float | None:
