@@ -130,6 +130,23 @@ def test_a_killed_runs_orphaned_tool_keeps_its_video_locked(world):
     assert world.leftovers() == []
 
 
+def test_a_run_of_another_state_folder_is_left_to_its_videos(world):
+    world.add("a.mkv")
+    world.watch_tools(delay=1.5)
+    run = world.start("process", world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    world.environ["VPO_HOME"] = str(world.root / "another home")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["status"], result["reason"]) == ("skipped", "locked")
+    assert run.wait(timeout=30) == 0
+    run.communicate()
+    assert json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]["unchanged_count"] == 1
+    assert world.tool_runs() == 1
+    assert world.leftovers() == []
+
+
 def test_what_a_killed_run_left_is_settled_by_a_run_that_names_the_video_itself(world):
     (video,) = world.add("a.mkv")
     world.watch_tools(delay=1.5)
