@@ -80,6 +80,7 @@ def discover(
             walk.folder(real, status)
         else:
             walk.linked_file(real, status)
+            walk.beside(real)
     walk.add_linked()
     return Discovery(
         walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, tuple(walk.ignore_files)
@@ -100,6 +101,7 @@ class _Walk:
         self.hidden = 0
         self.ignore_files: list[bytes] = []
         self.folders: set[tuple[int, int]] = set()
+        self.looked_into: set[bytes] = set()
         self.linked: dict[bytes, Found] = {}  # given by name, linked or mounted: perhaps seen elsewhere too
 
     def folder(self, root: bytes, status: os.stat_result) -> None:
@@ -165,6 +167,22 @@ class _Walk:
         elif entry.name[dot + 1 :].lower() in self.extensions or _is_folder(entry):
             self.hidden += 1
         return True
+
+    def beside(self, file: bytes) -> None:
+        """Take in our own files in the folder of a file that was given by name: no walk comes there."""
+        folder = os.path.dirname(file)
+        if folder in self.looked_into:
+            return
+        self.looked_into.add(folder)
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            return  # a folder that one may pass through and not list
+        self.private += [
+            os.path.join(folder, name)
+            for name in names
+            if name.startswith(PRIVATE_PREFIX) and name != UNDO_FOLDER
+        ]
 
     def _not_a_file(self, path: bytes, status: os.stat_result, below: list[bytes]) -> None:
         """Take in what has a video's name but is none."""

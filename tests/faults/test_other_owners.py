@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,18 +26,20 @@ def stage() -> Iterator[Replacement]:
         yield make_replacement(Path(folder), "replace")
 
 
+def become_another() -> None:
+    os.setgroups([GROUP])
+    os.setgid(US)
+    os.setuid(US)
+
+
 def attempt_as_another(stage: Replacement, expected: str) -> list[str]:
     """Do the work as somebody who does not own the video. Returns the operations, of which none is the tool's."""
     log = stage.folder / "operations"
     log.write_text("")
     log.chmod(0o666)
-    (stage.folder / "locks").mkdir(exist_ok=True)
-    (stage.folder / "locks").chmod(0o777)
 
     def work() -> None:
-        os.setgroups([GROUP])
-        os.setgid(US)
-        os.setuid(US)
+        become_another()
         disk = stage.disk()
         with pytest.raises(ReplaceError, match=expected):
             stage.work(disk)
@@ -53,6 +56,9 @@ def lay(stage: Replacement, *, folder_mode: int, file_mode: int) -> None:
     os.chown(stage.source, OWNER, GROUP)
     os.chown(stage.library, OWNER, GROUP)
     stage.library.chmod(folder_mode)
+    shutil.rmtree(stage.folder / "locks", ignore_errors=True)
+    (stage.folder / "locks").mkdir()
+    (stage.folder / "locks").chmod(0o777)
     stage.source.chmod(file_mode)
 
 
@@ -61,6 +67,19 @@ def test_no_hard_link_may_be_made_of_somebody_elses_file(stage: Replacement) -> 
         pytest.skip("this system allows such links")
     lay(stage, folder_mode=0o775, file_mode=0o644)
     assert attempt_as_another(stage, "cannot be hard-linked") == ["link"]
+
+
+def test_the_group_is_carried_over_where_the_owner_cannot_be(stage: Replacement) -> None:
+    lay(stage, folder_mode=0o775, file_mode=0o660)
+
+    def work() -> None:
+        become_another()
+        stage.work()
+
+    assert in_a_process_that_may_die(work) == 0
+    assert stage.source.read_bytes() == stage.new
+    status = stage.source.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (US, GROUP, 0o660)
 
 
 def test_a_sticky_folder_lets_only_owners_replace(stage: Replacement) -> None:

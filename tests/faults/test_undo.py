@@ -87,6 +87,16 @@ def test_newcomer_at_the_new_name_in_the_last_moment_of_an_undo_survives(stage: 
             assert stage.read(stage.source) == stage.old
 
 
+@pytest.mark.parametrize("stage", ["replace", "rename"], indirect=True)
+def test_pruning_after_a_killed_undo_leaves_it_its_original(stage: Undoing) -> None:
+    for at in range(1, len(stage.operations()) + 1):
+        stage.killed_at(at)
+        wanted = any(path.suffix == ".json" for path in stage.library.glob(".vpo-*"))
+        prune(RealDisk(), [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)
+        stage.recover()
+        assert stage.is_finished() if wanted else stage.is_done() or stage.is_finished()
+
+
 def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Undoing) -> None:
     def work(disk: object) -> None:
         prune(disk, [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)  # type: ignore[arg-type]

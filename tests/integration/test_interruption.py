@@ -144,6 +144,38 @@ def test_a_killed_runs_orphaned_tool_keeps_its_video_locked(world):
     assert world.leftovers() == []
 
 
+def test_a_run_of_another_state_folder_is_left_to_its_videos(world):
+    world.add("a.mkv")
+    world.watch_tools(delay=1.5)
+    run = world.start("process", world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    world.environ["VPO_HOME"] = str(world.root / "another home")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["status"], result["reason"]) == ("skipped", "locked")
+    assert run.wait(timeout=30) == 0
+    run.communicate()
+    assert json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]["unchanged_count"] == 1
+    assert world.tool_runs() == 1
+    assert world.leftovers() == []
+
+
+def test_what_a_killed_run_left_is_settled_by_a_run_that_names_the_video_itself(world):
+    (video,) = world.add("a.mkv")
+    world.watch_tools(delay=1.5)
+    run = world.start("process", video)
+    wait_for(lambda: world.tool_runs() == 1)
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate()
+    wait_for(lambda: tools_alive(world) == [])
+    assert world.leftovers()
+    done = world.vpo("process", "--json", video)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["summary"]["changed_count"] == 1
+    assert world.leftovers() == []
+
+
 def test_two_runs_at_once_process_every_video_exactly_once(world):
     world.add_many(40)
     world.watch_tools(delay=0.05)

@@ -101,6 +101,28 @@ def test_what_a_killed_run_left_in_the_output_folder_goes_with_the_next(world, o
     assert sorted(path.name for path in out.iterdir()) == ["a.mkv"]
 
 
+def test_what_was_made_and_not_recorded_any_more_is_taken_as_made(world, out):
+    # as a kill between the two leaves it, and as an older record of the library does
+    world.add("a.mkv", "b.mkv")
+    world.add("right.mkv", kind="right")
+    (world.media / "theirs.mkv").write_bytes((world.media / "a.mkv").read_bytes())
+    out.mkdir()
+    shutil.copy2(world.media / "theirs.mkv", out / "theirs.mkv")  # as unfit as its source
+    process(world, out, code=1)
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.iterdir()}
+    shutil.rmtree(world.home)
+    os.utime(out / "b.mkv", ns=(5, 5))
+    world.watch_tools()
+    report = process(world, out, code=1)
+    status = {os.path.basename(result["file"]): result["status"] for result in report["results"]}
+    assert status == {"a.mkv": "changed", "b.mkv": "failed", "right.mkv": "unchanged", "theirs.mkv": "failed"}
+    assert world.tool_runs() == 0
+    assert {name: (out / name).read_bytes() for name in before} == {
+        n: data for n, (data, _) in before.items()
+    }
+    assert process(world, out, code=1)["summary"]["up_to_date_count"] == 2
+
+
 def working_in(folder) -> list[int]:
     """The processes whose working folder this is: the tools run there."""
     found = []

@@ -106,6 +106,10 @@ def test_laced_audio_counts_every_frame(tmp_path):
     ]
 
 
+def unmarked(counts: dict[int, BlockCount]) -> dict[int, BlockCount]:
+    return {number: count._replace(mark="") for number, count in counts.items()}
+
+
 def test_live_recording_of_unknown_size_is_walked_to_its_end(tmp_path):
     parts = (
         cluster(0, block(1, 0), block(1, 40), size=UNKNOWN),
@@ -114,7 +118,7 @@ def test_live_recording_of_unknown_size_is_walked_to_its_end(tmp_path):
     )
     path = write(tmp_path, matroska(*parts, tracks=(ENTRY,), size=UNKNOWN))
     assert read_layout(path).missing_bytes == 0
-    assert count_blocks(path) == {1: BlockCount(3, 0, 990_000_000)}
+    assert unmarked(count_blocks(path)) == {1: BlockCount(3, 0, 990_000_000)}
 
 
 def test_void_checksum_and_block_groups(tmp_path):
@@ -124,7 +128,7 @@ def test_void_checksum_and_block_groups(tmp_path):
         cluster(5, element(0xBF, bytes(4)), block(1, 0), element(0xEC, bytes(70)), group),
     )
     path = write(tmp_path, matroska(*parts, tracks=(ENTRY, LACED)))
-    counts = count_blocks(path)
+    counts = unmarked(count_blocks(path))
     assert counts[1] == BlockCount(1, 5_000_000, 5_000_000)
     assert counts[2] == BlockCount(3, 69_000_000, 133_000_000)  # three frames of 32 ms
 
@@ -132,7 +136,7 @@ def test_void_checksum_and_block_groups(tmp_path):
 def test_lace_without_a_block_duration_uses_the_tracks(tmp_path):
     laced = block(2, 0, b"aabbcc", lacing=b"\x02\x02\x02")
     path = write(tmp_path, matroska(cluster(0, laced), tracks=(ENTRY, LACED)))
-    assert count_blocks(path) == {2: BlockCount(3, 0, 64_000_000)}
+    assert unmarked(count_blocks(path)) == {2: BlockCount(3, 0, 64_000_000)}
 
 
 def test_tracks_that_ffmpeg_leaves_out_do_not_shift_the_indexes(tmp_path):

@@ -19,6 +19,8 @@ from vpo_tasks.execute.private import Private
 _COPY_BYTES = 1 << 20
 # what a filesystem without hard links answers to link()
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+# what is answered to who may not give a file away, or has no number for its owner (a container)
+_NOT_ALLOWED = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 # what a kernel, a filesystem or a container's filter that cannot exchange two names answers
 _NO_EXCHANGE = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
@@ -85,10 +87,7 @@ def copy_attributes(disk: Disk, source: bytes, part: bytes, *, mtime_ns: int | N
     fd = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (status.st_uid, status.st_gid):
-            try:
-                disk.chown(fd, status.st_uid, status.st_gid)
-            except PermissionError:
-                warnings.append("the owner or group could not be carried over")
+            warnings += _copy_owner(disk, fd, status)
         disk.chmod(fd, stat.S_IMODE(status.st_mode))
         warnings += _copy_extended(disk, source, fd)
         if mtime_ns is not None:
@@ -97,6 +96,23 @@ def copy_attributes(disk: Disk, source: bytes, part: bytes, *, mtime_ns: int | N
     finally:
         os.close(fd)
     return warnings
+
+
+def _copy_owner(disk: Disk, fd: int, status: os.stat_result) -> list[str]:
+    """Carry over the owner and the group; the group at least, which everybody may who belongs to it."""
+    try:
+        disk.chown(fd, status.st_uid, status.st_gid)
+        return []
+    except OSError as error:
+        if error.errno not in _NOT_ALLOWED:
+            raise
+    try:
+        disk.chown(fd, -1, status.st_gid)
+        return ["the owner could not be carried over"]
+    except OSError as error:
+        if error.errno not in _NOT_ALLOWED:
+            raise
+        return ["the owner or group could not be carried over"]
 
 
 def _copy_extended(disk: Disk, source: bytes, fd: int) -> list[str]:

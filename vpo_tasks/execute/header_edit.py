@@ -30,7 +30,7 @@ from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.replace import as_file_error, current_identity, reason_of
 from vpo_tasks.execute.skeleton import Edit, Skeleton, changes_in, skeleton_of
 from vpo_tasks.execute.undo_store import retire
-from vpo_tasks.execute.verify import verify_chapters, verify_media
+from vpo_tasks.execute.verify import verify_chapters, verify_headers, verify_media
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
@@ -173,6 +173,7 @@ def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> Media
         _check_unchanged(job, names, video)
         header_bytes.write_new(disk, video, record, _wanted_mtime_ns(job))
         media = _verify(job, job.work.source)
+        verify_headers(job.work.source, job.work.plan, media)  # of the skeleton, a reader sees less
         record = msgspec.structs.replace(record, state="done", new=Identity.of(os.fstat(video)))
         fsops.append_journal(disk, journal, encode(record))
     finally:

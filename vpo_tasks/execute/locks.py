@@ -63,6 +63,8 @@ def _held(locks_dir: str, path: str, keys: tuple[str, ...]) -> Iterator[VideoLoc
             stack.callback(os.close, fd)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # closing is not enough: a process that another thread is just starting has the descriptor too
+                stack.callback(fcntl.flock, fd, fcntl.LOCK_UN)
             except OSError as error:
                 if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                     raise

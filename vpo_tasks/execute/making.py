@@ -24,6 +24,7 @@ from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import (
     verify_chapters,
     verify_counts,
+    verify_headers,
     verify_media,
     verify_size,
 )
@@ -32,6 +33,7 @@ from vpo_tasks.execute.work import Follower, Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.compile import turns_matroska
+from vpo_tasks.plan.model import Plan
 
 
 class Job(NamedTuple):
@@ -108,16 +110,16 @@ def newcomer(job: Job) -> ReplaceError:
     return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
 
 
-def wanted_mtime_ns(job: Job) -> int | None:
+def wanted_mtime_ns(plan: Plan, old: Identity) -> int | None:
     """Return the modification time that the plan asks for, None for the time of writing."""
-    plan = job.work.plan
     if plan.mtime_s is not None:
         return int(plan.mtime_s * 1e9)
-    return job.record.old.mtime_ns if plan.keep_mtime else None
+    return old.mtime_ns if plan.keep_mtime else None
 
 
 def _copy_attributes(job: Job) -> list[str]:
-    return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=wanted_mtime_ns(job))
+    mtime_ns = wanted_mtime_ns(job.work.plan, job.record.old)
+    return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=mtime_ns)
 
 
 def _run_step(job: Job, follower: Follower) -> tuple[str, ...]:
@@ -221,18 +223,36 @@ def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
 
 def _verify_part(job: Job, before: tuple[StreamCount, ...]) -> Made:
     """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
-    video, plan, probes = job.work.source, job.work.plan, job.kit.probes
-    path = os.fsdecode(job.names.part)
-    if fsops.stat_or_none(job.names.part) is None:
-        raise ReplaceError(video, "the tool said success and wrote nothing")
-    verify_size(video, plan, os.stat(job.names.part).st_size)
-    found = _without_stale_dolby_vision(job, probes.probe(path))
+    part = job.names.part
+    if fsops.stat_or_none(part) is None:
+        raise ReplaceError(job.work.source, "the tool said success and wrote nothing")
+    verify_size(job.work.source, job.work.plan, os.stat(part).st_size)
+    found = _without_stale_dolby_vision(job, job.kit.probes.probe(os.fsdecode(part)))
+    return compare(job.work, job.kit, part, found, job.lock.fds, before=before)
+
+
+def compare(
+    work: Work,
+    kit: Kit,
+    path: bytes,
+    found: MediaInfo,
+    fds: tuple[int, ...],
+    *,
+    before: tuple[StreamCount, ...] | None = None,
+) -> Made:
+    """Compare a video, and what a probe found in it, with the plan and the source.
+
+    `fds` are the lock's, for the tools that read; `before` are the source's packets, if they are counted
+    already. Raises VerifyError, ToolError or ProbeError.
+    """
+    video, plan = work.source, work.plan
     warnings = verify_media(video, plan, found)
-    counts = probes.count(path)
-    if job.work.verify == "full":
-        proof = prove_content(job.work, job.kit, job.names.part, found, job.lock.fds)
-        warnings = [*warnings, *proof]
+    verify_headers(video, plan, found)
+    counts = kit.probes.count(os.fsdecode(path))
+    if work.verify == "full":
+        warnings = [*warnings, *prove_content(work, kit, path, found, fds)]
+    before = kit.probes.count(video) if before is None else before
     shift_s = verify_counts(video, plan, before, counts, found)
     verify_chapters(video, plan, found, shift_s)
-    job.kit.recheck(found)
+    kit.recheck(found)
     return Made(found, counts, tuple(warnings))

@@ -38,7 +38,7 @@ class Mkvmerge:
     name = "mkvmerge"
 
     def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
-        """Return the one process that makes `output`. mkvmerge's track ids are places among the tracks."""
+        """Return the one process that makes `output`. Its track ids are places among the header's entries."""
         ids = _track_ids(plan.source)
         folder, name = os.path.split(output)
         argv = [os.fsencode(info.path), b"--gui-mode", b"--output", name]
@@ -78,7 +78,10 @@ MKVMERGE = Mkvmerge()
 
 def _track_ids(source: MediaInfo) -> dict[int, int]:
     tracks = [track for track in source.tracks if track.type != "attachment"]
-    return {track.index: number for number, track in enumerate(tracks)}
+    # it counts entries that FFmpeg makes no streams of
+    return {
+        track.index: number if track.entry is None else track.entry for number, track in enumerate(tracks)
+    }
 
 
 def _selection(plan: Plan, ids: Mapping[int, int]) -> Iterator[bytes]:

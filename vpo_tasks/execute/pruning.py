@@ -13,7 +13,7 @@ from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.fsops import stat_or_none
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.undo_store import remove_entry, stored_in
+from vpo_tasks.execute.undo_store import beside, remove_entry, stored_in
 
 SHARE = 10
 """One part in so many of a filesystem is kept at most."""
@@ -90,6 +90,8 @@ def _look(names: Private) -> _Stored:
 def _remove(disk: Disk, names: Private, locks_dir: str) -> bool:
     try:
         with key_lock(locks_dir, names.key, os.fsdecode(names.folder), None):
+            if stat_or_none(beside(names).journal) is not None:
+                return False  # an undo that was interrupted: the original is still to go back
             remove_entry(disk, names)
     except (LockedError, OSError):  # somebody undoes it right now, or the disk refuses
         return False

@@ -85,6 +85,20 @@ def _recover_locked(names: Private, video: str, kit: Kit) -> RecoveryNote:
     return RecoveryNote(video, settled.outcome, settled.detail)
 
 
+def is_in_hand_elsewhere(journal_path: bytes, locks_dir: str) -> bool:
+    """Tell whether another machine, user or state folder seems to be at work: its locks cannot be seen."""
+    names = Private.parse(journal_path)
+    if names is None or not _is_fresh(names):
+        return False
+    try:
+        record = read_found_record(journal_path)
+    except PermissionError:
+        return True
+    except (OSError, ForeignRecordError):
+        return False
+    return record is not None and record.owner != owner_of(locks_dir)
+
+
 def _settle(names: Private, record: AnyRecord, kit: Kit) -> Settled:
     if isinstance(record, HeaderRecord):
         return settle_header(kit.disk, names, record)

@@ -13,6 +13,7 @@ import msgspec
 
 from vpo_tasks.errors import FileError, ReplaceError, SpaceError, VanishedError, VpoError
 from vpo_tasks.execute import fsops
+from vpo_tasks.execute.adopting import adopt
 from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
 from vpo_tasks.execute.making import Job, Made, check_unchanged, make_by_copy, make_by_tool, newcomer
@@ -45,6 +46,9 @@ def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: 
     """Carry out work whose `.part` is made and verified by `make`."""
     try:
         with video_lock(kit.locks_dir, work.source, work.identity) as lock:
+            made = adopt(work, kit, lock.fds)
+            if made is not None:
+                return made
             job = _prepare(work, kit, lock)
             with kit.ledger.reserve(job.names.folder, room_bytes, video=work.source, output=job.names.part):
                 try:

@@ -52,6 +52,11 @@ def in_store(names: Private) -> Private:
     return names._replace(folder=os.path.join(names.folder, FOLDER))
 
 
+def beside(names: Private) -> Private:
+    """Return the names that private files of the store have in the video's folder."""
+    return names._replace(folder=os.path.dirname(names.folder))
+
+
 def retire(disk: Disk, names: Private, record: AnyRecord) -> None:
     """Put away the private files of work that is done: into the undo store if the record says so.
 

@@ -19,6 +19,7 @@ OPUS_DELAY_S = 0.0075
 ENCODED_TOLERANCE_S = 0.05
 UNDATED_TOLERANCE_S = 0.5
 """What is guessed of pictures without times is off by as many as are reordered."""
+_SHIFT_SLACK_S = 1.0
 _SLACK_BYTES = 1 << 20
 _VOLATILE_TAGS = frozenset({
     "encoder", "creation_time", "duration", "major_brand", "minor_version", "compatible_brands",
@@ -29,6 +30,12 @@ _CORE = ("video", "audio", "subtitle")
 _TRACK_FIELDS = ("type", "codec", "language", "title", "default", "forced")
 _PICTURE_FIELDS = ("rotation", "mirrored")
 _COPIED_FIELDS = ("channels", "sample_rate", "width", "height")
+_COLOUR_FIELDS = ("color_transfer", "color_primaries", "color_space", "color_range")
+_NEED_CODEC_DATA = frozenset({
+    "aac", "alac", "ass", "dvd_subtitle", "flac", "h264", "hevc", "opus", "theora", "vorbis",
+})  # fmt: skip
+_ASPECT_TOLERANCE = 0.01
+"""Matroska has the picture's width and height as whole numbers."""
 
 
 def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
@@ -47,6 +54,23 @@ def verify_media(video: str, plan: Plan, found: MediaInfo) -> list[str]:
     warnings = list(_lost_dispositions(video, wanted, got, converted=converted))
     _verify_attachments(video, expected, found)
     return warnings + list(_lost_tags(video, expected, found, converted=converted))
+
+
+def verify_headers(video: str, plan: Plan, found: MediaInfo) -> None:
+    """Hold that a copy within one container keeps what its header says beside names. Raises VerifyError."""
+    expected = plan.result
+    if plan.source.container != expected.container:
+        return
+    encoded = {
+        track.index for track, stream in zip(expected.tracks, plan.streams, strict=True) if stream.encode
+    }
+    for number, (one, other) in enumerate(zip(_core(expected), _core(found), strict=True)):
+        if one.index not in encoded:
+            _verify_header(video, f"track {number}", one, other)
+    sides = expected.of_type("attachment"), found.of_type("attachment")
+    contents = [sorted(str(track.content) for track in side if not track.is_picture) for side in sides]
+    if "None" not in contents[0] + contents[1]:  # an older record does not know them
+        _same(video, "content of the attachments", *contents)
 
 
 def verify_counts(
@@ -73,6 +97,7 @@ def verify_counts(
             one, other = one.seen, other.seen
         if stream.encode is None:
             _same(video, f"packets of track {number}", one.packets, other.packets)
+            _not_another(video, f"content of track {number}", one, other, source)
         elif one.packets and not other.packets:
             raise VerifyError(video, f"packets of track {number}", "some", 0)
         elif track.type == "video" and 2 * (other.packets + 1) < one.packets:
@@ -86,7 +111,31 @@ def verify_counts(
                 shifts.append(shift)
     if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S + opus_s:
         raise VerifyError(video, "tracks in step", "one shift for all", [round(s, 4) for s in shifts])
-    return shifts[0] if shifts else 0.0
+    shift_s = shifts[0] if shifts else 0.0
+    _verify_shift(video, shift_s, source, {plan.streams[place].source for place in _core_streams(plan)})
+    return shift_s
+
+
+def _verify_shift(video: str, shift_s: float, source: Sequence[StreamCount], kept: set[int]) -> None:
+    """Hold that a muxer moved everything only so that it begins at zero, if it did."""
+    starts = {count.index: count.first_s for count in source if count.first_s is not None}
+    latest_s = min((start for index, start in starts.items() if index in kept), default=0.0)
+    earliest_s = min(starts.values(), default=0.0)
+    if not -max(0.0, latest_s) - _SHIFT_SLACK_S <= shift_s <= max(0.0, -earliest_s) + _SHIFT_SLACK_S:
+        raise VerifyError(video, "start of all tracks", f"{latest_s:.3f} s or 0", f"moved by {shift_s:.3f} s")
+
+
+def _not_another(
+    video: str, check: str, one: StreamCount, other: StreamCount, source: Sequence[StreamCount]
+) -> None:
+    """Raise VerifyError when a copy is provably of another track than the one that it should be of.
+
+    A muxer may store the same frames a little differently, so that a difference alone proves nothing.
+    """
+    if one.mark and other.mark not in ("", one.mark):
+        wrong = [count.index for count in source if count.mark == other.mark]
+        if wrong:
+            raise VerifyError(video, check, f"that of stream {one.index}", f"that of stream {wrong[0]}")
 
 
 def verify_chapters(video: str, plan: Plan, found: MediaInfo, shift_s: float) -> None:
@@ -142,6 +191,21 @@ def _verify_track(video: str, name: str, expected: Track, found: Track, *, copie
         one, other = getattr(expected, field), getattr(found, field)
         if copied and one is not None and other is not None:
             _same(video, f"{name}: {field}", one, other)
+
+
+def _verify_header(video: str, name: str, expected: Track, found: Track) -> None:
+    """Hold that a copy's header tells a player all that the source's did.
+
+    HDR without its colours is grey; some codecs cannot be decoded, or lose all styles, without their data.
+    """
+    if expected.codec in _NEED_CODEC_DATA and expected.codec_data and found.codec_data is False:
+        raise VerifyError(video, f"{name}: codec data", "some", "none")
+    aspects = expected.pixel_aspect or 1.0, found.pixel_aspect or 1.0
+    if expected.pixel_aspect is not None and abs(aspects[1] / aspects[0] - 1) > _ASPECT_TOLERANCE:
+        raise VerifyError(video, f"{name}: pixel aspect", *aspects)
+    for field in _COLOUR_FIELDS:
+        if getattr(expected, field) is not None:
+            _same(video, f"{name}: {field}", getattr(expected, field), getattr(found, field))
 
 
 def _lost_dispositions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -117,6 +118,7 @@ def read_media(path: str) -> MediaInfo:
             msgspec.structs.replace(track, undated=True) if track.index == undated else track
             for track in tracks
         )
+        tracks = tracks if layout is None else _with_entries(tracks, layout)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = _read_metadata(container)
@@ -184,6 +186,17 @@ def _with_pictures(
     )
 
 
+def _with_entries(tracks: Sequence[Track], layout: Layout) -> tuple[Track, ...]:
+    places = {entry.number: place for place, entry in enumerate(layout.tracks)}
+    moved = {
+        index: places[number] for number, index in layout.stream_indexes().items() if places[number] != index
+    }
+    return tuple(
+        msgspec.structs.replace(track, entry=moved[track.index]) if track.index in moved else track
+        for track in tracks
+    )
+
+
 def _find_hdr10_plus(container: Any) -> int | None:
     """Return the index of the first video stream if its first packet carries HDR10+'s metadata.
 
@@ -236,6 +249,7 @@ def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float
         return Track(
             **common,
             filename=metadata.get("filename"),
+            content=_describe_content(stream),
             mime_type=metadata.get("mimetype") or (f"image/{_image_word(codec)}" if is_picture else None),
             is_picture=is_picture,
         )
@@ -262,16 +276,21 @@ def _read_details(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     if context is None:
         return {}
+    codec_data = bool(context.extradata)
     if stream.type == "audio":
         layout = context.layout
         return {
+            "codec_data": codec_data,
             "channels": int(layout.nb_channels) or None,
             "channel_layout": str(layout.name) or None,
             "sample_rate": int(context.sample_rate) or None,
         }
     if stream.type == "video":
         rate = stream.average_rate
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         return {
+            "codec_data": codec_data,
+            "pixel_aspect": round(float(aspect), 4) if aspect and aspect != 1 else None,
             "width": int(context.width) or None,
             "height": int(context.height) or None,
             "frame_rate": f"{rate.numerator}/{rate.denominator}" if rate else None,
@@ -282,7 +301,13 @@ def _read_details(stream: Any) -> dict[str, Any]:
             "color_range": RANGES.get(int(context.color_range)),
             "interlaced": int(getattr(context, "field_order", 0)) > _PROGRESSIVE,
         }
-    return {}
+    return {"codec_data": codec_data}
+
+
+def _describe_content(attachment: Any) -> str | None:
+    """Return what tells an attachment's content, which FFmpeg has read already; None for a picture."""
+    data = getattr(attachment, "data", None)
+    return f"{len(data)}:{zlib.crc32(data):08x}" if isinstance(data, bytes) else None
 
 
 def _duration(stream: Any, metadata: Mapping[str, str]) -> float | None:

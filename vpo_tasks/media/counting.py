@@ -59,7 +59,7 @@ def _as_counts(
 ) -> tuple[StreamCount, ...]:
     found = {indexes[number]: count for number, count in blocks.items() if number in indexes}
     return tuple(
-        StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9)
+        StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9, mark=count.mark)
         if (count := found.get(track.index))
         else StreamCount(track.index, 0, None, None)
         for track in media.tracks

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import os
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.ebml import VINT_LENGTH, Source, children_of, open_source
+from vpo_tasks.media.lacing import HEAD_BYTES, LACING, find_frame
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile
 
 _EBML, _DOC_TYPE = 0x1A45DFA3, 0x4282
@@ -21,6 +23,7 @@ _SEGMENT, _INFO, _TRACKS, _CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B
 _TIMESTAMP_SCALE, _TRACK_ENTRY = 0x2AD7B1, 0xAE
 _NUMBER, _TYPE, _CODEC_ID = 0xD7, 0x83, 0x86
 _DEFAULT_DURATION, _CODEC_DELAY, _TRACK_SCALE = 0x23E383, 0x56AA, 0x23314F
+_CONTENT_ENCODINGS = 0x6D80
 _VIDEO, _PROJECTION, _PROJECTION_TYPE = 0xE0, 0x7670, 0x7671
 _YAW, _PITCH, _ROLL = 0x7673, 0x7674, 0x7675
 BLOCK_ADDITION_MAPPING, _ADDITION_TYPE, _ADDITION_DATA = 0x41E4, 0x41E7, 0x41ED
@@ -32,6 +35,8 @@ _KIND = {1: "video", 2: "audio", 0x11: "subtitle", 0x21: "other"}
 _MAX_HEAD = 16 << 20
 _WINDOW = 64
 """Bytes read at a time: a block's header, and the next one's when the block is small."""
+_MARKED_FRAMES, _MARKED_BYTES = 32, 64
+"""One frame in so many is looked at, and so much of it: it costs no more than a block header more."""
 
 _PROGRESS_BLOCKS = 4096
 
@@ -46,6 +51,8 @@ class TrackEntry(NamedTuple):
     codec_delay_ns: int = 0
     scale: float = 1.0
     picture: Picture = Picture()
+    is_compressed: bool = False
+    """Its frames are not stored as they are."""
 
 
 class Layout(NamedTuple):
@@ -77,6 +84,8 @@ class BlockCount(NamedTuple):
     blocks: int
     first_ns: int
     last_ns: int
+    mark: str = ""
+    """Of some frames, spread over the track: sizes and first bytes; empty when they are compressed."""
 
 
 def read_layout(path: str) -> Layout:
@@ -143,6 +152,7 @@ def _read_track(data: bytes) -> TrackEntry:
         codec_delay_ns=_unsigned(fields.get(_CODEC_DELAY)),
         scale=_float(fields.get(_TRACK_SCALE), 1.0),
         picture=_read_picture(data, fields.get(_VIDEO, b"")),
+        is_compressed=_CONTENT_ENCODINGS in fields,
     )
 
 
@@ -214,15 +224,17 @@ class BlockWalk:
         self._limit, self._inside, self._cluster_tick = self._end, False, 0
         self._scale = layout.timestamp_scale_ns
         self._entries = {track.number: track for track in layout.tracks}
-        self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick
+        self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick, checksum
 
     def counts(self) -> dict[int, BlockCount]:
         result = {}
-        for number, (blocks, first, last) in self._tally.items():
+        for number, (blocks, first, last, checksum) in self._tally.items():
             entry = self._entries.get(number)
             # FFmpeg takes the codec delay off in ticks, rounded half away from zero
             delay = ((entry.codec_delay_ns if entry else 0) + self._scale // 2) // self._scale
-            result[number] = BlockCount(blocks, (first - delay) * self._scale, (last - delay) * self._scale)
+            mark = "" if entry is None or entry.is_compressed else f"{checksum:08x}"
+            times = (first - delay) * self._scale, (last - delay) * self._scale
+            result[number] = BlockCount(blocks, *times, mark)
         return result
 
     def walk(self, on_progress: Callable[[], None], until: int | None = None) -> None:
@@ -278,7 +290,7 @@ class BlockWalk:
                 limit, inside = end, False
             elif inside:
                 if kind == _SIMPLE_BLOCK:
-                    self._count(window, data_at, size, cluster_tick, 0)
+                    self._count(window[data_at:], start, following, cluster_tick, 0)
                 elif kind == _BLOCK_GROUP:
                     self._count_group(start, following, cluster_tick)
                 elif kind == _TIMESTAMP:
@@ -291,39 +303,52 @@ class BlockWalk:
         head = self._source.read(start, min(_WINDOW, end - start))
         if head[0] == _BLOCK:
             data_at = 1 + VINT_LENGTH[head[1]]
+            size = int.from_bytes(head[1:data_at], "big") & ((1 << 7 * (data_at - 1)) - 1)
             flags = head[data_at + VINT_LENGTH[head[data_at]] + 2]
-            if not flags & 0x06:  # no lacing: the group's duration does not matter
-                size = int.from_bytes(head[1:data_at], "big") & ((1 << 7 * (data_at - 1)) - 1)
-                self._count(head, data_at, size, cluster_tick, 0)
+            if not flags & LACING:  # the group's duration does not matter
+                begin = start + data_at
+                self._count(head[data_at:], begin, begin + size, cluster_tick, 0)
                 return
-        block_at, block_size, duration = None, 0, 0
+        block, duration = None, 0
         for child in self._source.children(start, end):
             if child.id == _BLOCK:
-                block_at, block_size = child.start, child.size or 0
+                block = child
             elif child.id == _BLOCK_DURATION and child.size is not None:
                 duration = _unsigned(self._source.read(child.start, min(child.size, 8)))
-        if block_at is not None:
-            self._count(self._source.read(block_at, _WINDOW), 0, block_size, cluster_tick, duration)
+        if block is not None:
+            head = self._source.read(block.start, _WINDOW)
+            self._count(head, block.start, block.end or end, cluster_tick, duration)
 
-    def _count(self, data: bytes, at: int, size: int, cluster_tick: int, duration: int) -> None:
-        """Count one block whose data starts at `at`; `duration` is its BlockDuration in ticks or 0."""
-        length = VINT_LENGTH[data[at]]
-        if size <= length + 3:
+    def _count(self, data: bytes, start: int, end: int, cluster_tick: int, duration: int) -> None:
+        """Count one block, which lies between `start` and `end` and begins with `data`.
+
+        `duration` is its BlockDuration in ticks or 0.
+        """
+        length = VINT_LENGTH[data[0]]
+        if end - start <= length + 3:
             return  # AVI's "the same picture again": FFmpeg writes it as an empty block, and reads it as none
-        number = int.from_bytes(data[at : at + length], "big") & ((1 << 7 * length) - 1)
-        offset = (data[at + length] << 8) | data[at + length + 1]
+        number = int.from_bytes(data[:length], "big") & ((1 << 7 * length) - 1)
+        offset = (data[length] << 8) | data[length + 1]
         first = cluster_tick + (offset - 0x10000 if offset & 0x8000 else offset)
-        # the flags byte, and behind it, when frames are laced, their number less one
-        frames = data[at + length + 3] + 1 if data[at + length + 2] & 0x06 else 1
+        flags = data[length + 2]
+        # behind the flags, when frames are laced, their number less one
+        frames = data[length + 3] + 1 if flags & LACING else 1
         last = first
         if frames > 1:
             entry = self._entries.get(number)
             frame_ticks = duration / frames or (entry.default_duration_ns if entry else 0) / self._scale
             last += round(frame_ticks * (frames - 1))
-        tally = self._tally.get(number)
-        if tally is None:
-            self._tally[number] = [frames, first, last]
-            return
+        tally = self._tally.setdefault(number, [0, first, last, 0])
+        marked = -tally[0] % _MARKED_FRAMES
+        if marked < frames:
+            tally[3] = self._mark(flags, start + length + 3, end, marked, tally[3])
         tally[0] += frames
         tally[1] = min(tally[1], first)
         tally[2] = max(tally[2], last)
+
+    def _mark(self, flags: int, start: int, end: int, number: int, checksum: int) -> int:
+        """Return the checksum with a frame taken in: the one with a number in the block behind its flags."""
+        head = self._source.read(start, min(HEAD_BYTES, end - start)) if flags & LACING else b""
+        at, size = find_frame(flags, head, end - start, number)
+        beginning = self._source.read(start + at, max(0, min(_MARKED_BYTES, size)))
+        return zlib.crc32(b"%d:%b" % (size, beginning), checksum)

@@ -43,6 +43,8 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     color_primaries: str | None = None
     color_space: str | None = None
     color_range: str | None = None
+    pixel_aspect: float | None = None
+    """Width of a pixel by its height; None: as one."""
     rotation: int = 0
     """Degrees by which a player turns the picture, counter-clockwise, 0 to 359; after mirroring it."""
     mirrored: bool = False
@@ -57,8 +59,14 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     duration_s: float | None = None
     bit_rate: int | None = None
     """Bit/s."""
+    codec_data: bool | None = None
+    """Whether the header holds what the decoder must know beside the packets; None: not looked for."""
+    entry: int | None = None
+    """Matroska: its place among all entries of the header, where FFmpeg leaves out some before it."""
     filename: str | None = None
     """Attachments only."""
+    content: str | None = None
+    """Attachments only: size and checksum."""
     mime_type: str | None = None
     is_picture: bool = False
 
@@ -111,6 +119,8 @@ class StreamCount(msgspec.Struct, frozen=True):
     last_s: float | None
     shown: Shown | None = None
     """What is seen of it where an edit list leaves packets out; None: all of it."""
+    mark: str = ""
+    """Of some packets, spread over the stream: sizes and first bytes. Matroska only, else empty."""
 
     @property
     def seen(self) -> StreamCount:

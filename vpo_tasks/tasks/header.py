@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from vpo_tasks.errors import Interrupted, ReplaceError
+from vpo_tasks.errors import Interrupted, LockedError, ReplaceError
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.locks import key_lock, path_key
 from vpo_tasks.execute.pruning import Keeping
-from vpo_tasks.execute.recover import recover_all
+from vpo_tasks.execute.recover import is_in_hand_elsewhere, recover_all
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.plan.compile import compile_step
@@ -57,17 +57,20 @@ def check_settled(video: str, locks_dir: str) -> None:
 
     Its journal holds bytes that the video may still need; another change would make it worthless.
     """
-    if not _has_journal(video):
+    if not _journals(video):
         return
     with key_lock(locks_dir, path_key(video), video, None):
-        if _has_journal(video):
+        left = _journals(video)
+        if any(is_in_hand_elsewhere(journal, locks_dir) for journal in left):
+            raise LockedError(video, "another run, of another user or machine, has this video in hand")
+        if left:
             raise ReplaceError(video, "an interrupted change of it is not settled yet; left as it is")
 
 
-def _has_journal(video: str) -> bool:
-    prefix = f".vpo-{path_key(video)}-"
+def _journals(video: str) -> list[bytes]:
+    folder, prefix = os.path.dirname(os.fsencode(video)), f".vpo-{path_key(video)}-".encode()
     try:
-        names = os.listdir(os.path.dirname(video))
+        names = os.listdir(folder)
     except OSError as error:
         raise ReplaceError(video, error.strerror or str(error)) from error
-    return any(name.startswith(prefix) and name.endswith(".json") for name in names)
+    return [os.path.join(folder, n) for n in names if n.startswith(prefix) and n.endswith(b".json")]
