@@ -16,7 +16,7 @@ from vpo_tasks.report.document import file_as_dict
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.report.text import count_noun, escape
-from vpo_tasks.state.failures import Failure, Failures
+from vpo_tasks.state.failures import Failure, Failures, as_kept
 from vpo_tasks.state.store import Details
 from vpo_tasks.state.uptodate import Known, signed
 from vpo_tasks.tasks.failure_memory import what_differs
@@ -103,7 +103,7 @@ def _verdict(run: Run) -> str:
 
 
 def _same_content(record: Known | None, seen: Identity) -> bool:
-    return record is not None and record[2:4] == (seen.size, seen.mtime_ns)
+    return record is not None and record[2:4] == (seen.size, signed(seen.mtime_ns))
 
 
 def _rule(verdict: str, record: Known | None, seen: Identity, *, has_output: bool) -> str:
@@ -126,15 +126,14 @@ def _rule(verdict: str, record: Known | None, seen: Identity, *, has_output: boo
             return "the video is as recorded, but it was not compliant when it was last looked at"
         return "the video is as recorded, but the policy means something else than it did then"
     names = ("device", "inode", "size", "time")
-    here = (signed(seen.device), signed(seen.inode), seen.size, seen.mtime_ns)
+    here = (signed(seen.device), signed(seen.inode), seen.size, signed(seen.mtime_ns))
     differ = [name for name, old, new in zip(names, record[:4], here, strict=True) if old != new]
     return f"the video is not as recorded: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}"
 
 
 def _differing(run: Run, failure: Failure, seen: Identity) -> list[str]:
     """Return what has changed since the failure."""
-    now = (signed(seen.device), signed(seen.inode), seen.size, seen.mtime_ns, seen.ctime_ns)
-    changed = [] if tuple(failure.identity) == now else ["the video"]
+    changed = [] if failure.identity == as_kept(seen) else ["the video"]
     if failure.digest != run.digest:
         changed.append("the policy")
     return changed + what_differs(failure.circumstances, run.memory.circumstances())
