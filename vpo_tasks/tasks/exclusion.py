@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vpo_tasks.config import DiscoveryConfig
 
 _MAX_BYTES = 1 << 20
+_NO_PATTERN = (ValueError, re.error)
+"""What pathspec raises for a line that is none; the latter for a range such as `[z-a]`."""
 
 # folder and file names as Plex, Jellyfin, Kodi and release groups use them; the stem is without extension
 _KINDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
@@ -159,7 +161,7 @@ def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
 
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
+    except _NO_PATTERN:
         raise ConfigError(path, [_issue(number, line) for number, line in _invalid(lines)]) from None
 
 
@@ -170,7 +172,7 @@ def _invalid(lines: Sequence[str]) -> list[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         try:
             GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except _NO_PATTERN:
             invalid.append((number, line))
     return invalid
 
