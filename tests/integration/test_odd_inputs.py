@@ -173,3 +173,14 @@ def test_a_time_beyond_what_the_database_holds_is_a_time_like_any_other(world):
     assert json.loads(world.vpo("why", "--json", made[0]).stdout)["up_to_date"]
     (world.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
     assert re.search(r"up to date +2$", world.doit().stdout, re.MULTILINE)
+
+
+def test_a_folder_that_may_not_be_written_is_said_to_be_what_is_in_the_way(world):
+    (path,) = world.add("closed/a.mkv")
+    path.parent.chmod(0o555)
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    done = world.vpo("process", world.media, through=through)
+    path.parent.chmod(0o755)
+    assert done.returncode == 1
+    assert "its folder may not be written (Permission denied)" in done.stderr
+    assert json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]["changed_count"] == 1
