@@ -70,6 +70,17 @@ def leave_out(found: Discovery, config: DiscoveryConfig) -> tuple[Discovery, dic
     return found._replace(videos=videos, odd=odd), dict(counts)
 
 
+def why_left_out(path: bytes, root: bytes, config: DiscoveryConfig) -> str | None:
+    """Return the kind as which a run over the folder `root` leaves out a file in it, None if it does not."""
+    names = os.fsdecode(path[len(_prefix(root)) :]).split("/")
+    if "hidden" in config.skip and any(name.startswith(".") for name in names):
+        return "hidden"
+    if os.path.splitext(names[-1])[1].lower().lstrip(".") not in config.extensions:
+        return "of another extension"
+    kinds = [kind for kind in config.skip if kind in _KINDS]
+    return exclusions(_above([path]), config.exclude, kinds, [root])(path)
+
+
 def exclusions(
     ignore_files: set[bytes], patterns: Sequence[str], kinds: Sequence[str], folders: Sequence[bytes]
 ) -> Callable[[bytes], str | None]:
