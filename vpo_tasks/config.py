@@ -253,9 +253,10 @@ def _read_section(text: str, section: str, body: Any, issues: list[Issue]) -> di
 
 
 def _syntax_issue(message: str) -> Issue:
-    match = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    line, column = (int(match[1] or 0), int(match[2] or 0)) if match else (0, 0)
-    return Issue(line, column, "", message[: match.start()] if match else message)
+    match = re.search(r"\s*\(at line (\d+), column (\d+)\)$", message)
+    if match is None:  # `(at end of document)`
+        return Issue(0, 0, "", message)
+    return Issue(int(match[1]), int(match[2]), "", message[: match.start()])
 
 
 def _nearest(word: str, valid: Mapping[str, object]) -> str:

@@ -48,6 +48,18 @@ def test_a_renamed_video_keeps_its_record(library):
     assert recorded(library) == ["b.mkv", "deeper/c.mkv", "new name.mkv"]
 
 
+def test_a_video_renamed_while_its_tool_starts_is_not_a_failure_to_remember(world, mkvtoolnix):
+    world.add("a.mkv")
+    (world.bin / "mkvmerge").write_text(
+        f"#!/bin/bash\n[ -e {world.media}/a.mkv ] && mv {world.media}/a.mkv {world.media}/b.mkv\n"
+        f'exec {shutil.which("mkvmerge")} "$@"\n'
+    )
+    (world.bin / "mkvmerge").chmod(0o755)
+    (result,) = process(world)["results"]
+    assert (result["status"], result["reason"]) == ("skipped", "vanished")
+    assert counts(process(world)) == (0, 1, 0)
+
+
 def test_two_videos_that_change_places_keep_their_records(library):
     a, b, spare = (library.media / name for name in ("a.mkv", "b.mkv", "spare"))
     b.write_bytes(b.read_bytes() + b"")

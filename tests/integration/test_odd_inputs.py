@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -152,3 +153,34 @@ def test_a_state_folder_that_cannot_be_written_says_so_and_how_to_name_another(w
     assert (done.returncode, done.stdout) == (4, "")
     assert "VPO_HOME names another" in done.stderr
     assert world.vpo("process", "--dry-run", world.media, through=through).returncode == 0
+
+
+def test_a_time_beyond_what_the_database_holds_is_a_time_like_any_other(world):
+    made = world.add("a.mkv", "b.mkv", "deep/c.mkv")
+    made[1].write_text("no video")
+    for path in made:
+        os.utime(path, ns=(2**63 + 10**18, 2**63 + 10**18))
+    if made[0].stat().st_mtime_ns < 2**63:
+        pytest.skip("this file system holds no such time")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 1, done.stderr
+    assert "bug" not in done.stderr
+    summary = json.loads(done.stdout)["summary"]
+    assert (summary["changed_count"], summary["fail_count"], summary["failed_before_count"]) == (2, 1, 0)
+    made[2].rename(world.media / "new name.mkv")
+    summary = json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]
+    assert (summary["up_to_date_count"], summary["failed_before_count"]) == (2, 1)
+    assert json.loads(world.vpo("why", "--json", made[0]).stdout)["up_to_date"]
+    (world.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    assert re.search(r"up to date +2$", world.doit().stdout, re.MULTILINE)
+
+
+def test_a_folder_that_may_not_be_written_is_said_to_be_what_is_in_the_way(world):
+    (path,) = world.add("closed/a.mkv")
+    path.parent.chmod(0o555)
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    done = world.vpo("process", world.media, through=through)
+    path.parent.chmod(0o755)
+    assert done.returncode == 1
+    assert "its folder may not be written (Permission denied)" in done.stderr
+    assert json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]["changed_count"] == 1

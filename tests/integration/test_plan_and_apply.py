@@ -6,10 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 
 import pytest
 
 from tests.support.library import read_tree
+from tests.support.waiting import wait_for
 
 
 def plan(world, *args):
@@ -33,6 +35,21 @@ def test_a_place_where_no_plan_can_be_written_is_said_before_anything_is_planned
     done = world.vpo("plan", "-o", place, world.media)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {place}: there is no folder {world.root}/none\n"
+
+
+def test_what_of_a_plan_is_done_already_is_up_to_date_and_not_refused(world):
+    world.write_policy(
+        "schema_version: 13\nname: mkv\nphases:\n  - name: c\n    container: {target: mkv}\n"
+        "  - name: l\n    keep_audio: {languages: [eng]}\n"
+    )
+    world.add("a.mkv", "b.mp4")
+    plan(world)
+    assert apply(world)["summary"]["changed_count"] == 2
+    (world.media / "b.mkv").rename(world.media / "aside")
+    assert apply(world, code=1)["b.mp4"]["reason"] == "not as planned any more: the video is not there"
+    (world.media / "aside").rename(world.media / "b.mkv")
+    summary = apply(world)["summary"]
+    assert (summary["up_to_date_count"], summary["skipped_count"]) == (2, 0)
 
 
 def without_times(text):
@@ -133,13 +150,18 @@ def test_a_plan_whose_changes_are_not_what_the_policy_asks_for_is_refused(world)
     assert read_tree(world.media) == before
 
 
-def test_applying_twice_refuses_the_second_time(world):
-    world.add("a.mkv")
+def test_an_interrupted_apply_goes_on_with_the_same_command(world):
+    world.add_many(4)
+    world.watch_tools(delay=0.5)
     plan(world)
-    apply(world)
-    before = read_tree(world.media)
-    assert apply(world, code=1)["a.mkv"]["status"] == "skipped"
-    assert read_tree(world.media) == before
+    run = world.start("apply", "-w", "1", world.root / "plan.json")
+    wait_for(lambda: world.tool_runs() == 2)
+    os.kill(run.pid, signal.SIGINT)
+    run.communicate(timeout=30)
+    assert run.returncode == 130
+    summary = apply(world)["summary"]
+    assert (summary["changed_count"], summary["up_to_date_count"], summary["skipped_count"]) == (2, 2, 0)
+    assert world.tool_runs() == 4
 
 
 def test_a_plan_for_an_output_folder_fills_it(world):

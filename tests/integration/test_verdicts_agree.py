@@ -105,6 +105,9 @@ class Library:
                 run.pool.execute_write(DAMAGE[event], {"path": os.fsencode(path)})
         elif event == "touched":
             self.tick(name)
+        elif event == "dated beyond what the database holds":
+            self.clock += 10**9
+            os.utime(path, ns=(self.clock + 2**63, self.clock + 2**63))
         elif event == "grown":
             with path.open("ab") as stream:
                 stream.write(b"more")
@@ -168,7 +171,7 @@ class Library:
 EVENTS = [
     "run", "run", "run", "interrupted run", "policy eng", "policy jpn", "added", "added broken", "touched",
     "grown", "replaced by another of the same size and time", "restored from a copy", "renamed", "renamed",
-    "swapped", "linked", "removed", *DAMAGE,
+    "swapped", "linked", "removed", "dated beyond what the database holds", *DAMAGE,
 ]  # fmt: skip
 histories = st.lists(
     st.tuples(st.sampled_from(EVENTS), st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=14

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 
+import pytest
+
 from tests.support.library import read_tree
 
 
@@ -103,6 +105,33 @@ def test_what_is_no_video_or_not_there(world):
     os.mkfifo(world.media / "a.mkv")
     assert why(world, world.media / "a.mkv")["verdict"] == "no-video"
     assert world.vpo("why", world.media / "none.mkv").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("deep/skip.mkv", "ignored", "left out:  by a .vpoignore, by a run over"),
+        ("Downloads/a.mkv", "excluded", "left out:  by [discovery] exclude, by a run over"),
+        ("Sample/a.mkv", "samples", "left out:  as samples, by a run over"),
+        (".trash/a.mkv", "hidden", "left out:  as hidden, by a run over"),
+        ("a.bin", "of another extension", "left out:  as of another extension, by a run over"),
+    ],
+)
+def test_a_video_that_runs_leave_out_is_said_to_be(world, name, kind, said):
+    path = world.media / name
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(world.templates.messy(), path)
+    world.add("deep/other.mkv")
+    (world.media / ".vpoignore").write_text("skip.mkv\n")
+    world.configure("[discovery]\nexclude = ['/Downloads/']\nskip = ['hidden', 'samples']\n")
+    assert why(world, path)["left_out"] == kind
+    told = world.vpo("why", path).stdout
+    assert f"{said} {world.media}\n" in told
+    assert "it runs again when\n    - you name it" in told
+    assert why(world, world.media / "deep" / "other.mkv")["left_out"] is None
+    before = path.read_bytes()
+    assert world.vpo("process", world.media).returncode == 0
+    assert path.read_bytes() == before
 
 
 def test_a_folder_is_not_one_of_its_videos(world):

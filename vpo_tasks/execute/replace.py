@@ -285,6 +285,9 @@ def as_file_error(video: str, error: OSError) -> FileError:
     """Return what the system said as an error of this video."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SpaceError(video, reason_of(error))
+    folder = os.path.dirname(os.path.abspath(video))
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not os.access(folder, os.W_OK | os.X_OK):
+        return ReplaceError(video, f"its folder may not be written ({reason_of(error)})")
     return ReplaceError(video, reason_of(error))
 
 

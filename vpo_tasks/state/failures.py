@@ -66,4 +66,4 @@ class Failures:
 
 def as_kept(identity: Identity) -> Identity:
     """Return an identity as SQLite keeps it."""
-    return identity._replace(device=signed(identity.device), inode=signed(identity.inode))
+    return Identity._make(map(signed, identity))

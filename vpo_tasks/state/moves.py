@@ -136,7 +136,9 @@ class Moves:
 
 def record_here(identity: Identity, digest: bytes | None) -> Known:
     """Return a record of a video as it is now."""
-    return Known(signed(identity.device), signed(identity.inode), identity.size, identity.mtime_ns, digest)
+    return Known(
+        signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns), digest
+    )
 
 
 def _span(folder: bytes) -> tuple[bytes, bytes]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vpo_tasks.state.pool import DaemonConnectionPool
 
 _UNSIGNED = (1 << 64) - 1
+_OLDEST_NS = -(1 << 62)
 _MARSHAL_VERSION = 2  # the last one whose bytes depend on nothing but the values
 
 Row = tuple[bytes, int, int, int, int]
@@ -73,10 +74,16 @@ class Seals:
         by_folder = sorted((*record[0].rpartition(b"/"), *record[1:]) for record in records)
         for folder, videos in groupby(by_folder, key=_first):
             rows = [
-                (video[2], video[3] & _UNSIGNED, video[4] & _UNSIGNED, video[5], video[6]) for video in videos
+                (video[2], video[3] & _UNSIGNED, video[4] & _UNSIGNED, video[5], _as_stat_says(video[6]))
+                for video in videos
             ]
             folders.append(seal_folder(folder, rows))
         return seal_library(len(records), folders)
+
+
+def _as_stat_says(mtime_ns: int) -> int:
+    """Undo `uptodate.signed`: no file system has times before 1901, so the year 1823 was one after 2262."""
+    return mtime_ns if mtime_ns > _OLDEST_NS else mtime_ns + _UNSIGNED + 1
 
 
 def _first(values: tuple[bytes, ...]) -> bytes:

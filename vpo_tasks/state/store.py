@@ -235,7 +235,7 @@ class Store:
 
 
 def _signed(identity: Identity) -> tuple[int, int, int, int]:
-    return signed(identity.device), signed(identity.inode), identity.size, identity.mtime_ns
+    return signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns)
 
 
 def _encode_media(media: MediaInfo | None) -> tuple[int, bytes | None]:

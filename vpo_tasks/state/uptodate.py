@@ -18,8 +18,11 @@ _HALF = 1 << 63
 
 
 def signed(number: int) -> int:
-    """Return an unsigned 64-bit number as the signed one SQLite holds (some FUSE inodes use the last bit)."""
-    return number - (_HALF << 1) if number >= _HALF else number
+    """Return any number as one of the signed 64-bit ones that SQLite holds.
+
+    Some FUSE inodes use the last bit, and so do nanoseconds from the year 2262 on.
+    """
+    return (number + _HALF) % (_HALF << 1) - _HALF
 
 
 class Known(NamedTuple):

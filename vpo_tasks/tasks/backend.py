@@ -44,7 +44,7 @@ class IdentityChecker(FileChangedChecker):  # type: ignore[misc]
 
 
 def _identity(status: os.stat_result) -> list[int]:
-    return [signed(status.st_dev), signed(status.st_ino), status.st_size, status.st_mtime_ns]
+    return [signed(status.st_dev), signed(status.st_ino), status.st_size, signed(status.st_mtime_ns)]
 
 
 class VpoBackend:

@@ -109,7 +109,7 @@ class BatchController:
             try:
                 result = self._process(stale)
                 if result is not None and not self.settings.dry_run:
-                    self._record(stale, result)
+                    result = self._recorded(stale, result)
             except StateError as error:
                 self._give_up(error)
                 result = None
@@ -267,6 +267,13 @@ class BatchController:
             expected=stale.expected,
             trials=NOTHING_TRIED if larger is None else Trials(larger),
         )
+
+    def _recorded(self, stale: Stale, result: FileProcessingResult) -> FileProcessingResult | None:
+        def record() -> FileProcessingResult:
+            self._record(stale, result)
+            return result
+
+        return self._guard(result.path, record)
 
     def _record(self, stale: Stale, result: FileProcessingResult) -> None:
         """Write down what is known now. What another run has in hand, or is gone, is not ours to record."""

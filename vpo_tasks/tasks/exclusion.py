@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vpo_tasks.config import DiscoveryConfig
 
 _MAX_BYTES = 1 << 20
+_NO_PATTERN = (ValueError, re.error)
+"""What pathspec raises for a line that is none; the latter for a range such as `[z-a]`."""
 
 # folder and file names as Plex, Jellyfin, Kodi and release groups use them; the stem is without extension
 _KINDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
@@ -66,6 +68,17 @@ def leave_out(found: Discovery, config: DiscoveryConfig) -> tuple[Discovery, dic
             counts[kind] += 1
     odd = [thing for thing in found.odd if thing.path in named or kind_of(thing.path) is None]
     return found._replace(videos=videos, odd=odd), dict(counts)
+
+
+def why_left_out(path: bytes, root: bytes, config: DiscoveryConfig) -> str | None:
+    """Return the kind as which a run over the folder `root` leaves out a file in it, None if it does not."""
+    names = os.fsdecode(path[len(_prefix(root)) :]).split("/")
+    if "hidden" in config.skip and any(name.startswith(".") for name in names):
+        return "hidden"
+    if os.path.splitext(names[-1])[1].lower().lstrip(".") not in config.extensions:
+        return "of another extension"
+    kinds = [kind for kind in config.skip if kind in _KINDS]
+    return exclusions(_above([path]), config.exclude, kinds, [root])(path)
 
 
 def exclusions(
@@ -159,7 +172,7 @@ def _spec(path: str, lines: Sequence[str]) -> GitIgnoreSpec:
 
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
+    except _NO_PATTERN:
         raise ConfigError(path, [_issue(number, line) for number, line in _invalid(lines)]) from None
 
 
@@ -170,7 +183,7 @@ def _invalid(lines: Sequence[str]) -> list[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
         try:
             GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except _NO_PATTERN:
             invalid.append((number, line))
     return invalid
 

@@ -16,9 +16,10 @@ from vpo_tasks.report.document import file_as_dict
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.report.text import count_noun, escape
-from vpo_tasks.state.failures import Failure, Failures
+from vpo_tasks.state.failures import Failure, Failures, as_kept
 from vpo_tasks.state.store import Details
 from vpo_tasks.state.uptodate import Known, signed
+from vpo_tasks.tasks.exclusion import why_left_out
 from vpo_tasks.tasks.failure_memory import what_differs
 from vpo_tasks.tasks.run import Run
 
@@ -31,6 +32,8 @@ _POLICY = (
 _FORCE = "you run `vpo process --force`, or `doit forget` its task"
 _FAILED = "the video, the policy, a tool (path or time) or a setting changes"
 _RETRY = "you run `vpo process --retry-failed`"
+_NAMED = "you name it: `vpo process` leaves out no file that is named"
+_LEFT_OUT_BY = {"ignored": "by a .vpoignore", "excluded": "by [discovery] exclude"}
 
 
 class Explanation(NamedTuple):
@@ -53,6 +56,9 @@ class Explanation(NamedTuple):
     result: FileProcessingResult | None
     again_when: tuple[str, ...]
     targets: tuple[str, ...]
+    library: str = ""
+    left_out: str | None = None
+    """As what a run over the folder `library` leaves it out."""
 
 
 def explain(run: Run) -> Explanation:
@@ -66,6 +72,8 @@ def explain(run: Run) -> Explanation:
     details = run.store.details(recorded_as)
     failure = Failures(run.pool).of([found.path]).get(found.path)
     verdict = _verdict(run)
+    library = _library_of(run, found.path)
+    left_out = why_left_out(found.path, library, run.config.discovery)
     return Explanation(
         path=os.fsdecode(found.path),
         policies=run.policies.paths,
@@ -79,9 +87,17 @@ def explain(run: Run) -> Explanation:
         failure=failure,
         differing=tuple(_differing(run, failure, seen)) if failure is not None else (),
         result=_dry_result(run, found, details if _same_content(record, seen) else None),
-        again_when=_again_when(verdict),
+        again_when=_again_when(verdict) if left_out is None else (_NAMED,),
         targets=tuple(os.fsdecode(target) for target in sorted(run.store.targets_of(found.path))),
+        library=os.fsdecode(library),
+        left_out=left_out,
     )
+
+
+def _library_of(run: Run, path: bytes) -> bytes:
+    """Return the folder that a person would run over: that of the policy, if the file is in it."""
+    folder = os.path.dirname(os.fsencode(run.policies.paths[0]))
+    return folder if path.startswith(folder.rstrip(b"/") + b"/") else os.path.dirname(path)
 
 
 def _no_video(run: Run) -> Explanation:
@@ -103,7 +119,7 @@ def _verdict(run: Run) -> str:
 
 
 def _same_content(record: Known | None, seen: Identity) -> bool:
-    return record is not None and record[2:4] == (seen.size, seen.mtime_ns)
+    return record is not None and record[2:4] == (seen.size, signed(seen.mtime_ns))
 
 
 def _rule(verdict: str, record: Known | None, seen: Identity, *, has_output: bool) -> str:
@@ -126,15 +142,14 @@ def _rule(verdict: str, record: Known | None, seen: Identity, *, has_output: boo
             return "the video is as recorded, but it was not compliant when it was last looked at"
         return "the video is as recorded, but the policy means something else than it did then"
     names = ("device", "inode", "size", "time")
-    here = (signed(seen.device), signed(seen.inode), seen.size, seen.mtime_ns)
+    here = (signed(seen.device), signed(seen.inode), seen.size, signed(seen.mtime_ns))
     differ = [name for name, old, new in zip(names, record[:4], here, strict=True) if old != new]
     return f"the video is not as recorded: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}"
 
 
 def _differing(run: Run, failure: Failure, seen: Identity) -> list[str]:
     """Return what has changed since the failure."""
-    now = (signed(seen.device), signed(seen.inode), seen.size, seen.mtime_ns, seen.ctime_ns)
-    changed = [] if tuple(failure.identity) == now else ["the video"]
+    changed = [] if failure.identity == as_kept(seen) else ["the video"]
     if failure.digest != run.digest:
         changed.append("the policy")
     return changed + what_differs(failure.circumstances, run.memory.circumstances())
@@ -182,6 +197,9 @@ def explanation_lines(explanation: Explanation) -> list[str]:
     lines = [escape(told.path), f"  {state.get(told.verdict, 'to do')} ({told.verdict}): {escape(told.rule)}"]
     if told.seen is None:
         return lines
+    if told.left_out is not None:
+        how = _LEFT_OUT_BY.get(told.left_out, f"as {told.left_out}")
+        lines.append(f"  left out:  {how}, by a run over {escape(told.library)}")
     lines.append(f"  seen:      {_identity_text(*told.seen[:4])}")
     if told.record is not None:
         lines.append(f"  recorded:  {_identity_text(*told.record[:4])}")
@@ -237,6 +255,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "up_to_date": told.verdict == "up-to-date",
         "verdict": told.verdict,
         "rule": told.rule,
+        "left_out": told.left_out,
         "seen": None if told.seen is None else told.seen._asdict(),
         "recorded": _record_dict(told),
         "failure": None

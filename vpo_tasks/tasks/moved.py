@@ -53,7 +53,7 @@ def find_moves(
 
 def _fits(record: Known | None, found: Found) -> bool:
     """Tell whether a record can be of this video; of a new inode alone the fingerprint decides."""
-    return record is not None and record[2:4] == (found.size, found.mtime_ns)
+    return record is not None and record[2:4] == (found.size, signed(found.mtime_ns))
 
 
 def _is_free(path: bytes, record: Known) -> bool:

@@ -170,8 +170,11 @@ def restrict(run: Run, plan: PlanFile) -> None:
     for video in plan.videos:
         path = os.fsencode(video.file)
         here = found.get(path)
+        ends_as = path if video.target is None else os.fsencode(video.target)
         if plan.digest != run.digest.hex():
             refused.append(FileProcessingResult(video.file, "skipped", reason=_OTHER_POLICY))
+        elif ends_as in found and ends_as not in stale:
+            up_to_date += 1  # done already, as after an interruption
         elif here is None:
             refused.append(FileProcessingResult(video.file, "skipped", reason=_GONE))
         elif (here.device, here.inode, here.size, here.mtime_ns) != video.identity:

@@ -13,6 +13,7 @@ from vpo_tasks.errors import (
     Interrupted,
     LockedError,
     PlanError,
+    ProbeError,
     ReplaceError,
     ToolMissing,
     VanishedError,
@@ -165,7 +166,7 @@ class WorkflowProcessor:
         for _ in range(_LOOKS - 1):
             seen = self._look(job.path, job.identity, job.media, job.trials)
             result = self._process_seen(job, seen)
-            if result.error_kind != ReplaceError.__name__ or _identify(job.path)[0] == seen.identity:
+            if result.status != "failed" or _is_still(job.path, seen.identity, result.error_kind):
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
         return self._process_seen(job, self._look(job.path, None, None, job.trials))
@@ -257,7 +258,11 @@ class WorkflowProcessor:
         """Inspect (unless the record still holds) and plan one video."""
         identity, links = _identify(path)
         if media is None or recorded is None or not identity.same_video(recorded):
-            media = self._kit.probes.probe(path)
+            try:
+                media = self._kit.probes.probe(path)
+            except ProbeError:
+                _identify(path)  # one that is gone meanwhile has not failed
+                raise
             again, links = _identify(path)
             if not again.same_video(identity):
                 raise _Skip("is being written by another program")
@@ -325,6 +330,12 @@ def final_path(path: str, plan: Plan) -> str:
         return path
     stem, old_suffix = os.path.splitext(path)
     return path if old_suffix.lower() == suffix else stem + suffix
+
+
+def _is_still(path: str, seen: Identity, error_kind: str | None) -> bool:
+    """Tell whether a video that failed is the one that was looked at. Raise VanishedError when it is gone."""
+    now, _ = _identify(path)
+    return now == seen if error_kind == ReplaceError.__name__ else now.same_video(seen)
 
 
 def _identify(path: str) -> tuple[Identity, int]:

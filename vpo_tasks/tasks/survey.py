@@ -99,7 +99,7 @@ def survey(
     # by path: some network filesystems list a name twice
     stale = {found.path: Stale(found, "replan", base_of(found.path)) for found in as_recorded}
     for found in suspects:
-        here = Known(signed(found.device), signed(found.inode), found.size, found.mtime_ns, digest)
+        here = Known(signed(found.device), signed(found.inode), found.size, signed(found.mtime_ns), digest)
         verdict = settle(store, found, known.get(found.path), here)
         base = base_of(found.path)
         if output is None:
@@ -231,7 +231,7 @@ def is_as_made(target: bytes, made: Known, digest: bytes) -> bool:
         found = os.stat(target)
     except OSError:
         return False
-    here = Known(signed(found.st_dev), signed(found.st_ino), found.st_size, found.st_mtime_ns, digest)
+    here = Known(signed(found.st_dev), signed(found.st_ino), found.st_size, signed(found.st_mtime_ns), digest)
     return judge(made, here) == "up-to-date"
 
 

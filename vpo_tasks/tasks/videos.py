@@ -56,7 +56,11 @@ class VideoTasks:
         except OSError:
             return False
         here = Known(
-            signed(status.st_dev), signed(status.st_ino), status.st_size, status.st_mtime_ns, self._digest
+            signed(status.st_dev),
+            signed(status.st_ino),
+            status.st_size,
+            signed(status.st_mtime_ns),
+            self._digest,
         )
         found = Found(
             item.found.path,
