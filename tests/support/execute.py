@@ -26,8 +26,8 @@ class DirectProbes:
     def probe(self, path: str) -> MediaInfo:
         return read_media(path)
 
-    def count(self, path: str) -> tuple[StreamCount, ...]:
-        return count_packets(path, read_media(path))
+    def count(self, path: str, *, demux: bool = False) -> tuple[StreamCount, ...]:
+        return count_packets(path, read_media(path), demux=demux)
 
 
 def plan_for(

@@ -217,6 +217,9 @@ def _attachment_names(item: _Mapped) -> Iterator[bytes]:
 def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     if item.stream.encode is None:
         yield from (b"-c:%d" % item.number, b"copy")
+        if item.wanted.type == "video":
+            # else a recording would lose its first pictures, up to a key frame
+            yield b"-copyinkf:%d" % item.number
     if item.wanted.type == "attachment" and not item.wanted.is_picture:
         return
     number, wanted, found = item.number, item.wanted, item.found

@@ -69,7 +69,9 @@ def verify_counts(
             raise VerifyError(
                 video, f"packets of track {number}", one and one.packets, other and other.packets
             )
+        early_s = 0.0
         if stream.encode is not None:
+            early_s = one.shown.early_s if one.shown is not None else 0.0
             one, other = one.seen, other.seen
         if stream.encode is None:
             _same(video, f"packets of track {number}", one.packets, other.packets)
@@ -80,7 +82,8 @@ def verify_counts(
             raise VerifyError(video, f"packets of track {number}", f"about {one.packets}", other.packets)
         # a subtitle conversion drops or adds the empty packets that stand for a pause
         if not (stream.encode and track.type == "subtitle"):
-            shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place, one, other))
+            tolerance_s = _tolerance_s(plan, place, one, other) + early_s
+            shift = _verify_span(video, f"track {number}", one, other, tolerance_s)
             is_dated = not plan.result.tracks[place].undated
             if stream.encode is None and shift is not None and is_dated:
                 shifts.append(shift)

@@ -196,7 +196,7 @@ def _unwritable(draft: Draft) -> str:
 
 
 def _can_copy_undated(draft: Draft) -> bool:
-    """Tell whether a tool copies such pictures: any within AVI; mkvmerge, which encodes nothing, to Matroska."""
+    """Tell whether a tool copies such pictures: any within AVI, but only mkvmerge into Matroska."""
     if draft.container == draft.source.container == "avi":
         return True
     return draft.container == "mkv" and not draft.encodes
