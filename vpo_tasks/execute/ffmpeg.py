@@ -44,6 +44,8 @@ _IMAGE_SUFFIXES = {"mjpeg": "jpg", "tiff": "tif"}
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )?\[(warning|error|fatal|panic)\] (.*)")
 # said of every stream copy of sound MP4 files
 _CHATTER = ("timescale not set", "codec frame size is not set")
+# mono and stereo are no guess
+_GUESS = re.compile(r"Guessed Channel Layout.*: (?:mono|stereo)$")
 _POSITION = re.compile(rb"out_time_us=(\d+)$")
 
 
@@ -146,7 +148,7 @@ class Ffmpeg:
         if match:
             kind = "warning" if match[1] == b"warning" else "error"
             text = match[2].decode("utf-8", "replace").strip()
-            if not text or (kind == "warning" and text.endswith(_CHATTER)):
+            if not text or (kind == "warning" and (text.endswith(_CHATTER) or _GUESS.match(text))):
                 return None
             return Heard("error" if kind == "error" else "warning", text)
         match = _POSITION.match(line)

@@ -94,6 +94,11 @@ def test_avi_gets_the_timestamps_it_leaves_out() -> None:
         (b"[matroska @ 0x55] [error] File ended prematurely", Heard("error", "File ended prematurely")),
         (b"[error] Conversion failed!", Heard("error", "Conversion failed!")),
         (b"[mp4 @ 0x1] [warning] track 1: codec frame size is not set", None),
+        (b"[warning] Guessed Channel Layout for Input Stream #0.1 : mono", None),
+        (
+            b"[warning] Guessed Channel Layout for Input Stream #0.1 : 5.1",
+            Heard("warning", "Guessed Channel Layout for Input Stream #0.1 : 5.1"),
+        ),
         (b"[avi @ 0x1] [warning] broken index", Heard("warning", "broken index")),
         (b"frame=10", None),
         (b"\xff\xfe", None),
