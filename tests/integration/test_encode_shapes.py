@@ -8,10 +8,11 @@ import subprocess
 
 import pytest
 
-from tests.integration.test_encode_keeps import encode, ffmpeg, frame_times, stream
+from tests.integration.test_encode_keeps import POLICY, encode, ffmpeg, frame_times, stream
 from tests.support.fake_tools import wheel_toolbox
 from tests.support.media import need_tool
 from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.counting import count_packets
 
 COPY = """
 schema_version: 13
@@ -181,3 +182,57 @@ def test_matroska_that_holds_avi_as_it_was_is_copied_by_mkvmerge_only(world, mkv
     done = world.vpo("process", "--output", world.root / "more", world.media, env={"PATH": str(world.bin)})
     assert done.returncode == 1
     assert "mkvmerge is missing" in done.stderr
+
+
+def make_recording(path, codec, *, cut: float) -> None:
+    """A transport stream of four seconds with a key frame in each; `cut` of its bytes are missing in front."""
+    source = ("-f", "lavfi", "-i", "testsrc2=s=96x64:d=4", "-f", "lavfi", "-i", "sine=d=4")
+    words = (
+        ("-c:v", codec, "-preset", "ultrafast") if codec.startswith("lib") else ("-c:v", codec, "-b:v", "1M")
+    )
+    ffmpeg(*source, *words, "-g", 25, "-bf", 2, "-c:a", "ac3", path)
+    data = path.read_bytes()
+    path.write_bytes(data[int(len(data) * cut) // 188 * 188 :])
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264", "libx265"])
+@pytest.mark.parametrize("target", ["mkv", "mp4", ""])
+def test_a_recording_that_begins_between_key_frames_is_encoded(world, target, codec, name):
+    path = world.media / "a.ts"
+    make_recording(path, codec, cut=0.37)
+    world.configure('[discovery]\nextensions = ["ts", "mkv", "mp4"]')
+    to = "hevc" if codec != "libx265" else "h264"
+    result = encode(world, to=to, container=target, ffmpeg_name=name)
+    assert any("pictures are missing or damaged" in text for text in result["warnings"]), result["warnings"]
+    times = frame_times_shown(result["final_file"])
+    assert times[-1] - times[0] > 1.8
+    assert [track.codec for track in read_media(result["final_file"]).tracks] == [to, "ac3"]
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264", "libx265"])
+def test_a_recording_that_begins_between_key_frames_is_copied_whole(world, codec, name):
+    path = world.media / "a.ts"
+    make_recording(path, codec, cut=0.37)
+    world.configure('[discovery]\nextensions = ["ts", "mkv"]')
+    before = count_packets(str(path), read_media(str(path)))
+    result = convert(world, "mkv", name)
+    after = count_packets(result["final_file"], read_media(result["final_file"]))
+    assert [count.packets for count in after] == [count.packets for count in before]
+
+
+def test_a_recording_that_is_damaged_elsewhere_is_refused(world):
+    path = world.media / "a.ts"
+    make_recording(path, "libx264", cut=0)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 188 * 188
+    del data[middle : middle + 188 * 6]
+    path.write_bytes(data)
+    world.configure('[discovery]\nextensions = ["ts"]')
+    world.write_policy(POLICY.format(to="hevc", container="    container: {target: mkv}\n", more=""))
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["results"][0]["error_kind"] in ("ToolError", "VerifyError")

@@ -27,8 +27,8 @@ class DirectProbes:
     def probe(self, path: str) -> MediaInfo:
         return read_media(path)
 
-    def count(self, path: str) -> tuple[StreamCount, ...]:
-        return count_packets(path, read_media(path))
+    def count(self, path: str, *, demux: bool = False) -> tuple[StreamCount, ...]:
+        return count_packets(path, read_media(path), demux=demux)
 
     @contextmanager
     def following(self, path: str) -> Iterator[DirectFollower]:

@@ -6,12 +6,17 @@ balance stays. Names follow the source's layout, whose surrounds may stand at th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 _Row = Mapping[str, float]
 
 _LAYOUTS = MappingProxyType({"5.1": 6, "5.1(side)": 6, "7.1": 8, "stereo": 2})
+_UNNAMED = re.compile(r"(\d+) channels")
+_GUESSED = MappingProxyType(
+    {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+)
 _TARGETS = MappingProxyType({1: "mono", 2: "stereo", 6: "5.1"})
 _STEREO_7_1: tuple[tuple[str, _Row], ...] = (
     ("FL", {"FL": 1, "FC": 0.707, "SL": 0.5, "BL": 0.5, "LFE": 0.5}),
@@ -71,8 +76,13 @@ def _named(name: str, is_side: bool) -> str:
     return {"BL": "SL", "BR": "SR"}.get(name, name) if is_side else name
 
 
-def plain_layout(codec: str, layout: str | None) -> str | None:
-    """Return the layout to ask for where the encoder refuses, or spells out at length, the side surrounds."""
-    if layout == "5.1(side)" and codec in ("opus", "aac"):
-        return "5.1"
-    return None
+def named_layout(layout: str | None) -> str | None:
+    """Return the filter that names channels of which the source says only how many there are; None: it says.
+
+    FFmpeg guesses for most sources, the same way, but not for every decoder.
+    """
+    number = _UNNAMED.fullmatch(layout or "")
+    name = _GUESSED.get(int(number[1])) if number else None
+    if number is None or name is None:
+        return None
+    return f"pan={name}|" + "|".join(f"c{at}=c{at}" for at in range(int(number[1])))

@@ -44,6 +44,8 @@ _IMAGE_SUFFIXES = {"mjpeg": "jpg", "tiff": "tif"}
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )?\[(warning|error|fatal|panic)\] (.*)")
 # said of every stream copy of sound MP4 files
 _CHATTER = ("timescale not set", "codec frame size is not set")
+# mono and stereo are no guess
+_GUESS = re.compile(r"Guessed Channel Layout.*: (?:mono|stereo)$")
 _POSITION = re.compile(rb"out_time_us=(\d+)$")
 
 
@@ -146,7 +148,7 @@ class Ffmpeg:
         if match:
             kind = "warning" if match[1] == b"warning" else "error"
             text = match[2].decode("utf-8", "replace").strip()
-            if not text or (kind == "warning" and text.endswith(_CHATTER)):
+            if not text or (kind == "warning" and (text.endswith(_CHATTER) or _GUESS.match(text))):
                 return None
             return Heard("error" if kind == "error" else "warning", text)
         match = _POSITION.match(line)
@@ -217,6 +219,9 @@ def _attachment_names(item: _Mapped) -> Iterator[bytes]:
 def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     if item.stream.encode is None:
         yield from (b"-c:%d" % item.number, b"copy")
+        if item.wanted.type == "video":
+            # else a recording would lose its first pictures, up to a key frame
+            yield b"-copyinkf:%d" % item.number
     if item.wanted.type == "attachment" and not item.wanted.is_picture:
         return
     number, wanted, found = item.number, item.wanted, item.found

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from vpo_tasks.execute.downmix import pan_filter, plain_layout
+from vpo_tasks.execute.downmix import named_layout, pan_filter
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.encoding import software_encoders
+from vpo_tasks.plan.layouts import layout_of, stored_layout
 from vpo_tasks.plan.model import Encode
 
 ANALYSIS = "2pass"
@@ -268,17 +269,23 @@ def _video_filters(item: Encoding) -> Iterator[str]:
 
 def _audio(item: Encoding) -> Options:
     yield ("b", item.encode.bitrate)
-    yield ("ac", item.encode.channels)
+    channels = item.encode.channels
+    if channels is not None and layout_of(item.encode.codec, channels) is None:
+        yield ("ac", channels)
     if item.encoder in _EXPERIMENTAL:
         yield ("strict", -2)
 
 
 def _audio_filters(item: Encoding) -> Iterator[str]:
-    channels = item.encode.channels
-    mixed = pan_filter(item.found.channel_layout, channels) if channels is not None else None
+    codec, channels, found = item.encode.codec, item.encode.channels, item.found.channel_layout
+    named = named_layout(found)
+    if named is not None:
+        yield named
+        found = named.removeprefix("pan=").partition("|")[0]
+    mixed = pan_filter(found, channels) if channels is not None else None
     if mixed is not None:
         yield mixed
-    elif channels in (None, item.found.channels):
-        layout = plain_layout(item.encode.codec, item.found.channel_layout)
-        if layout is not None:
-            yield f"aformat=channel_layouts={layout}"
+        return
+    layout = stored_layout(codec, found) if channels is None else layout_of(codec, channels)
+    if layout is not None and layout != found:
+        yield f"aformat=channel_layouts={layout}"

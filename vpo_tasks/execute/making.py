@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.arranging import arrangements
 from vpo_tasks.execute.base import Call, Heard, Tool, ToolInfo
+from vpo_tasks.execute.beginning import Beginning, pictures_missing
 from vpo_tasks.execute.dolby_vision import drop_configurations
 from vpo_tasks.execute.ffmpeg import FFMPEG
 from vpo_tasks.execute.journal import Mode, Record
@@ -66,11 +68,11 @@ def make_by_tool(job: Job) -> Made:
     with job.kit.probes.following(job.work.source) as follower:
         said = _run_step(job, follower)
         check_unchanged(job)  # else the comparison would blame the tool
-        before = follower.count()
+        before = follower.count() if said.missed is None else None
     refuse_larger(job.work, job.kit, job.names.part, job.lock.fds)
-    made = _verify_part(job, before)
+    made = _verify_part(job, said.missed, before)
     lost = _copy_attributes(job)
-    return made._replace(warnings=(*said, *made.warnings, *lost))
+    return made._replace(warnings=(*said.warnings, *made.warnings, *lost))
 
 
 def make_by_link(job: Job) -> Made:
@@ -122,8 +124,15 @@ def _copy_attributes(job: Job) -> list[str]:
     return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=mtime_ns)
 
 
-def _run_step(job: Job, follower: Follower) -> tuple[str, ...]:
-    """Run the step's tool, once more without hardware if that fails. Returns warnings; raises ToolError."""
+class _Said(NamedTuple):
+    """What the tools of a step warned of, and what a decoder missed at the beginning, to be looked into."""
+
+    warnings: tuple[str, ...]
+    missed: ToolError | None
+
+
+def _run_step(job: Job, follower: Follower) -> _Said:
+    """Run the step's tool, once more without hardware if that fails. Raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
     info, kit = job.kit.toolbox.info(name, "this step"), job.kit
@@ -146,25 +155,31 @@ def _run_step(job: Job, follower: Follower) -> tuple[str, ...]:
                     raise
                 failed = failed or error
             else:
-                return said if failed is None else (f"{failed}; encoded by the processor instead", *said)
+                if failed is None:
+                    return said
+                return said._replace(warnings=(f"{failed}; encoded by the processor instead", *said.warnings))
         assert failed is not None
         raise failed
 
 
-def _run_calls(job: Job, tool: Tool, info: ToolInfo, follower: Follower) -> tuple[str, ...]:
-    """Run the processes of a step, each with the results of those before. Returns what they warned of."""
+def _run_calls(job: Job, tool: Tool, info: ToolInfo, follower: Follower) -> _Said:
+    """Run the processes of a step, each with the results of those before. Raises ToolError."""
     results: list[bytes] = []
     warnings: list[str] = []
+    missed: ToolError | None = None
     calls = tool.calls(job.work.plan, info, job.source, job.names.part)
     parts = sum(not call.keeps_output for call in calls)
     for call in calls:
         inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
         ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
         before = sum(not done.keeps_output for done in calls[: len(results)])
-        run = _run(job, tool, ready, _Part(before, parts), follower)
+        beginning = Beginning(tool.hear, job.work.plan)
+        run = _run(job, beginning, ready, _Part(before, parts), follower)
+        if beginning.missed is not None:
+            missed = _tool_error(job, ready, run, beginning.missed)
         results.append(run.output)
         warnings += [f"{tool.name}: {text}" for text in run.warnings]
-    return tuple(dict.fromkeys(warnings))
+    return _Said(tuple(dict.fromkeys(warnings)), missed)
 
 
 class _Part(NamedTuple):
@@ -177,7 +192,9 @@ class _Part(NamedTuple):
         return (self.number + min(1.0, fraction)) / self.of
 
 
-def _run(job: Job, tool: Tool, call: Call, part: _Part, follower: Follower) -> ToolRun:
+def _run(
+    job: Job, hear: Callable[[bytes], Heard | None], call: Call, part: _Part, follower: Follower
+) -> ToolRun:
     duration_s = job.work.plan.source.duration_s or 0.0
     started = time.monotonic()
 
@@ -193,18 +210,20 @@ def _run(job: Job, tool: Tool, call: Call, part: _Part, follower: Follower) -> T
         call,
         video=job.work.source,
         stall_timeout_s=job.kit.stall_timeout_s,
-        hear=tool.hear,
+        hear=hear,
         progress=report,
         watch_output=job.names.part,
         # a copy reads at least as much as it writes: so far the source is in memory
         grown=follower.go_on if job.work.plan.source.container == "mkv" else None,
     )
-    argv = [os.fsdecode(word) for word in call.argv]
-    if run.errors:
-        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail, run.errors[0])
-    if run.returncode not in call.ok_codes + call.warn_codes:
-        raise ToolError(job.work.source, argv, run.returncode, run.stderr_tail)
+    if run.errors or run.returncode not in call.ok_codes + call.warn_codes:
+        raise _tool_error(job, call, run, *run.errors[:1])
     return run
+
+
+def _tool_error(job: Job, call: Call, run: ToolRun, why: str = "") -> ToolError:
+    argv = [os.fsdecode(word) for word in call.argv]
+    return ToolError(job.work.source, argv, run.returncode, run.stderr_tail, why)
 
 
 def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
@@ -221,14 +240,33 @@ def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
     return job.kit.probes.probe(os.fsdecode(job.names.part))
 
 
-def _verify_part(job: Job, before: tuple[StreamCount, ...]) -> Made:
-    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError."""
-    part = job.names.part
+def _encodes_pictures(plan: Plan) -> bool:
+    pairs = zip(plan.streams, plan.result.tracks, strict=True)
+    return any(stream.encode is not None and track.type == "video" for stream, track in pairs)
+
+
+def _verify_part(job: Job, missed: ToolError | None, before: tuple[StreamCount, ...] | None) -> Made:
+    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError.
+
+    `missed` is raised unless the source begins with pictures that nobody can decode; `before` are the
+    source's packets, if they are counted already.
+    """
+    video, plan, part = job.work.source, job.work.plan, job.names.part
     if fsops.stat_or_none(part) is None:
-        raise ReplaceError(job.work.source, "the tool said success and wrote nothing")
-    verify_size(job.work.source, job.work.plan, os.stat(part).st_size)
+        raise ReplaceError(video, "the tool said success and wrote nothing")
+    verify_size(video, plan, os.stat(part).st_size)
     found = _without_stale_dolby_vision(job, job.kit.probes.probe(os.fsdecode(part)))
-    return compare(job.work, job.kit, part, found, job.lock.fds, before=before)
+    warnings: tuple[str, ...] = ()
+    if missed is not None:
+        before = job.kit.probes.count(video, demux=True)
+        hidden = pictures_missing(plan, before)
+        if not hidden:
+            raise missed
+        if _encodes_pictures(plan):
+            text = "pictures are missing or damaged: they need ones from before the beginning"
+            warnings = (f"the first {hidden} {text}",)
+    made = compare(job.work, job.kit, part, found, job.lock.fds, before=before)
+    return made._replace(warnings=(*made.warnings, *warnings))
 
 
 def compare(

@@ -51,7 +51,17 @@ def _digests(reader: _Reader, path: bytes, media: MediaInfo, indexes: Sequence[i
     """Return one digest a stream, in order. Raises VerifyError when ffmpeg gives fewer."""
     if not indexes:
         return []
-    words = [*_maps(indexes), b"-c", b"copy", b"-f", b"streamhash", b"-hash", b"sha256", b"pipe:1"]
+    words = [
+        *_maps(indexes),
+        b"-c",
+        b"copy",
+        b"-copyinkf",
+        b"-f",
+        b"streamhash",
+        b"-hash",
+        b"sha256",
+        b"pipe:1",
+    ]
     answer = _read(reader, path, media, words).decode("ascii", "replace")
     digests = [line.rpartition("=")[2] for line in answer.splitlines() if "=" in line]
     if len(digests) != len(indexes):

@@ -93,7 +93,9 @@ def verify_counts(
             raise VerifyError(
                 video, f"packets of track {number}", one and one.packets, other and other.packets
             )
+        early_s = 0.0
         if stream.encode is not None:
+            early_s = one.shown.early_s if one.shown is not None else 0.0
             one, other = one.seen, other.seen
         if stream.encode is None:
             _same(video, f"packets of track {number}", one.packets, other.packets)
@@ -105,7 +107,9 @@ def verify_counts(
             raise VerifyError(video, f"packets of track {number}", f"about {one.packets}", other.packets)
         # a subtitle conversion drops or adds the empty packets that stand for a pause
         if not (stream.encode and track.type == "subtitle"):
-            shift = _verify_span(video, f"track {number}", one, other, _tolerance_s(plan, place, one, other))
+            tolerance_s = _tolerance_s(plan, place, one, other) + early_s
+            limits_s = tolerance_s, tolerance_s + _padding_s(plan, place, one, other)
+            shift = _verify_span(video, f"track {number}", one, other, limits_s)
             is_dated = not plan.result.tracks[place].undated
             if stream.encode is None and shift is not None and is_dated:
                 shifts.append(shift)
@@ -257,6 +261,18 @@ def _tolerance_s(plan: Plan, place: int, before: StreamCount, after: StreamCount
     return max(ENCODED_TOLERANCE_S, 1 / frames_per_s if frames_per_s else 0) + COPIED_TOLERANCE_S
 
 
+def _padding_s(plan: Plan, place: int, before: StreamCount, after: StreamCount) -> float:
+    """Return by how much longer encoded sound may be: encoders put up to two packets of silence around it.
+
+    Of a single packet nobody can tell by starts how long it is; the track says.
+    """
+    track = plan.result.tracks[place]
+    if plan.streams[place].encode is None or track.type != "audio":
+        return 0.0
+    single_s = (track.duration_s or 0.0) if before.packets < 2 else 0.0
+    return 2 * _packet_s(after) + single_s
+
+
 def _packet_s(count: StreamCount) -> float:
     if count.first_s is None or count.last_s is None or count.packets < 2:
         return 0.0
@@ -264,13 +280,15 @@ def _packet_s(count: StreamCount) -> float:
 
 
 def _verify_span(
-    video: str, name: str, before: StreamCount, after: StreamCount, tolerance_s: float
+    video: str, name: str, before: StreamCount, after: StreamCount, limits_s: tuple[float, float]
 ) -> float | None:
+    """Return by how much the track was moved. Raise VerifyError when it is shorter or longer than may be."""
+    shorter_s, longer_s = limits_s
     if before.first_s is None or before.last_s is None:
         return None
     if after.first_s is None or after.last_s is None:
         raise VerifyError(video, f"{name}: last timestamp", before.last_s, after.last_s)
     spans = before.last_s - before.first_s, after.last_s - after.first_s
-    if abs(spans[0] - spans[1]) > tolerance_s:
+    if spans[0] - spans[1] > shorter_s or spans[1] - spans[0] > longer_s:
         raise VerifyError(video, f"{name}: seconds from first to last packet", *(round(s, 4) for s in spans))
     return after.first_s - before.first_s

@@ -53,7 +53,7 @@ class _Scale(NamedTuple):
         info = kit.toolbox.info("ffmpeg", "weighing an encode")
         argv = (
             *opening(info, media, path), b"-nostats", b"-progress", b"pipe:1", b"-map", b"0:%d" % index,
-            b"-c", b"copy", b"-y", b"-f", b"data", b"file:" + os.fsencode(os.devnull),
+            b"-c", b"copy", b"-copyinkf", b"-y", b"-f", b"data", b"file:" + os.fsencode(os.devnull),
         )  # fmt: skip
         call = Call(argv=argv, cwd=os.path.dirname(path), fds=self.fds, keeps_output=True)
         run = kit.children.run(call, video=video, stall_timeout_s=kit.stall_timeout_s, hear=FFMPEG.hear)

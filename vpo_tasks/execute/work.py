@@ -24,8 +24,8 @@ class Probes(Protocol):
         """Return what is in the video. Raises ProbeError."""
         ...
 
-    def count(self, path: str) -> tuple[StreamCount, ...]:
-        """Return packets and timestamps of every stream. Raises ProbeError."""
+    def count(self, path: str, *, demux: bool = False) -> tuple[StreamCount, ...]:
+        """Return packets and timestamps of every stream; `demux` reads each packet. Raises ProbeError."""
         ...
 
     def following(self, path: str) -> AbstractContextManager[Follower]:

@@ -23,15 +23,16 @@ def count_packets(
 ) -> tuple[StreamCount, ...]:
     """Return a count for every track of `media` but the attachments, in order.
 
-    `demux` reads every packet whatever the container. Frames of a Matroska lace count one each; their times
-    are within a tick of FFmpeg's. Raise ProbeError when the file cannot be read to its end.
+    `demux` reads every packet whatever the container, and looks for the first key frame. Frames of a Matroska
+    lace count one each; their times are within a tick of FFmpeg's. Raise ProbeError when the file cannot be
+    read to its end.
     """
     counts = None
     if not demux and media.container == "mkv":
         counts = _count_matroska(path, media, on_progress)
     elif not demux and media.container in ("mp4", "mov"):
         counts = _count_movie(path, media)
-    return counts if counts is not None else _count_demuxed(path, media, on_progress)
+    return counts if counts is not None else _count_demuxed(path, media, on_progress, finds_key_frame=demux)
 
 
 def _count_matroska(
@@ -160,17 +161,41 @@ class _Tally:
             self.first = seconds if self.first is None else min(self.first, seconds)
             self.last = seconds if self.last is None else max(self.last, seconds)
 
-    def count(self, index: int, shown: _Tally) -> StreamCount:
+    def count(self, index: int, shown: _Tally, *, cut: bool) -> StreamCount:
         part = None
         if shown.packets < self.packets and shown.first is not None and shown.last is not None:
-            part = Shown(shown.packets, shown.first, shown.last)
+            early_s = shown.first - self.first if cut and self.first is not None else 0.0
+            part = Shown(shown.packets, shown.first, shown.last, early_s)
         return StreamCount(index, self.packets, self.first, self.last, part)
 
 
-def _count_demuxed(path: str, media: MediaInfo, on_progress: Callable[[], None]) -> tuple[StreamCount, ...]:
+class _Beginning:
+    """Tells which pictures of a recording that begins between two key frames hang on ones before it."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self._began = False
+        self._key_s: float | None = None
+
+    def hides(self, packet: Any, seconds: float | None) -> bool:
+        if not self._began:
+            self._began, self.cut = True, not packet.is_keyframe
+        if not self.cut:
+            return False
+        if self._key_s is None:
+            if not packet.is_keyframe or seconds is None:
+                return True
+            self._key_s = seconds
+        return seconds is not None and seconds < self._key_s
+
+
+def _count_demuxed(
+    path: str, media: MediaInfo, on_progress: Callable[[], None], *, finds_key_frame: bool
+) -> tuple[StreamCount, ...]:
     wanted = [track.index for track in media.tracks if track.type != "attachment"]
     every = {index: _Tally() for index in wanted}
     shown = {index: _Tally() for index in wanted}
+    pictures = {track.index: _Beginning() for track in media.of_type("video") if finds_key_frame}
     with open_container(path) as container:
         try:
             for step, packet in enumerate(container.demux()):
@@ -182,8 +207,12 @@ def _count_demuxed(path: str, media: MediaInfo, on_progress: Callable[[], None])
                     continue  # PyAV ends every stream with an empty packet
                 seconds = None if ticks is None else float(ticks * packet.time_base)
                 every[index].add(seconds)
-                if not packet.is_discard:
+                hidden = index in pictures and pictures[index].hides(packet, seconds)
+                if not packet.is_discard and not hidden:
                     shown[index].add(seconds)
         except (OSError, ValueError) as error:
             raise ProbeError(path, f"could not be read to its end: {explain(error)}") from error
-    return tuple(every[index].count(index, shown[index]) for index in wanted)
+    return tuple(
+        every[index].count(index, shown[index], cut=index in pictures and pictures[index].cut)
+        for index in wanted
+    )

@@ -108,6 +108,8 @@ class Shown(msgspec.Struct, frozen=True):
     packets: int
     first_s: float
     last_s: float
+    early_s: float = 0.0
+    """By how much earlier some decoders show pictures, damaged, that hang on missing ones."""
 
 
 class StreamCount(msgspec.Struct, frozen=True):
@@ -118,7 +120,8 @@ class StreamCount(msgspec.Struct, frozen=True):
     first_s: float | None
     last_s: float | None
     shown: Shown | None = None
-    """What is seen of it where an edit list leaves packets out; None: all of it."""
+    """What is seen of it where an edit list leaves packets out, or (`demux`) the first pictures hang on ones
+    from before the beginning; None: all of it."""
     mark: str = ""
     """Of some packets, spread over the stream: sizes and first bytes. Matroska only, else empty."""
 

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from vpo_tasks.media.model import Track
+from vpo_tasks.plan.layouts import count_channels, stored_layout
 from vpo_tasks.plan.model import Encode
 
 Hdr = Literal["hdr10", "hlg"]
@@ -96,6 +97,9 @@ def encoded_audio(track: Track, encode: Encode) -> tuple[Track, Encode]:
     if channels is not None and channels > limit:
         channels = limit
         encode = msgspec.structs.replace(encode, channels=limit)
+    layout = stored_layout(encode.codec, track.channel_layout) if encode.channels is None else None
+    if layout is not None:
+        channels = count_channels(layout)
     made = msgspec.structs.replace(
         track,
         codec=encode.codec,
@@ -110,12 +114,23 @@ def encoded_audio(track: Track, encode: Encode) -> tuple[Track, Encode]:
 
 def within_limits(encode: Encode, channels: int | None) -> Encode:
     """Return the settings with a bit rate that the encoder takes for so many channels."""
+    if encode.codec == "dts" and encode.bitrate is not None:
+        return msgspec.structs.replace(encode, bitrate=max(encode.bitrate, _least_dts(channels or 2)))
     most = _MAX_BITRATES.get(encode.codec)
     if encode.codec == "opus":
         most = _OPUS_CHANNEL_BITRATE * (channels or 1)
     if most is None or encode.bitrate is None or encode.bitrate <= most:
         return encode
     return msgspec.structs.replace(encode, bitrate=most)
+
+
+def _least_dts(channels: int) -> int:
+    """Return the lowest rate that FFmpeg's DTS encoder takes: 93.75 frames a second (libavcodec/dcaenc.c).
+
+    From three channels on FFmpeg chooses the layout, which may have five and the low one.
+    """
+    full, low = (channels, 0) if channels < 3 else (5, 1)
+    return -(-(132 + 1389 * full + 72 * low) * 9375 // 100_000) * 1000
 
 
 def encode_key(track: Track, encode: Encode) -> str:

@@ -208,7 +208,7 @@ def _unwritable(draft: Draft) -> str:
 
 
 def _can_copy_undated(draft: Draft) -> bool:
-    """Tell whether a tool copies such pictures: within AVI any, to Matroska mkvmerge (it cannot encode)."""
+    """Tell whether a tool copies such pictures: any within AVI, but only mkvmerge into Matroska."""
     if draft.container == draft.source.container == "avi":
         return True
     return draft.container == "mkv" and not draft.encodes

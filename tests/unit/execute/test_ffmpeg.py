@@ -46,7 +46,7 @@ def test_stream_copy_names_every_stream_and_every_flag() -> None:
     assert words(plan) == [
         *OPENING, "-progress", "pipe:1", "-nostats",
         "-map", "0:0", "-map", "0:2", "-map", "0:1", "-map_metadata", "0", "-map_chapters", "0",
-        "-c:0", "copy", "-disposition:0", "0",
+        "-c:0", "copy", "-copyinkf:0", "-disposition:0", "0",
         "-c:1", "copy", "-metadata:s:1", "title=Main", "-disposition:1", "comment+default",
         "-c:2", "copy", "-disposition:2", "0",
         "-max_muxing_queue_size", "4096", "-default_mode", "passthrough", "-y", "-f", "matroska", "file:.vpo-x.part",
@@ -58,7 +58,7 @@ def test_conversion_to_mp4_encodes_and_names_languages_as_mp4_does() -> None:
     result = msgspec.structs.replace(SOURCE, container="mp4", doc_type=None, tracks=(VIDEO, FRENCH, aac))
     plan = plan_of(result, Stream(0), Stream(1), Stream(2, Encode(codec="aac", bitrate=256_000, channels=2)))
     assert words(plan)[len(OPENING) + 13 :] == [
-        "-c:0", "copy", "-metadata:s:0", "language=und", "-metadata:s:0", "title=", "-disposition:0", "0",
+        "-c:0", "copy", "-copyinkf:0", "-metadata:s:0", "language=und", "-metadata:s:0", "title=", "-disposition:0", "0",
         "-c:1", "copy", "-metadata:s:1", "language=fra", "-metadata:s:1", "title=VF", "-disposition:1", "default",
         "-metadata:s:2", "language=eng", "-metadata:s:2", "title=", "-disposition:2", "0",
         "-metadata:s:2", "BPS=", "-metadata:s:2", "BPS-eng=", "-metadata:s:2", "NUMBER_OF_BYTES=",
@@ -94,6 +94,11 @@ def test_avi_gets_the_timestamps_it_leaves_out() -> None:
         (b"[matroska @ 0x55] [error] File ended prematurely", Heard("error", "File ended prematurely")),
         (b"[error] Conversion failed!", Heard("error", "Conversion failed!")),
         (b"[mp4 @ 0x1] [warning] track 1: codec frame size is not set", None),
+        (b"[warning] Guessed Channel Layout for Input Stream #0.1 : mono", None),
+        (
+            b"[warning] Guessed Channel Layout for Input Stream #0.1 : 5.1",
+            Heard("warning", "Guessed Channel Layout for Input Stream #0.1 : 5.1"),
+        ),
         (b"[avi @ 0x1] [warning] broken index", Heard("warning", "broken index")),
         (b"frame=10", None),
         (b"\xff\xfe", None),

@@ -12,6 +12,7 @@ from vpo_tasks.policy.model import AudioTranscode, Container, Phase, SkipIf, Tra
 
 CAN = Context(can_encode=True)
 CANNOT = Context(can_encode=False)
+NUMBERS = {"2.1": 3, "4.0": 4, "3.1": 4, "7.1": 8}
 ROWS = [
     ("T1 hvc1", {"to": "hevc"}, None, "v0 hvc1 D", ""),
     ("T1 h265", {"to": "hevc"}, None, "v0 h265 D", ""),
@@ -194,3 +195,24 @@ def test_an_odd_size_is_cut_where_the_codec_has_even_sizes_only(to, pixels, expe
 def test_an_odd_size_is_no_reason_to_encode():
     planned = plan("v0 hevc 853x479 D", context=CAN, transcode=transcode({"to": "hevc"}, None))
     assert planned.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "channels"),
+    [("opus", "2.1", 6), ("opus", "4.0", 5), ("opus", "7.1", 8), ("flac", "3.1", 6), ("aac", "2.1", 3)],
+)
+def test_sound_whose_layout_the_codec_has_not_gets_the_next_larger_one(codec, layout, channels):
+    media = video(f"v0 D, a1 dts {NUMBERS[layout]}ch D")
+    sound = msgspec.structs.replace(media.tracks[1], channel_layout=layout)
+    media = msgspec.structs.replace(media, tracks=(media.tracks[0], sound))
+    planned = plan(media, context=CAN, transcode=Transcode(audio=AudioTranscode(preserve=(), to=codec)))
+    assert planned.result.tracks[1].channels == channels
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(1, 192_000), (2, 273_000), (6, 671_000), (8, 671_000)])
+def test_dts_gets_the_rate_that_its_encoder_needs(channels, rate):
+    planned = plan(
+        f"v0 D, a1 truehd {channels}ch D", context=CAN,
+        transcode=Transcode(audio=AudioTranscode(preserve=(), to="dts", bitrate=192_000)),
+    )  # fmt: skip
+    assert planned.streams[1].encode.bitrate == rate
