@@ -7,7 +7,6 @@ from typing import Any
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.actions import RULES
 from vpo_tasks.policy.operations import (
-    AUDIO_SYNTHESIS,
     CONTAINER,
     DEFAULT_FLAGS,
     FILE_TIMESTAMP,
@@ -19,6 +18,7 @@ from vpo_tasks.policy.operations import (
     TRANSCRIPTION,
 )
 from vpo_tasks.policy.reading import BAD, At, ListOf, OneOf, Text, nearest, shown
+from vpo_tasks.policy.synthesis import AUDIO_SYNTHESIS
 from vpo_tasks.policy.table import Field, Table, Values, is_read
 from vpo_tasks.policy.transcoding import TRANSCODE
 from vpo_tasks.policy.values import (
@@ -84,6 +84,7 @@ SKIP_WHEN = Table(
         *SKIP_CONDITIONS,
     ],
     build=build_skip_when,
+    shape={"minProperties": 2},  # the mode, and a condition
 )
 
 
@@ -99,6 +100,7 @@ RUN_IF = Table(
         Field("phase_completed", ANY_TEXT, "That phase completed."),
     ],
     check=_check_run_if,
+    shape={"minProperties": 1, "maxProperties": 1},
 )
 
 # What both versions call the same.
@@ -258,7 +260,7 @@ def build_policy(values: Values, _at: At) -> m.Policy:
 
 
 NAME_FIELDS = (
-    Field("name", Text(parse_name), "Shown instead of the file's name."),
+    Field("name", Text(parse_name, pattern="\\S", most=200), "Shown instead of the file's name."),
     Field("description", ANY_TEXT, "For people; no effect."),
     Field("category", ANY_TEXT, "For people; no effect."),
 )
