@@ -253,7 +253,7 @@ class ConditionReader:
             "maxProperties": 1,
         }
         example = "exists(audio, lang == jpn) and count(subtitle) == 0"
-        expression = {"type": "string", "pattern": "[a-z_]\\s*\\(.*\\)", "examples": [example]}
+        expression = {"type": "string", "pattern": "[A-Za-z_]\\s*\\(", "examples": [example]}
         return {"anyOf": [mapping, expression]}
 
 

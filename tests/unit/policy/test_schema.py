@@ -64,6 +64,13 @@ def test_what_loads_is_valid(validator, fragment):
     validator.validate(plain(document(preferred)))
 
 
+@pytest.mark.parametrize("expression", ["EXISTS(audio)", "exists(\\n  audio\\n)", "not(exists (audio))"])
+def test_an_expression_may_be_written_in_many_ways(validator, expression):
+    fragment = f'rules: {{match: first, items: [{{name: r, when: "{expression}", then: []}}]}}'
+    assert issues_of(fragment) == ()
+    validator.validate(plain(document(fragment)))
+
+
 SEEN_BY_SHAPE = [
     fragment
     for fragment in [row[1] for row in LOADING_ROWS if not row[2]] + [mistake[0] for mistake in MISTAKES]
