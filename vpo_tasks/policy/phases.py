@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.actions import RULES
 from vpo_tasks.policy.operations import (
@@ -254,9 +256,17 @@ class VersionReader:
 
 
 def build_policy(values: Values, _at: At) -> m.Policy:
-    """Return the policy; one without a name gets the file's from whoever knows the file."""
+    """Return the policy; one without a name gets the file's from whoever knows the file.
+
+    A phase that repeats the mode of `config` says nothing of its own.
+    """
     values.pop("schema_version", None)
-    return m.Policy(**{"name": "", **values})
+    mode = values.get("config", m.Config()).on_error
+    phases = tuple(
+        msgspec.structs.replace(phase, on_error=None) if phase.on_error == mode else phase
+        for phase in values.pop("phases")
+    )
+    return m.Policy(**{"name": "", **values, "phases": phases})
 
 
 NAME_FIELDS = (

@@ -8,7 +8,7 @@ from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
 from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text, shown
 from vpo_tasks.policy.table import Field, Single, Table, Values
-from vpo_tasks.policy.values import CHANNEL_WORDS, format_rate, parse_synthesis_rate
+from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate, format_rate, parse_synthesis_rate
 from vpo_tasks.policy.words import (
     FOLDED_ONE_OR_MANY,
     NUMBER_COMPARISON,
@@ -138,6 +138,15 @@ _SKIP_IF_EXISTS = Table(
         Field("not_commentary", _SWITCH),
     ],
 )
+
+
+def _settle_rate(values: Values, _at: At) -> None:
+    """Drop a rate that is the default's, so that equal policies are equal values."""
+    codec, channels = values.get("codec"), values.get("channels")
+    if codec and channels and values.get("bitrate") == default_synthesis_rate(codec, channels):
+        values.pop("bitrate", None)
+
+
 _NEW_TRACK = Table(
     m.SynthesisTrack,
     [
@@ -167,6 +176,7 @@ _NEW_TRACK = Table(
         ),
         Field("position", _PositionReader(), "Its place among the audio tracks."),
     ],
+    check=_settle_rate,
 )
 
 
