@@ -154,3 +154,28 @@ def test_doit_info_points_there(world):
     world.add("a b.mkv")
     info = world.doit("info", "process:a b.mkv")
     assert f"vpo why '{world.media}/a b.mkv'" in info.stdout + info.stderr
+
+
+GATES = """schema_version: 13
+config: {on_error: continue}
+phases:
+  - {name: small, skip_when: {mode: any, file_size_under: 1GB}, keep_subtitles: {remove_all: true}}
+  - {name: after, depends_on: [small], default_flags: {}}
+  - {name: again, run_if: {phase_modified: after}, audio_actions: {clear_all_titles: true}}
+"""
+LEFT_OUT = [
+    "small: skip_when: it is below file_size_under",
+    "after: depends on small, which is left out",
+    "again: run_if: after changed nothing",
+]
+
+
+def test_phases_that_do_not_run_are_named_with_the_condition_that_kept_them(world):
+    (path,) = world.add("a.mkv")
+    world.write_policy(GATES)
+    assert why(world, path)["result"]["phases_left_out"] == LEFT_OUT
+    text = world.vpo("why", path).stdout
+    dry = world.vpo("process", "-n", "-v", world.media).stdout
+    for phase in LEFT_OUT:
+        assert f"phase left out: {phase}" in text
+        assert f"phase left out: {phase}" in dry

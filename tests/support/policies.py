@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import strategies as st
 
 from tests.support.policy_rules import (
@@ -23,6 +24,7 @@ from tests.support.policy_rules import (
     rules,
 )
 from vpo_tasks.policy import model as m
+from vpo_tasks.policy.values import default_synthesis_rate
 
 
 def codec_mappings():
@@ -145,7 +147,7 @@ def synthesis_tracks():
         language=optional(LANGUAGES),
         not_commentary=st.booleans(),
     )
-    return st.builds(
+    made = st.builds(
         m.SynthesisTrack,
         name=st.sampled_from(["stereo", "surround", "night", "1e5"]),
         codec=st.sampled_from(["eac3", "aac", "ac3", "opus", "flac"]),
@@ -158,6 +160,13 @@ def synthesis_tracks():
         language=optional(st.sampled_from(["eng", "jpn", "no"])),
         position=st.sampled_from(["after_source", "end", 1, 2]),
     )
+    return made.map(_without_default_rate)
+
+
+def _without_default_rate(track):
+    """The loader takes a rate that is the codec's default for none."""
+    is_default = track.bitrate == default_synthesis_rate(track.codec, track.channels)
+    return msgspec.structs.replace(track, bitrate=None) if is_default else track
 
 
 def syntheses():
@@ -271,6 +280,12 @@ def policies(draw, max_phases=3):
     made = []
     for number in range(draw(st.integers(1, max_phases))):
         made.append(draw(phases(name=f"Phase-{number}", earlier=tuple(phase.name for phase in made))))
+    config = draw(configs())
+    # the loader takes a mode that repeats that of config for none
+    settled = [
+        msgspec.structs.replace(phase, on_error=None) if phase.on_error == config.on_error else phase
+        for phase in made
+    ]
     return m.Policy(
-        name=draw(st.sampled_from(["films", "no", "Series: all"])), phases=tuple(made), config=draw(configs())
+        name=draw(st.sampled_from(["films", "no", "Series: all"])), phases=tuple(settled), config=config
     )

@@ -193,7 +193,8 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
         for name in lost:
             draft.set_tag(name, None, file_cause(draft, f"{limits.name} cannot store the tag {name}"))
         if lost:
-            draft.warn(f"{limits.name} cannot store the tags {', '.join(sorted(lost))}")
+            tags = "tag" if len(lost) == 1 else "tags"
+            draft.warn(f"{limits.name} cannot store the {tags} {', '.join(sorted(lost))}")
         return
     for name in sorted({*draft.tags, *before}):
         if (
@@ -207,14 +208,14 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
 
 def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
     """Make the first track of a type the default where none is: the muxer does so, whatever it is told."""
+    was_default = {track.index for track in draft.source.tracks if track.default}
     for kind in ("video", "audio", "subtitle"):
         tracks = draft.of_type(kind)
         if tracks and not any(track.default for track in tracks):
-            label = name_track(draft.source, tracks[0])
-            draft.warn(f"{label}: {limits.name} always has a default {kind} track, so it is this one")
-            draft.set_default(
-                tracks[0], True, file_cause(draft, f"{limits.name} always has a default {kind} track")
-            )
+            reason = f"{limits.name} always has a default {kind} track"
+            if tracks[0].index in was_default:  # else the change says so itself
+                draft.warn(f"{name_track(draft.source, tracks[0])}: {reason}, so it is this one")
+            draft.set_default(tracks[0], True, file_cause(draft, reason))
 
 
 def file_cause(draft: Draft, reason: str) -> Cause:

@@ -17,12 +17,15 @@ _HEIGHTS = MappingProxyType(
 )
 
 
+_OUTCOMES = MappingProxyType({"failed": "failed", "skipped": "is left out", "pending": "is not run"})
+
+
 def closed_gate(phase: Phase, draft: Draft, outcomes: Mapping[str, PhaseOutcome]) -> str | None:
     """Return why a phase is skipped, or None when it runs. `outcomes` are those of the same policy."""
     for name in phase.depends_on:
         outcome = outcomes[name].outcome if name in outcomes else "pending"
         if outcome != "completed":
-            return f"depends on {name}, which is {outcome}"
+            return f"depends on {name}, which {_OUTCOMES[outcome]}"
     if phase.skip_when is not None:
         why = trips(phase.skip_when, draft)
         if why is not None:
@@ -55,7 +58,8 @@ def _asked(when: SkipWhen, draft: Draft) -> Iterator[tuple[str, bool]]:
     video = next((track for track in draft.tracks if track.type == "video"), None)
     height = video.height if video is not None else None
     if when.video_codec:
-        yield "the video codec is listed", video is not None and matches_video(video.codec, when.video_codec)
+        listed = video is not None and matches_video(video.codec, when.video_codec)
+        yield f"the video is {video.codec if video is not None else 'missing'}", listed
     if when.audio_codec_exists is not None:
         codec = when.audio_codec_exists
         yield f"there is {codec} audio", any(same_codec(track, codec) for track in draft.of_type("audio"))
@@ -78,7 +82,7 @@ def _asked(when: SkipWhen, draft: Draft) -> Iterator[tuple[str, bool]]:
     duration = draft.source.duration_s
     if video is not None and video.duration_s is not None:
         duration = video.duration_s
-    yield from _within("size", size, when.file_size_under, when.file_size_over)
+    yield from _within("file_size", size, when.file_size_under, when.file_size_over)
     yield from _within("duration", duration, when.duration_under, when.duration_over)
 
 
@@ -86,9 +90,9 @@ def _within(
     what: str, value: float | None, under: float | None, over: float | None
 ) -> Iterator[tuple[str, bool]]:
     if under is not None:
-        yield f"the {what} is under the limit", value is not None and value < under
+        yield f"it is below {what}_under", value is not None and value < under
     if over is not None:
-        yield f"the {what} is over the limit", value is not None and value > over
+        yield f"it is above {what}_over", value is not None and value > over
 
 
 def label_height(height: int) -> int:

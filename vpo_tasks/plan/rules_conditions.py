@@ -165,11 +165,27 @@ def _speaks_several(analysis: LanguageAnalysis, condition: MultiLanguage) -> boo
     return any(share >= condition.threshold for share in analysis.secondary.values())
 
 
-def _originality(condition: Original | Dubbed, scene: Scene) -> bool:
+def _originality(condition: Original | Dubbed, scene: Scene) -> Truth:
+    """Judge by what is classified, else by position and the film's own language.
+
+    Where nobody knows that language, the answer counts only if every language gives the same.
+    """
     audio = [track for track in scene.tracks if track.type == "audio"]
-    known = scene.context.originals
-    if known is None:
-        known = classify_originals(audio, scene.context.metadata or {})
+    known, metadata = scene.context.originals, scene.context.metadata
+    if known is not None or metadata is not None:
+        verdicts = classify_originals(audio, metadata or {}) if known is None else known
+        return _origin_is(condition, audio, verdicts)
+    languages = {"", *map(language_of, audio)}
+    answers = {
+        _origin_is(condition, audio, classify_originals(audio, {"radarr": {"original_language": language}}))
+        for language in languages
+    }
+    return answers.pop() if len(answers) == 1 else Unknown("the film's original language")
+
+
+def _origin_is(
+    condition: Original | Dubbed, audio: Sequence[Track], known: Mapping[int, Originality]
+) -> bool:
     for track in audio:
         verdict = known.get(track.index)
         if verdict is None or verdict.confidence < condition.min_confidence:

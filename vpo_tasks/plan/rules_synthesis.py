@@ -16,16 +16,9 @@ from vpo_tasks.plan.rules_transcode import require_encoder
 from vpo_tasks.policy.codecs import effective_codec, same_codec
 from vpo_tasks.policy.match import Terms, has_language, is_commentary, passes
 from vpo_tasks.policy.model import AudioSynthesis, SourceCriterion, SynthesisTrack, TrackFilter
+from vpo_tasks.policy.values import default_synthesis_rate
 
 _OPERATION = "audio_synthesis"
-_BITRATES = MappingProxyType(
-    {
-        "eac3": ((2, 384_000), (6, 640_000), (8, 768_000)),
-        "aac": ((2, 192_000), (6, 384_000), (8, 512_000)),
-        "ac3": ((2, 192_000), (6, 448_000)),
-        "opus": ((2, 128_000), (6, 256_000), (8, 384_000)),
-    }
-)
 _CHANNEL_LIMIT = MappingProxyType({"ac3": 6, "eac3": 6})
 _MAX_SOURCE_CHANNELS = 8
 
@@ -48,7 +41,9 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
             raise Refusal(_OPERATION, f"needs {truth.needs}, not available yet", wanted.name)
         require_encoder(context, scope, _OPERATION, wanted.codec)
         bitrate = (
-            wanted.bitrate if wanted.bitrate is not None else default_bitrate(wanted.codec, wanted.channels)
+            wanted.bitrate
+            if wanted.bitrate is not None
+            else default_synthesis_rate(wanted.codec, wanted.channels)
         )
         encode = Encode(codec=wanted.codec, bitrate=bitrate, channels=wanted.channels)
         encode = within_limits(encode, wanted.channels)
@@ -123,14 +118,6 @@ def _points(criterion: SourceCriterion, track: Track, terms: Terms) -> list[int]
     if criterion.codec is not None and any(same_codec(track, name) for name in criterion.codec):
         points.append(20)
     return points
-
-
-def default_bitrate(codec: str, channels: int) -> int | None:
-    """Return the bit rate of the nearest listed channel count that is not below; None for lossless codecs."""
-    table = _BITRATES.get(codec)
-    if table is None:
-        return None
-    return next((rate for count, rate in table if count >= channels), table[-1][1])
 
 
 def _track_of(wanted: SynthesisTrack, source: Track, index: int) -> Track:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
 from vpo_tasks.policy.reading import BAD, At, Bool, ListOf, OneOf, Reader, nearest, shown
-from vpo_tasks.policy.table import Field, Table, Values, is_read
+from vpo_tasks.policy.table import Field, Table, Values, is_read, one_of_keys
 from vpo_tasks.policy.words import ANY_TEXT, FIELD_NAME, FILLED, FOLDED
 
 _PLACEHOLDERS = frozenset({"filename", "path", "rule_name"})
@@ -111,6 +111,7 @@ _KINDS: dict[str, _Kind] = {
                 Field("match_language", ANY_TEXT, "Only tracks in this language."),
             ],
             check=_exactly_one("new_language", "from_plugin_metadata"),
+            shape=one_of_keys("new_language", "from_plugin_metadata"),
         ),
         m.SetLanguage,
     ),
@@ -123,6 +124,7 @@ _KINDS: dict[str, _Kind] = {
                 _FROM_PLUGIN,
             ],
             check=_exactly_one("value", "from_plugin_metadata"),
+            shape=one_of_keys("value", "from_plugin_metadata"),
         ),
         m.SetContainerMetadata,
     ),

@@ -133,6 +133,17 @@ def _check_operand(values: Values, at: At) -> None:
         at.fail(f"the operator {operator} needs a number, not {shown(value)}")
 
 
+_OPERAND_SHAPE = {
+    "if": {"required": ["operator"], "properties": {"operator": {"const": "exists"}}},
+    "else": {
+        "required": ["value"],
+        "if": {
+            "required": ["operator"],
+            "properties": {"operator": {"enum": sorted(_NUMERIC_OPERATORS)}},
+        },
+        "then": {"properties": {"value": {"type": "number"}}},
+    },
+}
 _METADATA = (
     Field("field", FIELD_NAME, "The field's name.", required=True),
     Field("operator", one_of(m.MetadataOperator), "How the field is compared."),
@@ -194,10 +205,12 @@ class ConditionReader:
             "not": _Kind(self, m.Not, lambda part: m.Not(condition=part), lambda value: value.condition),
             "audio_is_multi_language": _Kind(_SPEECH, m.MultiLanguage),
             "plugin_metadata": _Kind(
-                Table(m.PluginMetadata, (_PLUGIN, *_METADATA), check=_check_operand), m.PluginMetadata
+                Table(m.PluginMetadata, (_PLUGIN, *_METADATA), check=_check_operand, shape=_OPERAND_SHAPE),
+                m.PluginMetadata,
             ),
             "container_metadata": _Kind(
-                Table(m.ContainerMetadata, _METADATA, check=_check_operand), m.ContainerMetadata
+                Table(m.ContainerMetadata, _METADATA, check=_check_operand, shape=_OPERAND_SHAPE),
+                m.ContainerMetadata,
             ),
             "is_original": _Kind(OriginReader(m.Original), m.Original),
             "is_dubbed": _Kind(OriginReader(m.Dubbed), m.Dubbed),
@@ -239,7 +252,8 @@ class ConditionReader:
             "minProperties": 1,
             "maxProperties": 1,
         }
-        expression = {"type": "string", "examples": ["exists(audio, lang == jpn) and count(subtitle) == 0"]}
+        example = "exists(audio, lang == jpn) and count(subtitle) == 0"
+        expression = {"type": "string", "pattern": "[A-Za-z_]\\s*\\(", "examples": [example]}
         return {"anyOf": [mapping, expression]}
 
 

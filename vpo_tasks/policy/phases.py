@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.actions import RULES
 from vpo_tasks.policy.operations import (
-    AUDIO_SYNTHESIS,
     CONTAINER,
     DEFAULT_FLAGS,
     FILE_TIMESTAMP,
@@ -19,6 +20,7 @@ from vpo_tasks.policy.operations import (
     TRANSCRIPTION,
 )
 from vpo_tasks.policy.reading import BAD, At, ListOf, OneOf, Text, nearest, shown
+from vpo_tasks.policy.synthesis import AUDIO_SYNTHESIS
 from vpo_tasks.policy.table import Field, Table, Values, is_read
 from vpo_tasks.policy.transcoding import TRANSCODE
 from vpo_tasks.policy.values import (
@@ -84,6 +86,7 @@ SKIP_WHEN = Table(
         *SKIP_CONDITIONS,
     ],
     build=build_skip_when,
+    shape={"minProperties": 2},  # the mode, and a condition
 )
 
 
@@ -99,6 +102,7 @@ RUN_IF = Table(
         Field("phase_completed", ANY_TEXT, "That phase completed."),
     ],
     check=_check_run_if,
+    shape={"minProperties": 1, "maxProperties": 1},
 )
 
 # What both versions call the same.
@@ -252,13 +256,21 @@ class VersionReader:
 
 
 def build_policy(values: Values, _at: At) -> m.Policy:
-    """Return the policy; one without a name gets the file's from whoever knows the file."""
+    """Return the policy; one without a name gets the file's from whoever knows the file.
+
+    A phase that repeats the mode of `config` says nothing of its own.
+    """
     values.pop("schema_version", None)
-    return m.Policy(**{"name": "", **values})
+    mode = values.get("config", m.Config()).on_error
+    phases = tuple(
+        msgspec.structs.replace(phase, on_error=None) if phase.on_error == mode else phase
+        for phase in values.pop("phases")
+    )
+    return m.Policy(**{"name": "", **values, "phases": phases})
 
 
 NAME_FIELDS = (
-    Field("name", Text(parse_name), "Shown instead of the file's name."),
+    Field("name", Text(parse_name, pattern="\\S", most=200), "Shown instead of the file's name."),
     Field("description", ANY_TEXT, "For people; no effect."),
     Field("category", ANY_TEXT, "For people; no effect."),
 )

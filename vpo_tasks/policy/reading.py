@@ -211,8 +211,10 @@ class Text(_AsIs):
         pattern: str = "",
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
+        most: int | None = None,
     ) -> None:
         self.words = tuple(words)
+        self.most = most
         self.parse = parse
         self._write = write
         self.pattern = pattern
@@ -236,6 +238,8 @@ class Text(_AsIs):
         schema: dict[str, Any] = {"type": "string"}
         if self.pattern:
             schema["pattern"] = self.pattern
+        if self.most:
+            schema["maxLength"] = self.most
         if self.examples:
             schema["examples"] = list(self.examples)
         return schema

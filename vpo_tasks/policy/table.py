@@ -34,7 +34,8 @@ class Table:
 
     `check` looks at the values together (each by its attribute, only those given) and may note issues or
     change the values before the model is made; what could not be read is missing there, so that it must not
-    be taken for left out (`is_read`). `build` makes something other than `model(**values)`.
+    be taken for left out (`is_read`). `build` makes something other than `model(**values)`. `shape` is what
+    of that a JSON Schema can say.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Table:
         build: Build | None = None,
         hints: Mapping[str, str] | None = None,
         some: str = "",
+        shape: Mapping[str, Any] | None = None,
     ) -> None:
         self.fields = {field.key: field for field in fields}
         self._check = check
         self._build = build
         self._hints = hints or {}
         self._some = some
+        self._shape = shape or {}
         self._model = model
         self._defaults = _defaults(model) if model else {}
 
@@ -113,7 +116,7 @@ class Table:
             schema["required"] = required
         if self._some:
             schema["minProperties"] = 1
-        return schema
+        return {**schema, **self._shape}
 
     def _property(self, field: Field) -> dict[str, Any]:
         schema = field.reader.schema()
@@ -141,6 +144,11 @@ def _defaults(model: type[msgspec.Struct]) -> Values:
 def is_read(values: Values, at: At) -> bool:
     """Tell whether all that stands in the mapping could be read: only then is something missing for sure."""
     return len(values) == sum(entry.node.value is not None for entry in at.value.values())
+
+
+def one_of_keys(*keys: str) -> dict[str, Any]:
+    """Return the shape of a mapping that has exactly one of the keys."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
 
 
 class Single:

@@ -40,8 +40,13 @@ class _Arguments(ListOf):
             return at.fail("has more than 50 arguments")
         return super().read(at)
 
+    def schema(self) -> dict[str, Any]:
+        return {**super().schema(), "maxItems": 50}
 
-FFMPEG_ARGS = _Arguments(Text(_parse_argument))
+
+FFMPEG_ARGS = _Arguments(
+    Text(_parse_argument, pattern="^(?!.*(\\$[({]|\\\\n))[^;|&<>`\\n\\u0000]*$", most=1024)
+)
 CRF = Integer(0, 51)
 LENGTH = Integer(1)
 PRESET = OneOf(*PRESETS)
@@ -137,6 +142,7 @@ VIDEO = _VideoTable(
         Field("keep_if_larger", Bool(), "Keep the result even where it is larger than the original."),
     ],
     check=_settle_video,
+    shape={"not": {"required": ["crf", "target_bitrate"]}},
 )
 
 AUDIO = Table(

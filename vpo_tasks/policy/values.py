@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from types import MappingProxyType
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgt]?)b", re.IGNORECASE)
 _DURATION = re.compile(
@@ -21,6 +22,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _RATE_UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 MAPPING_RATES = (32_000, 1_536_000)
+_SYNTHESIS_RATES = MappingProxyType(
+    {
+        "eac3": ((2, 384_000), (6, 640_000), (8, 768_000)),
+        "aac": ((2, 192_000), (6, 384_000), (8, 512_000)),
+        "ac3": ((2, 192_000), (6, 448_000)),
+        "opus": ((2, 128_000), (6, 256_000), (8, 384_000)),
+    }
+)
 
 SKIP_RESOLUTIONS = ("480p", "720p", "1080p", "1440p", "2160p", "4k")
 SCALE_RESOLUTIONS = ("480p", "720p", "1080p", "1440p", "4k", "8k")
@@ -72,6 +81,14 @@ def parse_synthesis_rate(text: str) -> int:
     if match is None:
         raise ValueError("is not a bitrate such as 192k or 640k")
     return _positive_rate(match[1], match[2])
+
+
+def default_synthesis_rate(codec: str, channels: int) -> int | None:
+    """Return the bit rate of the nearest listed channel count that is not below; None for lossless codecs."""
+    table = _SYNTHESIS_RATES.get(codec)
+    if table is None:
+        return None
+    return next((rate for count, rate in table if count >= channels), table[-1][1])
 
 
 def parse_mapping_rate(text: str) -> int:

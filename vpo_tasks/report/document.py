@@ -75,6 +75,7 @@ def file_as_dict(result: FileProcessingResult) -> dict[str, Any]:
         "tool": result.tool,
         "changes": changes,
         "warnings": list(result.warnings),
+        "phases_left_out": list(result.phases_left_out),
         "duration_seconds": round(result.duration_s, 3),
         "bytes_read": result.bytes_read,
         "bytes_written": result.bytes_written,

@@ -40,6 +40,8 @@ class FileProcessingResult(NamedTuple):
     failed_before: bool = False
     """It failed in an earlier run and was not tried again: nothing that matters has changed."""
     warnings: tuple[str, ...] = ()
+    phases_left_out: tuple[str, ...] = ()
+    """Phases that a condition of their own kept from running, and which: `shrink: skip_when: …`."""
     duration_s: float = 0.0
     bytes_read: int = 0
     bytes_written: int = 0

@@ -34,23 +34,26 @@ def file_lines(result: FileProcessingResult, verbose: bool, *, dry_run: bool = F
         return [f"{name}: skipped: {escape(result.reason) or 'no reason given'}", *_warnings(result)]
     if result.status == "changed":
         changes = _changes(result, verbose) if verbose or dry_run else []
-        return [f"{name}: {_what_was_done(result, dry_run)}", *changes, *_warnings(result)]
+        said = [*changes, *phases_left_out(result, verbose), *_warnings(result)]
+        return [f"{name}: {_what_was_done(result, dry_run)}", *said]
     if _has_own_output(result):
         verb = "would be copied to" if dry_run else "copied to"
         return [f"{name}: as the policy says, {verb} {escape(result.final_path or '')}", *_warnings(result)]
     if not verbose and not result.warnings:
         return []
     state = "up to date" if result.status == "up-to-date" else "already as the policy says"
-    return [f"{name}: {state}", *_warnings(result)]
+    return [f"{name}: {state}", *phases_left_out(result, verbose), *_warnings(result)]
 
 
 def _done_all_the_same(result: FileProcessingResult, verbose: bool, dry_run: bool) -> list[str]:
     """Return what is to be said of a failed video beside its failure: other phases may have changed it."""
+    left_out = phases_left_out(result, verbose)
     if not result.changes:
-        return _warnings(result) if verbose else []
+        return [*left_out, *_warnings(result)] if verbose else []
     verb = "it" if dry_run else "it was"
     done = f"  all the same {verb} {_what_was_done(result, dry_run)}"
-    return [done, *(_changes(result, verbose) if verbose or dry_run else ()), *_warnings(result)]
+    changes = _changes(result, verbose) if verbose or dry_run else []
+    return [done, *changes, *left_out, *_warnings(result)]
 
 
 def _has_own_output(result: FileProcessingResult) -> bool:
@@ -84,6 +87,11 @@ def _changes(result: FileProcessingResult, verbose: bool) -> list[str]:
         where = f" [phase {change.phase}{rule}]" if verbose else ""
         lines.append(f"  {escape(describe_change(change) + where)}")
     return lines
+
+
+def phases_left_out(result: FileProcessingResult, verbose: bool = True) -> list[str]:
+    """Return the phases that were not run and why, if asked."""
+    return [f"  phase left out: {escape(phase)}" for phase in result.phases_left_out] if verbose else []
 
 
 def _warnings(result: FileProcessingResult) -> list[str]:

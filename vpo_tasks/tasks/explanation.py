@@ -14,7 +14,7 @@ from vpo_tasks.discover import Found
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.report.document import file_as_dict
 from vpo_tasks.report.result import FileProcessingResult
-from vpo_tasks.report.summary import file_lines
+from vpo_tasks.report.summary import file_lines, phases_left_out
 from vpo_tasks.report.text import count_noun, escape
 from vpo_tasks.state.failures import Failure, Failures, as_kept
 from vpo_tasks.state.store import Details
@@ -232,7 +232,8 @@ def _failure_lines(told: Explanation) -> list[str]:
 
 def _result_lines(result: FileProcessingResult) -> list[str]:
     if result.status == "unchanged":
-        return ["  the policy asks for nothing", *(f"  warning: {escape(text)}" for text in result.warnings)]
+        warnings = [f"  warning: {escape(text)}" for text in result.warnings]
+        return ["  the policy asks for nothing", *phases_left_out(result), *warnings]
     lines = file_lines(result, verbose=True, dry_run=True)
     intro = (
         f"  the policy asks for {count_noun(len(result.changes), 'change')}" if result.changes else "  now"

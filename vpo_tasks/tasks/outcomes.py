@@ -83,6 +83,9 @@ def describe(job: VideoJob, seen: Seen) -> FileProcessingResult:
         step=seen.step.kind,
         tool=seen.step.tool,
         warnings=plan.warnings,
+        phases_left_out=tuple(
+            f"{phase.phase}: {phase.reason}" for phase in plan.phases if phase.outcome == "skipped"
+        ),
         bytes_read=seen.step.reads_bytes,
         bytes_written=seen.step.writes_bytes,
         size_before=seen.identity.size,

@@ -95,7 +95,9 @@ ROWS = [
     ("text is no number for a plugin", plugin("radarr", "year", 1, "gt"), "v0", {}, known(radarr={"year": "2001"}), False),
     ("nan in a tag compares as nothing", tag("year", 1, "gt"), "v0", {"year": "nan"}, {}, False),
     ("a dub of a known original", Dubbed(language="ger"), "a1 jpn, a2 ger", {}, known(radarr={"original_language": "Japanese"}), True),
-    ("without data the first track is too weak a guess", Original(), "a1 jpn, a2 ger", {}, {}, False),
+    ("without data the first track is too weak a guess", Original(), "a1 jpn, a2 ger", {}, known(), False),
+    ("a single track is the original, but not surely", Original(), "a1 jpn", {}, {}, False),
+    ("nothing is dubbed where nothing is in that language", Dubbed(language="eng"), "a1 jpn, a2 ger", {}, {}, False),
     ("an unknown part that cannot decide", And(conditions=(MULTI, exists("subtitle"))), "a1 eng", {}, {}, False),
     ("an unknown part beside a true one", Or(conditions=(MULTI, exists("audio"))), "a1 eng", {}, {}, True),
     ("no audio speaks no languages", MULTI, "v0", {}, {}, False),
@@ -124,11 +126,16 @@ def test_c23_commentary_follows_the_policy_s_own_patterns():
 
 @pytest.mark.parametrize(
     ("condition", "needs"),
-    [(MULTI, "audio_is_multi_language"), (plugin("radarr", "year", 1), "plugin_metadata")],
+    [
+        (MULTI, "audio_is_multi_language"),
+        (plugin("radarr", "year", 1), "plugin_metadata"),
+        (Original(), "the film's original language"),
+        (Dubbed(language="eng"), "the film's original language"),
+    ],
 )
 def test_nobody_can_tell_without_the_data(condition, needs):
-    assert judge(condition, "a1 eng") == Unknown(needs)
-    assert judge(Not(condition=condition), "a1 eng") == Unknown(needs)
+    assert judge(condition, "a1 jpn, a2 eng") == Unknown(needs)
+    assert judge(Not(condition=condition), "a1 jpn, a2 eng") == Unknown(needs)
 
 
 FORCE = SetForced(language="eng")

@@ -18,6 +18,7 @@ from vpo_tasks.policy.model import (
     Rules,
     SetContainerMetadata,
     SetForced,
+    TrackActions,
     Transcode,
     VideoTranscode,
 )
@@ -156,7 +157,7 @@ def test_tags_an_mp4_cannot_hold_are_lost_with_a_warning():
     planned = converges(media, container=MP4)
     assert planned.result.tags == {"title": "Film"}
     assert effects(planned) == "container=mp4 tag:imdb=None"
-    assert "MP4 cannot store the tags imdb" in planned.warnings
+    assert "MP4 cannot store the tag imdb" in planned.warnings
 
 
 def test_a_tag_an_mp4_cannot_hold_is_not_planned_for_ever():
@@ -225,3 +226,20 @@ def test_an_encode_that_cannot_be_done_leaves_the_container_as_it_was():
     )
     assert planned.changes == ()
     assert [failure.operation for failure in planned.failures] == ["container", "transcode"]
+
+
+def test_a_default_that_mp4_insists_on_is_told_once():
+    planned = plan("v0 h264, a1 aac", container=MP4)
+    assert effects(planned) == "a1+D container=mp4 v0+D"
+    assert planned.warnings == ()
+    cleared = plan(
+        video("v0 D, a1 aac D", container="mp4"), audio_actions=TrackActions(clear_all_default=True)
+    )
+    assert effects(cleared) == ""
+    cleared = plan(
+        video('v0 D "x", a1 aac D', container="mp4"),
+        audio_actions=TrackActions(clear_all_default=True),
+        video_actions=TrackActions(clear_all_titles=True),
+    )
+    assert effects(cleared) == "v0:title=None"
+    assert cleared.warnings == ("audio 1 (und aac): MP4 always has a default audio track, so it is this one",)

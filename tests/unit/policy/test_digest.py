@@ -105,6 +105,24 @@ def test_difference_in_meaning_counts(one, other):
     assert policy_digest([load(one)]) != policy_digest([load(other)])
 
 
+@pytest.mark.parametrize(
+    ("spelled", "short"),
+    [
+        (", bitrate: 192k", ""),
+        (", position: end, title: inherit, language: inherit", ""),
+        (", create_if: 'exists(audio)'", ", create_if: {exists: {track_type: audio}}"),
+    ],
+)
+def test_spelled_out_defaults_of_a_new_track_do_not_count(spelled, short):
+    start = "audio_synthesis: {tracks: [{name: s, codec: aac, channels: stereo, source: {prefer: [{language: eng}]}"
+    assert policy_digest([load(f"{start}{spelled}}}]}}")]) == policy_digest([load(f"{start}{short}}}]}}")])
+
+
+def test_a_mode_that_repeats_that_of_config_does_not_count():
+    spelled = load("phases: [{name: p, on_error: skip}]\nconfig: {on_error: skip}")
+    assert policy_digest([spelled]) == policy_digest([load("phases: [{name: p}]\nconfig: {on_error: skip}")])
+
+
 def test_order_of_policies_and_selected_phases_count():
     one, other = load("phases: [{name: a}, {name: b}]"), load("keep_subtitles: {}")
     digests = {
