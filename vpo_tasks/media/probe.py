@@ -23,6 +23,8 @@ _START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_pro
 
 _DECODER = msgspec.msgpack.Decoder(Answer)
 _END_S = 5.0
+_PAUSED_S = 5.0
+"""A wait ends so much later than it should only where all of us were stopped."""
 
 
 class ProbePool:
@@ -181,6 +183,10 @@ class _Child:
         parts, missing = [], count
         while missing:
             if not ready.poll(max(deadline - time.monotonic(), 0) * 1000):
+                if time.monotonic() - deadline > _PAUSED_S:
+                    # we were stopped ourselves (SIGSTOP, a frozen container), and the process with us
+                    deadline = time.monotonic() + silence_s
+                    continue
                 raise ProbeError(path, f"could not be read: no progress in {silence_s:g} s")
             part = os.read(stdout.fileno(), min(missing, 1 << 20))
             if not part:
