@@ -25,6 +25,10 @@ MODES = (
 )  # fmt: skip
 
 
+FILE_MODE = 0o640
+MTIME_NS = 1_400_000_000_987_654_321
+
+
 @dataclass
 class Replacement(Stage):
     """A folder with one video, what it must become, and a tool that makes that in no time."""
@@ -58,6 +62,8 @@ class Replacement(Stage):
         shutil.rmtree(self.library, ignore_errors=True)
         self.target.parent.mkdir(parents=True)
         self.source.write_bytes(self.old)
+        self.source.chmod(FILE_MODE)
+        os.utime(self.source, ns=(MTIME_NS, MTIME_NS))
         if self.mode == "overwrite":
             self.target.write_bytes(b"an older target of ours")
 
@@ -106,6 +112,11 @@ class Replacement(Stage):
     def check_at_rest(self, *, failed: bool = False) -> None:
         self.check_nothing_lost()
         assert self.private() == []
+        for path in {self.source, self.target}:
+            if path.exists() and path.read_bytes() in (self.old, self.new):
+                status = path.stat()
+                assert (status.st_mode & 0o7777, status.st_mtime_ns) == (FILE_MODE, MTIME_NS)
+                assert status.st_nlink == 1 or self.mode == "link"
         if self.mode == "rename":
             assert self.source.exists() != self.target.exists()
         if self.mode.startswith("replace"):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.faults.frame import OperationMatrix
 from tests.faults.header_edit import HeaderEdit, make_header_edit
+from vpo_tasks.errors import LockedError
+from vpo_tasks.execute.locks import path_key
 
 
 @pytest.fixture(scope="module", params=["in-place", "growing", "shrinking", "kept"])
@@ -18,6 +20,15 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 class TestHeaderEdit(OperationMatrix):
     pass
+
+
+def test_run_that_begins_in_the_same_moment_with_other_locks_makes_us_give_way(stage: HeaderEdit) -> None:
+    stage.set_up()
+    rival = stage.video.with_name(f".vpo-{path_key(str(stage.video))}-ffff.json")
+    with pytest.raises(LockedError):
+        stage.work(stage.disk(before=("write", lambda: rival.write_bytes(b"begun"))))
+    assert stage.video.read_bytes() == stage.old
+    assert stage.private() == [bytes(rival)]
 
 
 def half_written(stage: HeaderEdit) -> None:

@@ -7,11 +7,14 @@ import os
 import resource
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.support.library import ENGLISH, FRENCH, VIDEO, read_tree
+from tests.support.matroska import matroska, track
 from tests.support.media import need_tool
+from vpo_tasks.execute.header_layout import HeaderRefused, read_regions
 
 TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
 
@@ -119,3 +122,13 @@ def test_titles_that_are_no_text_and_command_a_terminal_reach_neither_terminal_n
         for sign in ("\x1b", "\x07", "\x9b", "\udcff"):
             assert sign not in done.stdout + done.stderr
     assert world.leftovers() == []
+
+
+def test_header_of_a_file_of_empty_clusters_without_an_index_is_not_looked_for_for_ever(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "film.mkv"
+    entry = track(1, 1, b"V_MPEG4/ISO/ASP")
+    path.write_bytes(matroska(b"\x1f\x43\xb6\x75\x80" * 1_000_100, tracks=(entry,)))
+    with pytest.raises(HeaderRefused, match="more clusters than are walked"):
+        read_regions(str(path))

@@ -14,7 +14,8 @@ import pytest
 from tests.faults.frame import OperationMatrix
 from tests.faults.replacement import MODES, Replacement, make_replacement
 from tests.support.faults import KILL, in_a_process_that_may_die
-from vpo_tasks.errors import FileError
+from vpo_tasks.errors import FileError, LockedError
+from vpo_tasks.execute.locks import path_key
 
 only_replace = pytest.mark.parametrize("stage", ["replace"], indirect=True)
 
@@ -206,6 +207,15 @@ def test_original_written_to_between_the_last_look_and_the_swap_keeps_its_bytes(
         stage.work(stage.disk(before=("exchange", append)))
     assert stage.source.read_bytes() == stage.old + b"more"
     assert stage.private() == []
+
+
+def test_run_that_begins_in_the_same_moment_with_other_locks_makes_us_give_way(stage: Replacement) -> None:
+    stage.set_up()
+    rival = stage.target.with_name(f".vpo-{path_key(str(stage.source))}-ffff.json")
+    with pytest.raises(LockedError):
+        stage.work(stage.disk(before=("write", lambda: rival.write_bytes(b"begun"))))
+    assert stage.source.read_bytes() == stage.old
+    assert stage.private() == [bytes(rival)]
 
 
 @pytest.mark.parametrize("stage", ["replace", "rename"], indirect=True)

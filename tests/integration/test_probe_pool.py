@@ -63,7 +63,48 @@ def test_probe_and_count_through_the_pool(pool, tmp_path):
     path = sample(tmp_path, b"\xff=\n.mkv")
     assert pool.probe(path).container == "mkv"
     assert [count.packets for count in pool.count(path)] == [25, 32]
-    assert pool.count(path, demux=True) == pool.count(path)
+    marks = [count.mark for count in pool.count(path)]
+    assert len(set(marks)) == 2
+    walked = [msgspec.structs.replace(count, mark="") for count in pool.count(path)]
+    assert list(pool.count(path, demux=True)) == walked
+
+
+LATE_READER = """
+import sys, time
+for _ in range(20):
+    time.sleep(0.1)
+sys.path[:] = sys.argv[1:]
+from vpo_tasks.media.probe_process import main
+main()
+"""
+ASKER = """
+import sys
+from vpo_tasks.media.probe import ProbePool
+with ProbePool(1, timeout_s=6, command=[sys.executable, "-c", sys.argv[1], *filter(None, sys.path)]) as pool:
+    print(pool.probe(sys.argv[2]).container)
+"""
+
+
+def test_time_in_which_everything_was_stopped_is_no_silence(tmp_path):
+    path = sample(tmp_path, "a.mkv")
+    words = [sys.executable, "-c", ASKER, LATE_READER, path]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    asker = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+
+    def readers():
+        listed = f"/proc/{asker.pid}/task/{asker.pid}/children"
+        with open(listed) as stream:
+            return [int(word) for word in stream.read().split()]
+
+    wait_until(readers)
+    stopped = [asker.pid, *readers()]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(12)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    out, err = asker.communicate(timeout=60)
+    assert (out.strip(), asker.returncode) == ("mkv", 0), err
 
 
 PAST_THE_END = 1 << 40

@@ -56,6 +56,19 @@ def create_journal(disk: Disk, names: Private, line: bytes) -> int:
     return fd
 
 
+def has_rival(names: Private) -> bool:
+    """Tell whether somebody else's journal speaks of the same video, now that ours can be seen.
+
+    Runs with other state folders, or on other machines, do not see our locks; of two that begin in the same
+    moment at least one sees the other's journal.
+    """
+    prefix, own = f".vpo-{names.key}-".encode(), os.path.basename(names.journal)
+    return any(
+        name.startswith(prefix) and name.endswith(b".json") and name != own
+        for name in os.listdir(names.folder)
+    )
+
+
 def can_link(disk: Disk, names: Private, existing: bytes) -> bool:
     """Tell whether a file may have a hard link, by linking it to a name of ours and removing that."""
     try:

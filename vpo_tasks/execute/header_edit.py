@@ -14,6 +14,7 @@ import msgspec
 from vpo_tasks.errors import (
     FileError,
     Interrupted,
+    LockedError,
     ProbeError,
     ReplaceError,
     ToolError,
@@ -188,13 +189,16 @@ def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> Media
 def _check_unchanged(job: _Job, names: Private, video: int) -> None:
     """Give up before the first write when the run was ended, or somebody else changed or replaced the video.
 
-    Raises Interrupted or ReplaceError.
+    Raises Interrupted, LockedError or ReplaceError.
     """
     by_name = fsops.stat_or_none(job.source)
     same = by_name is not None and {Identity.of(by_name), Identity.of(os.fstat(video))} == {job.old}
-    if same and not job.kit.children.stopped:
+    rival = fsops.has_rival(names)
+    if same and not rival and not job.kit.children.stopped:
         return
     fsops.clean_up(job.kit.disk, names)
+    if rival:
+        raise LockedError(job.work.source, "another run has just begun with this video")
     if same:
         raise Interrupted
     raise ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")

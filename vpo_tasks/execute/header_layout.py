@@ -13,6 +13,8 @@ from vpo_tasks.media.ebml import Element, Source, children_of, open_source
 from vpo_tasks.media.matroska import read_layout
 
 MAX_BYTES = 64 << 20
+_MAX_CLUSTERS = 1_000_000
+"""A second's walk, and a film of days; nothing else would end the walk over a file of empty ones."""
 
 _EBML, _SEGMENT, _CLUSTER, _SEEK_HEAD = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x114D9B74
 _INFO, _TRACKS, _CUES, _TAGS = 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1254C367
@@ -134,8 +136,11 @@ class _Walk:
         return min((offset for offset in self._targets if offset > cluster.offset), default=self._end)
 
     def _tail_by_walking(self, cluster: Element) -> int:
-        offset = cluster.offset
+        offset, steps = cluster.offset, 0
         while offset < self._end:
+            steps += 1
+            if steps > _MAX_CLUSTERS:
+                raise self._refused("has no index, and more clusters than are walked")
             element = self._source.element(offset)
             if element.id != _CLUSTER:
                 break

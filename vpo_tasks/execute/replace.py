@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from vpo_tasks.errors import FileError, ReplaceError, SpaceError, VanishedError, VpoError
+from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VanishedError, VpoError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.adopting import adopt
 from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
@@ -178,6 +178,8 @@ def _target(work: Work, source: bytes) -> tuple[Mode, bytes]:
 def _journal(job: Job) -> Iterator[int]:
     fd = fsops.create_journal(job.kit.disk, job.names, encode(job.record))
     try:
+        if fsops.has_rival(job.names):
+            raise LockedError(job.work.source, "another run has just begun with this video")
         if job.mode != "output" and job.work.without_hard_links == "refuse":
             _check_hard_links(job)
         yield fd

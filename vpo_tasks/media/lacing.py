@@ -13,7 +13,7 @@ HEAD_BYTES = 1 << 11
 def find_frame(flags: int, head: bytes, size: int, number: int) -> tuple[int, int]:
     """Return start and length of frame `number` of a block's `size` bytes behind its flags.
 
-    `head` is the beginning of these bytes. Raises IndexError when the sizes do not fit into it.
+    `head` is the beginning of these bytes. Raises IndexError when the sizes are not in it.
     """
     lacing = flags & LACING
     if not lacing:
@@ -40,6 +40,8 @@ def _xiph(head: bytes, at: int) -> tuple[int, int]:
 def _ebml(head: bytes, at: int, before: list[int]) -> tuple[int, int]:
     """Read the first size, or what the next differs by from the one before."""
     width = VINT_LENGTH[head[at]]
+    if not width:
+        raise IndexError
     value = int.from_bytes(head[at : at + width], "big") & ((1 << 7 * width) - 1)
     if before:
         value += before[-1] - ((1 << (7 * width - 1)) - 1)

@@ -29,6 +29,8 @@ _STRIDE_BYTES = 32 << 20
 
 SILENCE_S = 60.0
 """How long a process may stay silent unless a person has less patience."""
+_PAUSED_S = 5.0
+"""A wait ends so much later than it should only where all of us were stopped."""
 
 
 class ProbePool:
@@ -268,6 +270,10 @@ class _Child:
         parts, missing = [], count
         while missing:
             if not ready.poll(max(deadline - time.monotonic(), 0) * 1000):
+                if time.monotonic() - deadline > _PAUSED_S:
+                    # we were stopped ourselves (SIGSTOP, a frozen container), and the process with us
+                    deadline = time.monotonic() + silence_s
+                    continue
                 raise ProbeError(path, f"could not be read: no progress in {silence_s:g} s")
             part = os.read(stdout.fileno(), min(missing, 1 << 20))
             if not part:

@@ -27,6 +27,9 @@ def test_frames_are_found(flags: int, head: bytes, frames: list[bytes]) -> None:
         assert block[at : at + size] == frame
 
 
-def test_sizes_that_are_cut_off_are_an_error() -> None:
+@pytest.mark.parametrize(
+    ("flags", "head"), [(XIPH, [2, 255, 255]), (EBML, [2, 0, 7]), (EBML, [2, 0x81]), (FIXED, [])]
+)
+def test_sizes_that_are_not_there_are_an_error(flags: int, head: list[int]) -> None:
     with pytest.raises(IndexError):
-        find_frame(XIPH, bytes([2, 255, 255]), 5000, 1)
+        find_frame(flags, bytes(head), 5000, 1)
