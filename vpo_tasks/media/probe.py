@@ -14,7 +14,7 @@ from types import TracebackType
 
 import msgspec
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Question, Request, pack
 
@@ -91,7 +91,7 @@ class ProbePool:
             finally:
                 self._give_back(child, usable=answer is not None)
         if answer.error is not None:
-            raise ProbeError(path, answer.error)
+            raise (UnreadableError if answer.unreadable else ProbeError)(path, answer.error)
         return answer
 
     def _take(self, path: str) -> _Child:
@@ -103,7 +103,8 @@ class ProbePool:
                     try:
                         child = _Child(self._command)
                     except OSError as error:
-                        raise ProbeError(path, f"the probe process cannot start: {error}") from error
+                        why = f"the probe process cannot start: {error}"
+                        raise UnreadableError(path, why) from error
                     self._children.add(child)
                     return child
                 child = self._idle.pop()

@@ -27,6 +27,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     media: MediaInfo | None = None
     counts: tuple[StreamCount, ...] | None = None
     error: str | None = None
+    unreadable: bool = False
+    """The error is the system's, not the video's."""
 
     @property
     def is_final(self) -> bool:
