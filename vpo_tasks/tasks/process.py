@@ -167,7 +167,9 @@ class WorkflowProcessor:
         for _ in range(_LOOKS - 1):
             seen = self._look(job.path, job.identity, job.media, job.trials)
             result = self._process_seen(job, seen)
-            if result.status != "failed" or _is_still(job.path, seen.identity, result.error_kind):
+            if result.status != "failed" or _is_still(
+                job.path, result.identity or seen.identity, result.error_kind
+            ):
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
         return self._process_seen(job, self._look(job.path, None, None, job.trials))
