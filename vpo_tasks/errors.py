@@ -6,7 +6,7 @@ Errors carry fields; `str()` makes the one line a person reads.
     ├ UsageError, ConfigError, PolicyError     exit 2    before any work
     ├ ToolMissing                              exit 3    before any work
     ├ FileError                                exit 1    this video fails; on_error decides about the batch
-    │  ├ ProbeError  PlanError  LockedError  SpaceError  VanishedError
+    │  ├ ProbeError (UnreadableError)  PlanError  LockedError  SpaceError  VanishedError
     │  ├ ToolError  VerifyError  ReplaceError  LargerError
     ├ StateError                               exit 4
     └ Interrupted                              exit 130
@@ -105,6 +105,10 @@ class FileError(VpoError):
 
 class ProbeError(FileError):
     """The file could not be read as a video."""
+
+
+class UnreadableError(ProbeError):
+    """The system does not let us read the file, which says nothing of the video and may be over soon."""
 
 
 class PlanError(FileError):

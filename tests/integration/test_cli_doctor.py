@@ -33,7 +33,9 @@ def test_a_healthy_database_is_counted_and_not_touched(home, capsys):
         pool.execute_write("INSERT INTO videos VALUES (?, 1, 2, 3, 4, NULL)", (b"/m/a.mkv",))
     before = {entry.name: entry.read_bytes() for entry in home.iterdir()}
     assert main(["doctor"]) == 0
-    assert "healthy, 1 video," in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "healthy, 1 video," in said
+    assert said.endswith("\nReady.\n")
     assert {entry.name: entry.read_bytes() for entry in home.iterdir()} == before
 
 
@@ -41,7 +43,9 @@ def test_a_damaged_database_is_named_and_is_an_error(home, capsys):
     home.mkdir()
     (home / "state.db").write_bytes(b"this is no database, whatever it says" * 100)
     assert main(["doctor"]) == 4
-    assert "is damaged" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "is damaged" in said
+    assert "Not ready: the state cannot be kept" in said.splitlines()[-1]
 
 
 def test_a_broken_configuration_is_an_error_with_its_line(home, capsys):

@@ -46,6 +46,19 @@ def test_retry_failed_and_force_try_all(world, broken):
     assert counts(process(world)) == (1, 1)
 
 
+def test_what_the_system_did_not_let_us_read_is_tried_again(world):
+    (path,) = world.add("a.mkv", kind="right")
+    path.chmod(0)
+    # root reads everything, unless it gives up the right to
+    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    for _ in range(2):
+        done = world.vpo("process", "--json", world.media, through=through)
+        assert done.returncode == 1
+        document = json.loads(done.stdout)
+        assert counts(document["summary"]) == (1, 0)
+        assert document["results"][0]["error"] == "cannot be read: permission denied"
+
+
 def test_a_touched_or_mended_video_is_tried_again(world, broken):
     os.utime(broken, (1, 1))
     assert counts(process(world)) == (1, 0)

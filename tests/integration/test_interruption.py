@@ -56,7 +56,9 @@ def test_ctrl_c_once_finishes_what_is_in_hand_and_starts_nothing_new(slow):
     assert slow.leftovers() == []
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)])
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGQUIT,)]
+)
 def test_a_second_ctrl_c_or_sigterm_ends_the_tools_and_leaves_every_video_as_it_was(slow, signals):
     before = read_tree(slow.media)
     run = slow.start("process", "-w", "2", slow.media)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, read_tree
+from tests.support.media import need_tool
 from vpo_tasks.media.probe import ProbePool
 
 
@@ -218,6 +220,19 @@ def test_two_sources_for_one_name_both_fail_and_name_each_other_and_the_rest_goe
     assert "a.mp4" in results["a.avi"]["error"]
     assert "a.avi" in results["a.mp4"]["error"]
     assert {name: (world.media / name).read_bytes() for name in before} == before
+
+
+def test_a_name_that_is_taken_or_too_long_is_said_by_a_dry_run_and_by_why(world):
+    world.write_policy(CONVERT)
+    long = "y" * 252 + ".ts"
+    world.add("a.mkv", "a.mp4", kind="right")
+    copy = ("-map", "0", "-c", "copy", world.media / long)
+    subprocess.run([need_tool("ffmpeg"), "-v", "error", "-i", world.media / "a.mkv", *copy], check=True)
+    for words in (("--dry-run",), ()):
+        told = by_name(process(world, *words, code=1))
+        assert told["a.mp4"]["error"] == f"{world.media}/a.mkv has that name already; rename one of them"
+        assert told[long]["error"] == "the new name would be longer than 255 bytes"
+    assert "has that name already" in world.vpo("why", world.media / "a.mp4").stdout
 
 
 def test_a_conversion_never_replaces_a_video_that_has_the_name_already(world):

@@ -174,7 +174,7 @@ def test_vpo_status_says_of_every_recorded_video_what_the_dry_run_says(library):
     assert set(to_do) <= set(told)
     assert document["complying"]["videos"] == 2
     assert document["to_do"]["videos"] == 9
-    assert to_do["rival.mp4"] == "would fail: another video would get the same name"
+    assert to_do["rival.mp4"] == "would fail: another video has or would get the same name"
     assert to_do["linked.mkv"] == "would be skipped: hard-linked"
 
 

@@ -193,8 +193,15 @@ def describe(found: Examination) -> list[str]:
     if not found.libraries:
         lines.append("  PyAV cannot be loaded: no video can be read; install vpo again")
     lines += ["", "State", *_describe_state(found.state), "", "Workers", *_describe_workers(found.workers)]
-    lines += ["", "Ready." if found.can_process else "Not ready: no video can be processed, see above."]
-    return lines
+    return [*lines, "", _conclude(found)]
+
+
+def _conclude(found: Examination) -> str:
+    if not found.can_process:
+        return "Not ready: no video can be processed, see above."
+    if found.state.problem:
+        return "Not ready: the state cannot be kept, see above; VPO_HOME names another folder for it."
+    return "Ready."
 
 
 def _describe_tool(tool: ToolReport) -> Sequence[str]:

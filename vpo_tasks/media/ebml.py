@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 
 VINT_LENGTH = tuple(9 - byte.bit_length() if byte else 0 for byte in range(256))
 """First byte of a variable-size integer -> its length in bytes; 0 is invalid."""
@@ -72,7 +72,7 @@ def open_source(path: str) -> Iterator[Source]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ProbeError(path, f"cannot be read: {(error.strerror or 'read error').lower()}") from error
+        raise UnreadableError(path, f"cannot be read: {(error.strerror or 'read error').lower()}") from error
 
 
 def _open(path: str) -> int:

@@ -15,7 +15,7 @@ from types import TracebackType
 
 import msgspec
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Question, Request, pack
 
@@ -124,7 +124,8 @@ class ProbePool:
                     try:
                         child = _Child(self._command)
                     except OSError as error:
-                        raise ProbeError(path, f"the probe process cannot start: {error}") from error
+                        why = f"the probe process cannot start: {error}"
+                        raise UnreadableError(path, why) from error
                     self._children.add(child)
                     return child
                 child = self._idle.pop()
@@ -160,7 +161,7 @@ class _Lent:
         answer = self.child.ask(self._path, request, self._timeout_s)
         self.is_well = True
         if answer.error is not None:
-            raise ProbeError(self._path, answer.error)
+            raise (UnreadableError if answer.unreadable else ProbeError)(self._path, answer.error)
         return answer
 
 

@@ -33,6 +33,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     followed: int | None = None
     """The offset that a count has come to."""
     error: str | None = None
+    unreadable: bool = False
+    """The error is the system's, not the video's."""
 
     @property
     def is_final(self) -> bool:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.av_reading import read_media
 from vpo_tasks.media.counting import Following, count_packets
 from vpo_tasks.media.probe_messages import LENGTH, Answer, Request, pack
@@ -98,12 +98,14 @@ class Reader:
         try:
             return self._answer(request, tell_progress)
         except ProbeError as error:
-            return Answer(error=error.detail)
+            return Answer(error=error.detail, unreadable=isinstance(error, UnreadableError))
         except BrokenPipeError:
             raise
         except MemoryError:
             return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
-        except (OSError, ValueError, ArithmeticError) as error:
+        except OSError as error:
+            return Answer(error=f"could not be read: {error.strerror or error}", unreadable=True)
+        except (ValueError, ArithmeticError) as error:
             return Answer(error=f"could not be read: {error}")
 
     def _answer(self, request: Request, on_progress: Callable[[], None]) -> Answer:
@@ -143,7 +145,7 @@ def _check_regular(path: str) -> None:
     except FileNotFoundError as error:
         raise ProbeError(path, "does not exist") from error
     except OSError as error:
-        raise ProbeError(path, f"cannot be read: {(error.strerror or '').lower()}") from error
+        raise UnreadableError(path, f"cannot be read: {(error.strerror or '').lower()}") from error
     if stat.S_ISDIR(found.st_mode):
         raise ProbeError(path, "is a directory")
     if not stat.S_ISREG(found.st_mode):

@@ -175,11 +175,23 @@ def _dry_result(run: Run, found: Found, details: Details | None) -> FileProcessi
     place = run.survey.recorded_as.get(found.path, found.path)
     larger = run.lessons.larger([place]).get(place, frozenset()) if media is not None else frozenset()
     try:
-        return processor.process(
-            VideoJob(os.fsdecode(found.path), identity, media, trials=Trials(larger=larger))
-        )
+        job = VideoJob(os.fsdecode(found.path), identity, media, trials=Trials(larger=larger))
+        return processor.process(job._replace(rivals=_rivals(run, job.path)))
     finally:
         processor.close()
+
+
+def _rivals(run: Run, path: str) -> tuple[str, ...]:
+    """Return the videos beside it that differ by the extension only: a conversion may want their name."""
+    folder, name = os.path.split(path)
+    stem = os.path.splitext(name)[0]
+    pairs = ((other, os.path.splitext(other)) for other in sorted(os.listdir(folder)) if other != name)
+    extensions = run.config.discovery.extensions
+    return tuple(
+        os.path.join(folder, other)
+        for other, (root, extension) in pairs
+        if root == stem and extension.lower().lstrip(".") in extensions
+    )
 
 
 def _again_when(verdict: str) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from vpo_tasks.execute.work import Done
+from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.describe import describe_failures
@@ -65,6 +67,15 @@ def context_of(
         larger=trials.larger,
         failed_encodes=dict(trials.failed),
     )
+
+
+def final_path(path: str, plan: Plan) -> str:
+    """Return where a video that is now at `path` is after its plan: another suffix in another container."""
+    suffix = suffix_of(plan.result.container)
+    if plan.result.container == plan.source.container or not suffix:
+        return path
+    stem, old_suffix = os.path.splitext(path)
+    return path if old_suffix.lower() == suffix else stem + suffix
 
 
 def asks_nothing(plan: Plan) -> bool:

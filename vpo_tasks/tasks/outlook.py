@@ -63,7 +63,7 @@ def _plan_all(items: list[Stale], controller: BatchController) -> dict[bytes, st
     for item in items:
         path = item.found.path
         if item.rivals and goes_to.get(path, path) != path and _is_contested(item, goes_to):
-            whys[path] = "would fail: another video would get the same name"
+            whys[path] = "would fail: another video has or would get the same name"
     return whys
 
 

@@ -22,7 +22,6 @@ from vpo_tasks.errors import (
 from vpo_tasks.execute.export import export_unchanged
 from vpo_tasks.execute.pruning import Keeping
 from vpo_tasks.execute.work import Kit, Work
-from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step, turns_matroska
@@ -41,6 +40,7 @@ from vpo_tasks.tasks.outcomes import (
     context_of,
     describe,
     failed,
+    final_path,
     measured,
     with_done,
 )
@@ -66,6 +66,7 @@ class ProcessSettings(NamedTuple):
 
 NOT_AS_PLANNED = "not as planned any more"
 
+_NAME_BYTES = 255
 _LOOKS = 3
 """A video that is changed by others again and again is given up, not chased."""
 
@@ -166,7 +167,9 @@ class WorkflowProcessor:
         for _ in range(_LOOKS - 1):
             seen = self._look(job.path, job.identity, job.media, job.trials)
             result = self._process_seen(job, seen)
-            if result.status != "failed" or _is_still(job.path, seen.identity, result.error_kind):
+            if result.status != "failed" or _is_still(
+                job.path, result.identity or seen.identity, result.error_kind
+            ):
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
         return self._process_seen(job, self._look(job.path, None, None, job.trials))
@@ -300,9 +303,12 @@ class WorkflowProcessor:
         destination = final_path(job.target or job.path, plan)
         if destination in {job.target, job.path} and job.target is None:
             return destination
+        if len(os.fsencode(os.path.basename(destination))) > _NAME_BYTES:
+            raise PlanError(job.path, f"the new name would be longer than {_NAME_BYTES} bytes")
         for rival in job.rivals:
             if self._result_name(job, rival) == os.path.basename(destination):
-                raise PlanError(job.path, f"{rival} would become {destination} too; rename one of them")
+                why = "has that name already" if rival == destination else f"would become {destination} too"
+                raise PlanError(job.path, f"{rival} {why}; rename one of them")
         return destination
 
     def _result_name(self, job: VideoJob, rival: str) -> str | None:
@@ -321,15 +327,6 @@ def _check_expected(job: VideoJob, seen: Seen) -> None:
         raise _Skip(f"{NOT_AS_PLANNED}: the video has changed")
     if seen.plan.changes != job.expected:
         raise _Skip(f"{NOT_AS_PLANNED}: other changes would be made")
-
-
-def final_path(path: str, plan: Plan) -> str:
-    """Return where a video that is now at `path` is after its plan: another suffix in another container."""
-    suffix = suffix_of(plan.result.container)
-    if plan.result.container == plan.source.container or not suffix:
-        return path
-    stem, old_suffix = os.path.splitext(path)
-    return path if old_suffix.lower() == suffix else stem + suffix
 
 
 def _is_still(path: str, seen: Identity, error_kind: str | None) -> bool:

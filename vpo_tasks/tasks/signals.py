@@ -1,4 +1,4 @@
-"""Ctrl-C once: nothing new starts. Twice, SIGTERM or SIGHUP: everything ends now, every video as it was.
+"""Ctrl-C once: nothing new starts. Twice, or a signal that ends: all ends now, every video as it was.
 
 Python runs its handlers in the main thread, which may hold a lock then, or sleep on: of two signals that come
 together the kernel may give both to another thread. So the interpreter writes each signal's number into a
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vpo_tasks.tasks.batch import BatchController
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _END = b"\0"
 
 
