@@ -236,3 +236,37 @@ def test_a_recording_that_is_damaged_elsewhere_is_refused(world):
     done = world.vpo("process", "--json", world.media)
     assert done.returncode == 1
     assert json.loads(done.stdout)["results"][0]["error_kind"] in ("ToolError", "VerifyError")
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+def test_what_an_old_telephone_recorded_is_changed_in_place(world, name):
+    path = world.media / "a.mp4"
+    source = ("-f", "lavfi", "-i", "testsrc=s=176x144:d=1", "-f", "lavfi", "-i", "sine=d=1:r=8000")
+    ffmpeg(
+        *source,
+        "-map",
+        0,
+        "-map",
+        1,
+        "-map",
+        1,
+        "-c:v",
+        "h263",
+        "-c:a",
+        "aac",
+        "-ac",
+        1,
+        "-f",
+        "3gp",
+        path,
+        exe=need_tool("ffmpeg"),
+    )
+    keep = "keep_audio: {languages: [jpn], fallback: {mode: keep_first}}"
+    world.write_policy(f"schema_version: 13\nname: c\nphases:\n  - name: p\n    {keep}\n")
+    if name == "wheel":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert [track.codec for track in read_media(str(path)).tracks] == ["h263", "aac"]
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1

@@ -25,6 +25,8 @@ from vpo_tasks.plan.containers import MOV_SPELLINGS
 from vpo_tasks.plan.model import Plan, Stream
 
 _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
+_PHONE_CODECS = frozenset({"h263", "amr_nb", "amr_wb"})
+"""What old telephones recorded: the same container, but FFmpeg takes them under its other name only."""
 _ISO_FAMILY = frozenset({"mp4", "mov"})
 # what FFmpeg 5.1 knows; a newer name would be refused by it
 _DISPOSITIONS = frozenset({
@@ -279,6 +281,8 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
 def _muxer(media: MediaInfo) -> bytes:
     if media.doc_type == "webm":
         return b"webm"
+    if media.container == "mp4" and any(track.codec in _PHONE_CODECS for track in media.tracks):
+        return b"3gp"
     return _MUXERS.get(media.container, media.container).encode()
 
 
