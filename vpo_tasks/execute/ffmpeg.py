@@ -274,6 +274,9 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
     if plan.result.container == "mkv":
         # older ffmpegs would set a default flag that the plan left off
         yield from (b"-default_mode", b"passthrough")
+    if plan.result.container == "avi":
+        # moved by the start delay of a sound encoder, pictures would no longer stand in their slots
+        yield from (b"-avoid_negative_ts", b"disabled")
     if plan.result.container in _ISO_FAMILY:
         yield from (b"-movflags", b"+faststart", b"-strict", b"-2")
 
