@@ -236,3 +236,68 @@ def test_a_recording_that_is_damaged_elsewhere_is_refused(world):
     done = world.vpo("process", "--json", world.media)
     assert done.returncode == 1
     assert json.loads(done.stdout)["results"][0]["error_kind"] in ("ToolError", "VerifyError")
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+def test_what_an_old_telephone_recorded_is_changed_in_place(world, name):
+    path = world.media / "a.mp4"
+    source = ("-f", "lavfi", "-i", "testsrc=s=176x144:d=1", "-f", "lavfi", "-i", "sine=d=1:r=8000")
+    ffmpeg(
+        *source,
+        "-map",
+        0,
+        "-map",
+        1,
+        "-map",
+        1,
+        "-c:v",
+        "h263",
+        "-c:a",
+        "aac",
+        "-ac",
+        1,
+        "-f",
+        "3gp",
+        path,
+        exe=need_tool("ffmpeg"),
+    )
+    keep = "keep_audio: {languages: [jpn], fallback: {mode: keep_first}}"
+    world.write_policy(f"schema_version: 13\nname: c\nphases:\n  - name: p\n    {keep}\n")
+    if name == "wheel":
+        (world.bin / "ffmpeg").symlink_to(wheel_toolbox().tools["ffmpeg"].path)
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert [track.codec for track in read_media(str(path)).tracks] == ["h263", "aac"]
+    again = json.loads(world.vpo("process", "--json", world.media).stdout)
+    assert again["summary"]["up_to_date_count"] == 1
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "mp4"])
+def test_interlaced_video_stays_interlaced_in_h264(world, suffix, order, name):
+    path = world.media / f"a.{suffix}"
+    fields = ("-vf", f"interlace=scan={order}", "-flags", "+ildct+ilme", "-c:v", "mpeg2video", "-b:v", "1M")
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=128x96:r=50:d=1", *fields, path)
+    world.configure('[discovery]\nextensions = ["ts", "mkv", "mp4"]')
+    result = encode(world, to="h264", ffmpeg_name=name)
+    assert not any("combs" in text for text in result["warnings"])
+    assert stream(path)["field_order"] != "progressive"
+    assert read_media(str(path)).tracks[0].interlaced
+    words = ["-v", "error", "-select_streams", "v", "-show_entries", "frame=interlaced_frame,top_field_first"]
+    shown = subprocess.run(
+        [need_tool("ffprobe"), *words, "-of", "csv=p=0", path], capture_output=True, text=True, check=True
+    )
+    frames = {tuple(line.strip(",").split(",")[:2]) for line in shown.stdout.split()}
+    assert frames == {("1", "1" if order == "tff" else "0")}
+
+
+@pytest.mark.parametrize(("to", "more"), [("hevc", ""), ("vp9", ""), ("h264", ", max_width: 100")])
+def test_interlaced_video_that_will_not_be_marked_is_said_to_be_so_before(world, to, more):
+    path = world.media / "a.mkv"
+    fields = ("-vf", "interlace", "-flags", "+ildct+ilme", "-c:v", "mpeg2video", "-b:v", "1M")
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=128x96:r=50:d=0.4", *fields, path)
+    world.write_policy(POLICY.format(to=to, container="", more=more))
+    planned = world.vpo("process", "--dry-run", "-v", world.media)
+    assert "players may show combs" in planned.stdout + planned.stderr
+    encode(world, to=to, more=more)

@@ -76,3 +76,12 @@ def test_sound_of_few_samples_a_second_is_encoded(world, codec, name):
     process(world, f"transcode: {{audio: {{to: {codec}, preserve: [], bitrate: 64k}}}}", name)
     for path in world.media.glob("*.mkv"):
         assert read_media(str(path)).tracks[1].codec == codec
+
+
+@pytest.mark.parametrize("name", ["path", "wheel"])
+@pytest.mark.parametrize("codec", ["mp3", "aac", "ac3"])
+def test_sound_of_an_avi_is_encoded_in_place(world, codec, name):
+    path = world.media / "a.avi"
+    add(path, "stereo", 48000, "pcm_s16le", 1)
+    process(world, f"transcode: {{audio: {{to: {codec}, preserve: [], bitrate: 128k}}}}", name)
+    assert [track.codec for track in read_media(str(path)).tracks] == ["mpeg4", codec]

@@ -216,6 +216,18 @@ def test_an_ffmpeg_with_less_on_path_gives_way_to_the_one_in_the_wheel(world):
     assert codecs(path)[0] == "hevc"
 
 
+def test_an_old_ffmpeg_on_path_gives_way_to_the_one_in_the_wheel(world):
+    write_policy(world)
+    path = add(world)
+    # lists everything, and knows none of the newer options
+    banner = "if '-encoders' in argv:\n    print('ffmpeg version 4.4.2-0ubuntu0.22.04.1 x', file=sys.stderr, flush=True)"
+    refusal = "if '-fps_mode:0' in argv:\n    sys.exit(\"Unrecognized option 'fps_mode:0'.\")"
+    fake_ffmpeg(world, f"{banner}\n{refusal}")
+    done, _ = process(world)
+    assert done.returncode == 0, done.stderr
+    assert codecs(path)[0] == "hevc"
+
+
 def test_another_ffmpeg_is_another_answer_and_so_another_digest(world):
     synthesis = """
 schema_version: 13

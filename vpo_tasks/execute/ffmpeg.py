@@ -25,6 +25,8 @@ from vpo_tasks.plan.containers import MOV_SPELLINGS
 from vpo_tasks.plan.model import Plan, Stream
 
 _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
+_PHONE_CODECS = frozenset({"h263", "amr_nb", "amr_wb"})
+"""What old telephones recorded: the same container, but FFmpeg takes them under its other name only."""
 _ISO_FAMILY = frozenset({"mp4", "mov"})
 # what FFmpeg 5.1 knows; a newer name would be refused by it
 _DISPOSITIONS = frozenset({
@@ -272,6 +274,9 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
     if plan.result.container == "mkv":
         # older ffmpegs would set a default flag that the plan left off
         yield from (b"-default_mode", b"passthrough")
+    if plan.result.container == "avi":
+        # moved by the start delay of a sound encoder, pictures would no longer stand in their slots
+        yield from (b"-avoid_negative_ts", b"disabled")
     if plan.result.container in _ISO_FAMILY:
         yield from (b"-movflags", b"+faststart", b"-strict", b"-2")
 
@@ -279,6 +284,8 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
 def _muxer(media: MediaInfo) -> bytes:
     if media.doc_type == "webm":
         return b"webm"
+    if media.container == "mp4" and any(track.codec in _PHONE_CODECS for track in media.tracks):
+        return b"3gp"
     return _MUXERS.get(media.container, media.container).encode()
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from vpo_tasks.execute.downmix import named_layout, pan_filter
 from vpo_tasks.media.model import Track
-from vpo_tasks.plan.encoding import software_encoders
+from vpo_tasks.plan.encoding import keeps_fields, software_encoders
 from vpo_tasks.plan.layouts import layout_of, stored_layout
 from vpo_tasks.plan.model import Encode
 
@@ -129,6 +129,8 @@ def _x264(item: Encoding) -> Options:
     encode = item.encode
     yield from (("crf", encode.crf), ("preset", encode.preset), ("tune", encode.tune))
     yield from _rates(encode)
+    if keeps_fields(encode, encode.height or item.found.height):
+        yield ("flags", "+ildct+ilme")
     yield ("threads", item.arrangement.threads)
     yield from _passes(item)
 
@@ -251,7 +253,8 @@ def _video_filters(item: Encoding) -> Iterator[str]:
     if encode.width and encode.height:
         size = f"{encode.width}:{encode.height}"
         scaled = encode.scale_algorithm is not None
-        yield f"scale={size}:flags={encode.scale_algorithm}" if scaled else f"crop={size}:0:0"
+        fields = ":interl=1" if encode.interlaced else ""
+        yield f"scale={size}:flags={encode.scale_algorithm}{fields}" if scaled else f"crop={size}:0:0"
     if encode.hdr is not None:
         transfer = _TRANSFERS[encode.hdr]
         yield f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"

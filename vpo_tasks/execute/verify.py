@@ -84,6 +84,7 @@ def verify_counts(
     before = {count.index: count for count in source}
     after = {count.index: count for count in output}
     shifts: list[float] = []
+    encoded: list[tuple[float, float]] = []
     opus_s = OPUS_DELAY_S if any(track.codec == "opus" for track in plan.result.tracks) else 0.0
     pairs = zip(_core_streams(plan), _core(found), strict=True)
     for number, (place, track) in enumerate(pairs):
@@ -110,12 +111,16 @@ def verify_counts(
             tolerance_s = _tolerance_s(plan, place, one, other) + early_s
             limits_s = tolerance_s, tolerance_s + _padding_s(plan, place, one, other)
             shift = _verify_span(video, f"track {number}", one, other, limits_s)
-            is_dated = not plan.result.tracks[place].undated
-            if stream.encode is None and shift is not None and is_dated:
+            if shift is None or _is_undated(plan, place):
+                continue
+            if stream.encode is None:
                 shifts.append(shift)
+            else:
+                encoded.append((shift, limits_s[1] + opus_s))
     if shifts and max(shifts) - min(shifts) > 2 * COPIED_TOLERANCE_S + opus_s:
         raise VerifyError(video, "tracks in step", "one shift for all", [round(s, 4) for s in shifts])
     shift_s = shifts[0] if shifts else 0.0
+    _verify_in_step(video, shifts[:1], encoded)
     _verify_shift(video, shift_s, source, {plan.streams[place].source for place in _core_streams(plan)})
     return shift_s
 
@@ -140,6 +145,14 @@ def _not_another(
         wrong = [count.index for count in source if count.mark == other.mark]
         if wrong:
             raise VerifyError(video, check, f"that of stream {one.index}", f"that of stream {wrong[0]}")
+
+
+def _verify_in_step(video: str, copied: Sequence[float], encoded: Sequence[tuple[float, float]]) -> None:
+    """Hold the shift of each encoded track to the others', as far as its limit allows. Raises VerifyError."""
+    for shift, limit_s in encoded:
+        for other, other_limit_s in (*((one, 0.0) for one in copied), *encoded):
+            if abs(shift - other) > limit_s + other_limit_s:
+                raise VerifyError(video, "tracks in step", round(other, 4), round(shift, 4))
 
 
 def verify_chapters(video: str, plan: Plan, found: MediaInfo, shift_s: float) -> None:
@@ -243,12 +256,16 @@ def _lost_tags(video: str, expected: MediaInfo, found: MediaInfo, *, converted: 
         yield f"the tag {name} was not carried over by the new container"
 
 
+def _is_undated(plan: Plan, place: int) -> bool:
+    return any(track.undated for track in plan.source.tracks if track.index == plan.streams[place].source)
+
+
 def _tolerance_s(plan: Plan, place: int, before: StreamCount, after: StreamCount) -> float:
     """Return one frame, at least 50 ms, for what was encoded: of video a picture, of sound a packet.
 
     Only starts are known, and the last packet of one codec may start a packet's length before the other's.
     """
-    if plan.result.tracks[place].undated:
+    if _is_undated(plan, place):
         return UNDATED_TOLERANCE_S
     if plan.streams[place].encode is None:
         return COPIED_TOLERANCE_S

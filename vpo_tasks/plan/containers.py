@@ -92,6 +92,26 @@ CONTAINER_FORMATS = MappingProxyType({"mkv": "matroska,webm", "mp4": "mov,mp4,m4
 """What a probe calls the containers that a policy can convert to."""
 
 
+_PCM = frozenset({"pcm_s16le", "pcm_s24le"})
+_CANNOT_ENCODE = MappingProxyType(
+    {
+        # B-frames of H.264 would lose their times; FFmpeg reads no HEVC back
+        "avi": frozenset({"h264", "hevc", "av1", "eac3", "opus", "truehd"}),
+        "mp4": frozenset({"dts", "truehd"}) | _PCM,
+        "mov": frozenset({"vp9", "av1", "opus", "flac", "truehd", "dts"}),
+        "mpegts": frozenset({"vp9", "av1", "flac"}) | _PCM,
+        "asf": frozenset({"hevc", "av1", "opus", "truehd"}),
+        "flv": frozenset({"hevc", "vp9", "av1", "ac3", "eac3", "opus", "flac", "dts", "truehd"}) | _PCM,
+    }
+)
+"""What cannot be written into a container, or not be read back; FFmpeg often finds out at the end only."""
+
+
+def holds_encoded(container: str, codec: str) -> bool:
+    """Tell whether a container can hold what an encoder makes."""
+    return codec not in _CANNOT_ENCODE.get(container, ())
+
+
 def can_rewrite(container: str) -> bool:
     """Tell whether a file of this kind can be written again by a stream copy."""
     return container in _LIMITS

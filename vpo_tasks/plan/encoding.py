@@ -153,6 +153,11 @@ def even_size(track: Track, codec: str) -> tuple[int, int] | None:
     return None if size == (track.width, track.height) else size
 
 
+def keeps_fields(encode: Encode, height: int | None) -> bool:
+    """Tell whether an encode says of interlaced pictures that they are: H.264 can, of whole pairs of rows."""
+    return encode.interlaced and encode.codec == "h264" and not (height or 0) % 4
+
+
 def encoded_subtitle(track: Track, codec: str) -> tuple[Track, Encode]:
     """Return the track as the text format `codec`, and the settings."""
     made = msgspec.structs.replace(track, codec=codec, profile=None, bit_rate=None)
@@ -169,7 +174,7 @@ def encoded_video(track: Track, encode: Encode) -> tuple[Track, Encode]:
         pixel_format=None,
         dolby_vision=None,
         hdr10_plus=False,
-        interlaced=False,
+        interlaced=keeps_fields(encode, encode.height or track.height),
         undated=False,
         width=encode.width or track.width,
         height=encode.height or track.height,

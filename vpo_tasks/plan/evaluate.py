@@ -11,7 +11,7 @@ import msgspec
 
 from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.containers import can_rewrite, is_changed, settle
+from vpo_tasks.plan.containers import can_rewrite, holds_encoded, is_changed, settle
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.gates import closed_gate
@@ -198,6 +198,10 @@ def _unwritable(draft: Draft) -> str:
             f"it has data streams ({', '.join(data)}) that would be lost; to let them go, convert it with "
             "on_incompatible_codec: transcode"
         )
+    made = (draft.encodes[track.index].codec for track in draft.tracks if track.index in draft.encodes)
+    unfit = sorted({codec for codec in made if not holds_encoded(name, codec)})
+    if unfit:
+        return f"{name} cannot hold {', '.join(unfit)}; convert it too (container: target: mkv)"
     copied = (track for track in draft.of_type("video") if track.index not in draft.encodes)
     if any(track.undated for track in copied) and not _can_copy_undated(draft):
         return (

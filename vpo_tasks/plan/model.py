@@ -54,6 +54,8 @@ class Encode(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hw_fallback: bool = True
     extra_args: tuple[str, ...] = ()
     hdr: Literal["hdr10", "hlg"] | None = None
+    interlaced: bool = False
+    """Pictures are of two fields; software H.264 keeps them apart."""
     discard_larger: bool = False
     """Larger than what it replaces, it is thrown away and the source's track is kept."""
 

@@ -17,6 +17,7 @@ from vpo_tasks.plan.encoding import (
     hardware_encoders,
     hdr_of,
     is_dolby_vision_only,
+    keeps_fields,
     software_encoders,
 )
 from vpo_tasks.plan.model import Context, Encode
@@ -138,6 +139,7 @@ def _video_settings(video: Track, wanted: VideoTranscode, size: tuple[int, int] 
         hw_fallback=wanted.hw_fallback,
         extra_args=wanted.ffmpeg_args,
         hdr=hdr_of(video),
+        interlaced=video.interlaced,
         discard_larger=not wanted.keep_if_larger,
     )
 
@@ -149,6 +151,8 @@ def _takes_tune(wanted: VideoTranscode) -> bool:
 def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode: Encode) -> None:
     if wanted.tune is not None and encode.tune is None:
         draft.warn(f"tune {wanted.tune} is left out: there is none for {wanted.to}")
+    if video.interlaced and not keeps_fields(encode, encode.height or video.height):
+        draft.warn(f"interlaced video stays so, but {wanted.to} does not mark it: players may show combs")
     title = (video.title or "").lower()
     if video.dolby_vision is not None or "dolby vision" in title or "dovi" in title:
         left = _RANGES.get(encode.hdr or "", "standard range")

@@ -54,7 +54,7 @@ class Abilities(NamedTuple):
         for need in self.needs:
             if need.must and not need.met_by(self.encoders):
                 hint = (
-                    f"{self.ffmpeg} has none; a full build does, such as the one that "
+                    f"{self.ffmpeg} has none, or is older than 5.1; a full build has one, as the one that "
                     "`pip install imageio-ffmpeg` brings"
                 )
                 raise ToolMissing(f"the encoder {' or '.join(need.encoders)}", f"encoding {need.codec}", hint)

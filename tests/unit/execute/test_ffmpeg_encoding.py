@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from vpo_tasks.execute.encoders import parse_encoders
+from vpo_tasks.execute.encoders import is_too_old, parse_encoders
 from vpo_tasks.execute.ffmpeg_encoding import (
     Arrangement,
     Encoding,
@@ -201,3 +201,19 @@ def test_encoders_and_decoders_of_all_workers_stay_within_half_more_than_the_cor
         used = _threads_of(encoder, list(encode_words(item))) + decoder_threads(threads)
         # one core still takes one thread to decode and one to encode
         assert workers * used <= max(1.5 * cores, 2), (cores, workers)
+
+
+@pytest.mark.parametrize(
+    ("banner", "old"),
+    [
+        (b"ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright (c) 2000-2021", True),
+        (b"ffmpeg version n5.0.3 Copyright", True),
+        (b"ffmpeg version 5.1.6-0+deb12u1 Copyright", False),
+        (b"ffmpeg version 7.0.2-static Copyright", False),
+        (b"ffmpeg version n9.0.2-17-g2a57 Copyright", False),
+        (b"ffmpeg version N-118000-g2a57 Copyright", False),
+        (b"", False),
+    ],
+)
+def test_which_ffmpeg_is_too_old_to_encode(banner, old):
+    assert is_too_old(banner) == old

@@ -100,6 +100,18 @@ def test_encoded_track_may_differ_by_a_frame_but_not_be_empty() -> None:
         verify_counts("v", plan, COUNTS, (COUNTS[0], StreamCount(1, 0, None, None)), MEDIA)
 
 
+@pytest.mark.parametrize("sound", [None, Encode(codec="ac3")])
+def test_an_encoded_track_that_came_out_of_step_is_found(sound) -> None:
+    streams = (Stream(0, Encode(codec="hevc")), Stream(1, sound), Stream(2))
+    plan = msgspec.structs.replace(PLAN, streams=streams)
+    late = StreamCount(0, 25, 0.04, 1.04)
+    verify_counts("v", plan, COUNTS, (late, COUNTS[1]), MEDIA)
+    late = StreamCount(0, 25, 0.7, 1.7)
+    with pytest.raises(VerifyError) as caught:
+        verify_counts("v", plan, COUNTS, (late, COUNTS[1]), MEDIA)
+    assert caught.value.check == "tracks in step"
+
+
 @pytest.mark.parametrize("size", [0, 1000, 50 << 20])
 def test_size_that_cannot_be_is_refused(size: int) -> None:
     with pytest.raises(VerifyError):

@@ -243,3 +243,20 @@ def test_a_default_that_mp4_insists_on_is_told_once():
     )
     assert effects(cleared) == "v0:title=None"
     assert cleared.warnings == ("audio 1 (und aac): MP4 always has a default audio track, so it is this one",)
+
+
+@pytest.mark.parametrize(
+    ("container", "to", "sound"),
+    [("avi", "hevc", "aac"), ("mov", "h264", "opus"), ("flv", "av1", "aac"), ("mpegts", "h264", "flac")],
+)
+def test_what_the_container_cannot_hold_is_refused_before_it_is_encoded(container, to, sound):
+    asked = Transcode(video=VideoTranscode(to=to), audio=AudioTranscode(preserve=(), to=sound))
+    planned = plan(video("v0 mpeg4, a1 mp3", container=container), transcode=asked)
+    assert planned.changes == ()
+    (failure,) = planned.failures
+    assert failure.operation == "transcode"
+    assert "convert it too (container: target: mkv)" in failure.reason
+    converted = converges(
+        video("v0 mpeg4, a1 mp3", container=container), container=Container(target="mkv"), transcode=asked
+    )
+    assert converted.failures == ()
