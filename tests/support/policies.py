@@ -21,6 +21,7 @@ from tests.support.policy_rules import (
     comparisons,
     conditions,
     optional,
+    rarely,
     rules,
 )
 from vpo_tasks.policy import model as m
@@ -111,13 +112,15 @@ def video_transcodes(draw):
         to=draw(st.sampled_from(["h264", "hevc", "vp9", "av1"])),
         skip_if=draw(optional(skip_if)),
         preset=draw(st.sampled_from(["ultrafast", "medium", "slow"])),
-        tune=draw(st.sampled_from([None, "film", "grain"])),
+        tune=draw(st.sampled_from([None, "film", "grain", "zerolatency"])),
+        upscale=draw(some),
+        keep_if_larger=draw(some),
         two_pass=draw(some),
         max_resolution=draw(optional(BOXES)),
         max_width=draw(optional(st.integers(1, 4000))),
         max_height=draw(optional(st.integers(1, 4000))),
         scale_algorithm=draw(st.sampled_from(["lanczos", "bicubic", "bilinear"])),
-        hw=draw(st.sampled_from(["auto", "nvenc", "qsv", "vaapi", "none"])),
+        hw=draw(st.sampled_from(["auto", "nvenc", "qsv", "vaapi", "videotoolbox", "none"])),
         hw_fallback=draw(some),
         ffmpeg_args=draw(st.sampled_from([(), ("-movflags", "+faststart")])),
         **draw(_RATES_THAT_COUNT),
@@ -248,14 +251,14 @@ def phases(draw, name="phase", earlier=()):
     if earlier:
         names = st.sampled_from(list(earlier))
         run_if = draw(
-            optional(
+            rarely(
                 st.one_of(st.builds(m.RunIf, phase_modified=names), st.builds(m.RunIf, phase_completed=names))
             )
         )
-        depends_on = tuple(draw(st.lists(names, max_size=2, unique=True)))
+        depends_on = tuple(draw(rarely(st.lists(names, max_size=2, unique=True))) or ())
     return m.Phase(
         name=name,
-        skip_when=draw(optional(skip_whens())),
+        skip_when=draw(rarely(skip_whens())),
         depends_on=depends_on,
         run_if=run_if,
         on_error=draw(optional(ON_ERROR)),

@@ -14,6 +14,28 @@ CODECS = st.lists(st.one_of(AUDIO_CODECS, VIDEO_CODECS, st.just("subrip")), min_
 WORDS = st.sampled_from(
     ["commentary", "director", "Score", "SFX", "5.1", "no", "yes", "1e5", "a: b", "{filename} ü", "#x"]
 )
+# What YAML would take for something else, and what a terminal would.
+ODD_TEXTS = st.sampled_from(
+    [
+        "",
+        " lead",
+        "trail ",
+        "null",
+        "~",
+        "0x1f",
+        "1:30",
+        "<<",
+        "=",
+        "- x",
+        "? y",
+        "'\"",
+        "a\nb",
+        "\t",
+        "\x1b[2J",
+        "\u2028",
+        "\x00",
+    ]
+)
 PATTERNS = st.sampled_from(["commentary", "director", "audio description", "^alt", r"\bcast\b", "zebra"])
 KINDS = st.sampled_from(["video", "audio", "subtitle", "attachment"])
 EDITABLE = st.sampled_from(["video", "audio", "subtitle"])
@@ -30,29 +52,35 @@ def optional(strategy):
     return st.one_of(st.none(), strategy)
 
 
+def rarely(strategy):
+    """For what keeps everything behind it from happening."""
+    return st.one_of(st.none(), st.none(), st.none(), strategy)
+
+
 def comparisons(low=0, high=12):
     return st.tuples(st.sampled_from(["eq", "lt", "lte", "gt", "gte"]), st.integers(low, high))
 
 
 def title_matches():
     return st.one_of(
-        st.builds(m.TitleMatch, contains=WORDS),
+        st.builds(m.TitleMatch, contains=st.one_of(WORDS, ODD_TEXTS)),
         st.builds(m.TitleMatch, regex=PATTERNS),
     )
 
 
 def track_filters():
+    """Few conditions each: of many together hardly any track meets all."""
     return st.builds(
         m.TrackFilter,
-        language=optional(LANGUAGES),
-        codec=optional(CODECS),
-        is_default=optional(st.booleans()),
-        is_forced=optional(st.booleans()),
-        channels=optional(comparisons()),
-        width=optional(comparisons(0, 3840)),
-        height=optional(comparisons(0, 2160)),
-        title=optional(title_matches()),
-        not_commentary=st.booleans(),
+        language=rarely(LANGUAGES),
+        codec=rarely(CODECS),
+        is_default=rarely(st.booleans()),
+        is_forced=rarely(st.booleans()),
+        channels=rarely(comparisons()),
+        width=rarely(comparisons(0, 3840)),
+        height=rarely(comparisons(0, 2160)),
+        title=rarely(title_matches()),
+        not_commentary=st.sampled_from([False, False, False, True]),
     )
 
 
@@ -110,8 +138,8 @@ def plugin_fields():
 def actions():
     return st.one_of(
         st.builds(m.Skip, what=st.sampled_from(["video_transcode", "audio_transcode", "track_filter"])),
-        st.builds(m.Warn, message=WORDS),
-        st.builds(m.Fail, message=WORDS),
+        st.builds(m.Warn, message=st.one_of(WORDS, ODD_TEXTS)),
+        st.builds(m.Fail, message=st.one_of(WORDS, ODD_TEXTS)),
         st.builds(m.SetForced, language=optional(CODES), value=st.booleans()),
         st.builds(m.SetDefault, track_type=EDITABLE, language=optional(CODES), value=st.booleans()),
         st.builds(m.SetLanguage, track_type=EDITABLE, new_language=CODES, match_language=optional(CODES)),
@@ -121,13 +149,13 @@ def actions():
             from_plugin_metadata=plugin_fields(),
             match_language=optional(CODES),
         ),
-        st.builds(m.SetContainerMetadata, field=FIELDS, value=st.one_of(st.just(""), WORDS)),
+        st.builds(m.SetContainerMetadata, field=FIELDS, value=st.one_of(WORDS, ODD_TEXTS)),
         st.builds(m.SetContainerMetadata, field=FIELDS, from_plugin_metadata=plugin_fields()),
     )
 
 
 def rules():
-    some_actions = st.lists(actions(), max_size=2).map(tuple)
+    some_actions = st.lists(actions(), max_size=3).map(tuple)
     rule = st.builds(m.Rule, name=WORDS, when=conditions(), then=some_actions, otherwise=some_actions)
     return st.builds(
         m.Rules,

@@ -40,8 +40,12 @@ def check_tracks(planned, media):
         assert bool(planned.result.of_type(kind)) == bool(media.of_type(kind))
     for stream, track in zip(planned.streams, planned.result.tracks, strict=True):
         assert sources[stream.source].type == track.type
-        if stream.encode is None:
-            assert sources[stream.source].codec == track.codec
+        found, encode = sources[stream.source], stream.encode
+        if encode is None:
+            assert found.codec == track.codec
+        else:  # what the encoder is not told stays as it is
+            assert encode.channels or track.channels == found.channels
+            assert encode.width or (track.width, track.height) == (found.width, found.height)
     if planned.result is not media:
         assert [track.index for track in planned.result.tracks] == list(range(len(planned.streams)))
         assert all(track.type != "other" for track in planned.result.tracks)
