@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.media import AUDIO, VIDEO, need_tool, sample, to_path
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.matroska import count_blocks
+from vpo_tasks.media.blocks import count_blocks
 from vpo_tasks.media.probe import ProbePool
 from vpo_tasks.media.probe_messages import LENGTH, Answer, Request
 from vpo_tasks.media.probe_process import Reader

@@ -23,6 +23,7 @@ from vpo_tasks.media.ebml import open_source
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.matroska import Layout, read_layout
+from vpo_tasks.media.metadata import read_metadata, read_tags, to_text
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
 from vpo_tasks.media.mp4 import Movie, read_movie
 from vpo_tasks.media.picture import Picture
@@ -36,8 +37,6 @@ _HDR10_PLUS = b"\xb5\x00\x3c\x00\x01\x04"
 _SEARCHED_BYTES = 1 << 16
 _SEARCHED_PACKETS = 256
 
-_MAX_TAG_KEY = 255
-_MAX_TAG_VALUE = 4096
 _MAX_TITLE = 4096
 
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
@@ -121,7 +120,7 @@ def read_media(path: str) -> MediaInfo:
         tracks = tracks if layout is None else _with_entries(tracks, layout)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
-        metadata = _read_metadata(container)
+        metadata = read_metadata(container)
         format_name = str(container.format.name)
         return MediaInfo(
             container=normalise_container(format_name, metadata.get("major_brand")),
@@ -130,7 +129,7 @@ def read_media(path: str) -> MediaInfo:
             size_bytes=max(int(container.size), 0),
             duration_s=duration_s,
             bit_rate=int(container.bit_rate) or None,
-            tags=_read_tags(metadata),
+            tags=read_tags(metadata),
             chapters=chapters,
             tracks=tracks,
         )
@@ -228,7 +227,7 @@ def _is_chapter_track(stream: Any, movie: Movie | None) -> bool:
 
 
 def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float | None) -> Track:
-    metadata = _read_metadata(stream)
+    metadata = read_metadata(stream)
     flags = stream.disposition
     is_picture = bool(flags & Disposition.attached_pic)
     kind = "attachment" if is_picture or stream.type == "attachment" else _TYPES.get(stream.type, "other")
@@ -341,25 +340,7 @@ def _read_chapters(container: Any) -> Iterator[Chapter]:
     for chapter in container.chapters():
         start, end = (float(chapter[key] * chapter["time_base"]) for key in ("start", "end"))
         title = next((text for key, text in chapter["metadata"].items() if key.lower() == "title"), "")
-        yield Chapter(round(start, 6), round(end, 6), _to_text(title) or None)
-
-
-def _read_metadata(owner: Any) -> dict[str, str]:
-    """Return the tags of a container or stream: keys in lower case, values that are text."""
-    return {_to_text(key).lower(): _to_text(value) for key, value in owner.metadata.items()}
-
-
-def _to_text(text: str) -> str:
-    """Replace what is not UTF-8, however PyAV handed it over, so that the value can be stored and shown."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _read_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {
-        key: value
-        for key, value in metadata.items()
-        if len(key) <= _MAX_TAG_KEY and len(value) <= _MAX_TAG_VALUE
-    }
+        yield Chapter(round(start, 6), round(end, 6), to_text(title) or None)
 
 
 def _image_word(codec: str) -> str:

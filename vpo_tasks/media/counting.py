@@ -11,7 +11,8 @@ from typing import Any
 
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.av_reading import explain, open_container
-from vpo_tasks.media.matroska import BlockCount, count_blocks, open_blocks, read_layout
+from vpo_tasks.media.blocks import BlockCount, count_blocks, open_blocks
+from vpo_tasks.media.matroska import read_layout
 from vpo_tasks.media.model import MediaInfo, Shown, StreamCount
 from vpo_tasks.media.mp4 import MovieTrack, read_movie
 
