@@ -16,6 +16,8 @@ COPIED_TOLERANCE_S = 0.0021
 """Matroska rounds to a millisecond, at reading and at writing."""
 OPUS_DELAY_S = 0.0075
 """ffmpeg 5.1 takes Opus' start delay (6.5 ms) out a second time when it copies into Matroska; 9 does not."""
+VORBIS_TOLERANCE_S = 0.0085
+"""FFmpeg cuts the length of each laced frame to a millisecond; mkvmerge laces up to eight of Vorbis."""
 ENCODED_TOLERANCE_S = 0.05
 UNDATED_TOLERANCE_S = 0.5
 """What is guessed of pictures without times is off by as many as are reordered."""
@@ -268,7 +270,7 @@ def _tolerance_s(plan: Plan, place: int, before: StreamCount, after: StreamCount
     if _is_undated(plan, place):
         return UNDATED_TOLERANCE_S
     if plan.streams[place].encode is None:
-        return COPIED_TOLERANCE_S
+        return VORBIS_TOLERANCE_S if plan.result.tracks[place].codec == "vorbis" else COPIED_TOLERANCE_S
     if plan.result.tracks[place].type == "audio":
         longest_s = max(_packet_s(before), _packet_s(after))
         return max(ENCODED_TOLERANCE_S, longest_s) + COPIED_TOLERANCE_S

@@ -74,10 +74,15 @@ class BlockWalk:
         self._scale = layout.timestamp_scale_ns
         self._entries = {track.number: track for track in layout.tracks}
         self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick, checksum
+        self._unsure: dict[int, int] = {}  # number -> tick of the last lace whose frames tell no duration
 
     def counts(self) -> dict[int, BlockCount]:
+        """Return what was counted so far. Raise ProbeError where the blocks do not tell when a track ends."""
         result = {}
         for number, (blocks, first, last, checksum) in self._tally.items():
+            if self._unsure.get(number, last - 1) >= last:
+                # mkvmerge laces Vorbis, whose packets differ in length: only a parser knows when one begins
+                raise ProbeError(self._source.path, f"track {number} ends in laced frames without a duration")
             entry = self._entries.get(number)
             # FFmpeg takes the codec delay off in ticks, rounded half away from zero
             delay = ((entry.codec_delay_ns if entry else 0) + self._scale // 2) // self._scale
@@ -187,6 +192,8 @@ class BlockWalk:
             entry = self._entries.get(number)
             frame_ticks = duration / frames or (entry.default_duration_ns if entry else 0) / self._scale
             last += round(frame_ticks * (frames - 1))
+            if not frame_ticks:
+                self._unsure[number] = first
         tally = self._tally.setdefault(number, [0, first, last, 0])
         marked = -tally[0] % _MARKED_FRAMES
         if marked < frames:
