@@ -94,3 +94,17 @@ def test_a_mapping_takes_every_name_of_a_codec_and_no_rate_for_a_lossless_one(wo
     done = world.vpo("process", world.media)
     assert done.returncode == 0, done.stderr
     assert read_media(str(world.media / "a.mp4")).tracks[1].codec == found
+
+
+def test_a_converted_subtitle_passes_the_full_verification(world):
+    tracks = (T("video", "h264", default=True), T("audio", "aac", "eng"), T("subtitle", "mov_text", "eng"))
+    make_sample(str(world.media / "a.mp4"), tracks, seconds=0.4)
+    world.configure('[safety]\nverify = "full"\n')
+    world.write_policy("schema_version: 13\nname: k\nphases: [{name: p, container: {target: mkv}}]\n")
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 0, done.stdout
+    assert [track.codec for track in read_media(str(world.media / "a.mkv")).tracks] == [
+        "h264",
+        "aac",
+        "subrip",
+    ]

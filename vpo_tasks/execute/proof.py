@@ -33,7 +33,9 @@ def prove_content(work: Work, kit: Kit, part: bytes, found: MediaInfo, fds: tupl
     places = [place for place, track in enumerate(work.plan.result.tracks) if track.type in _CORE]
     tracks = [track for track in found.tracks if track.type in _CORE]
     pairs = [(work.plan.streams[place], track.index) for place, track in zip(places, tracks, strict=True)]
-    encoded = [index for stream, index in pairs if stream.encode is not None]
+    # text has nothing to decode, and ffmpeg has no encoder that would throw it away
+    decodable = {track.index for track in tracks if track.type != "subtitle"}
+    encoded = [index for stream, index in pairs if stream.encode is not None and index in decodable]
     if encoded:
         _read(reader, part, found, [*_maps(encoded), b"-xerror", b"-f", b"null", b"-"])
     copied = [(stream.source, index) for stream, index in pairs if stream.encode is None]
