@@ -14,6 +14,8 @@ import termios
 import pyte
 import pytest
 
+from tests.support.library import VPO
+
 PROGRAM = """
 import sys, threading
 from vpo_tasks.report.console import Console
@@ -44,14 +46,18 @@ console.message("done, every one of them")
 """
 
 
-def run_on_terminal(width: int, resize_to: int | None = None) -> tuple[bytes, list[str]]:
+def run_on_terminal(
+    width: int,
+    resize_to: int | None = None,
+    command=(sys.executable, "-c", PROGRAM),
+    environ=os.environ,
+    code=0,
+) -> tuple[bytes, list[str]]:
     """Return what was written and all lines of the screen, those scrolled away first."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    env = {**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=slave, stdout=slave, stderr=slave, env=env
-    )
+    env = {**environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    process = subprocess.Popen([*command], stdin=slave, stdout=slave, stderr=slave, env=env)
     os.close(slave)
     data = b""
     while True:
@@ -65,7 +71,7 @@ def run_on_terminal(width: int, resize_to: int | None = None) -> tuple[bytes, li
         if resize_to and len(data) > 2000:
             fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, resize_to, 0, 0))
     os.close(master)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=30) == code
     screen = pyte.HistoryScreen(max(width, resize_to or 0), 24, history=5000)
     pyte.ByteStream(screen).feed(data)
     scrolled = ["".join(row[x].data for x in range(screen.columns)) for row in screen.history.top]
@@ -93,6 +99,16 @@ def test_a_terminal_made_narrower_gets_narrower_lines():
     drawn = re.findall(r"\x1b\[2K(Processing[^\r\n]*)", after)
     assert drawn
     assert all(len(line) < 40 for line in drawn[2:])
+
+
+def test_the_line_goes_on_while_no_tool_tells_anything(world):
+    world.add_many(3)
+    (world.bin / "mkvmerge").write_text('#!/bin/bash\ncase "$*" in *version*) ;; *) sleep 3; exit 2;; esac\n')
+    (world.bin / "mkvmerge").chmod(0o755)
+    command = (*VPO, "process", "-w", "3", str(world.media))
+    data, _ = run_on_terminal(80, command=command, environ=world.environ, code=1)
+    assert b"[3 active]" in data
+    assert data.count(b"Processing: 0/3") > 3
 
 
 def test_a_reader_that_closes_the_pipe_does_not_end_the_program():

@@ -8,6 +8,7 @@ pipe at once, in whatever thread, and a thread of ours acts on it.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _END = b"\0"
+_REDRAW_MS = 500
 
 
 @contextmanager
@@ -51,9 +53,18 @@ def _leave_to_the_listener(_number: int, _frame: FrameType | None) -> None:
     """The signal's number is in the pipe already."""
 
 
+def _next(heard: int, controller: BatchController) -> int:
+    """Return the next signal's number. Meanwhile the progress line goes on, also where no tool tells any."""
+    ready = select.poll()  # select() fails on descriptors from 1024 on
+    ready.register(heard, select.POLLIN)
+    while not ready.poll(_REDRAW_MS):
+        controller.console.update(controller.tracker.snapshot())
+    return os.read(heard, 1)[0]
+
+
 def _listen(heard: int, controller: BatchController) -> None:
     asked = False
-    while (number := os.read(heard, 1)[0]) != _END[0]:
+    while (number := _next(heard, controller)) != _END[0]:
         if number == signal.SIGINT and not asked:
             asked = True
             controller.stop_handing_out()
