@@ -34,15 +34,39 @@ def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_K
     Raise PlanError when a pattern in a policy takes too long on one of the video's titles.
     """
     prepared = prepare(policies)
-    simulation = _Simulation(Draft(media), context)
     try:
-        simulation.run(prepared)
-        if not simulation.stopped and is_changed(simulation.draft):
-            _come_to_rest(simulation, prepared)
+        simulation = _simulate(prepared, media, context)
     except PatternTimeout as error:
         raise PlanError(context.path, str(error)) from error
     simulation.finish(prepared)
     return build_plan(simulation.draft, tuple(simulation.outcomes), tuple(simulation.failures))
+
+
+def _simulate(prepared: Prepared, media: MediaInfo, context: Context) -> _Simulation:
+    """Return the policies carried out. A phase that encodes what the container cannot hold has failed."""
+    while True:
+        simulation = _Simulation(Draft(media), context)
+        simulation.run(prepared)
+        if not simulation.stopped and is_changed(simulation.draft):
+            _come_to_rest(simulation, prepared)
+        misfit = _misfit(simulation.draft) if simulation.draft.encodes else {}
+        failed = context.failed_encodes or {}
+        if misfit.keys() <= failed.keys():
+            return simulation
+        context = msgspec.structs.replace(context, failed_encodes={**failed, **misfit})
+
+
+def _misfit(draft: Draft) -> dict[tuple[str, str], str]:
+    """Return the first phase (and policy) that encodes what the container cannot hold, with the reason."""
+    for track in draft.tracks:
+        encode = draft.encodes.get(track.index)
+        if encode is None or holds_encoded(draft.container, encode.codec):
+            continue
+        cause = draft.causes.get((track.index, "codec")) or draft.causes.get((track.index, "created"))
+        if cause is not None:
+            reason = f"{draft.container} cannot hold {encode.codec}; convert it too (container: target: mkv)"
+            return {(cause.policy, cause.phase): reason}
+    return {}
 
 
 def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
@@ -198,10 +222,9 @@ def _unwritable(draft: Draft) -> str:
             f"it has data streams ({', '.join(data)}) that would be lost; to let them go, convert it with "
             "on_incompatible_codec: transcode"
         )
-    made = (draft.encodes[track.index].codec for track in draft.tracks if track.index in draft.encodes)
-    unfit = sorted({codec for codec in made if not holds_encoded(name, codec)})
-    if unfit:
-        return f"{name} cannot hold {', '.join(unfit)}; convert it too (container: target: mkv)"
+    misfit = _misfit(draft)
+    if misfit:  # the encode of an operation that does not ask whether it has failed
+        return next(iter(misfit.values()))
     copied = (track for track in draft.of_type("video") if track.index not in draft.encodes)
     if any(track.undated for track in copied) and not _can_copy_undated(draft):
         return (

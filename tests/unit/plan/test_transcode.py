@@ -8,7 +8,15 @@ import pytest
 from tests.support.tracks import effects, plan, policy, video
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
 from vpo_tasks.plan.model import Context
-from vpo_tasks.policy.model import AudioTranscode, Container, Phase, SkipIf, Transcode, VideoTranscode
+from vpo_tasks.policy.model import (
+    AudioTranscode,
+    Container,
+    Phase,
+    SkipIf,
+    TrackActions,
+    Transcode,
+    VideoTranscode,
+)
 
 CAN = Context(can_encode=True)
 CANNOT = Context(can_encode=False)
@@ -216,3 +224,41 @@ def test_dts_gets_the_rate_that_its_encoder_needs(channels, rate):
         transcode=Transcode(audio=AudioTranscode(preserve=(), to="dts", bitrate=192_000)),
     )  # fmt: skip
     assert planned.streams[1].encode.bitrate == rate
+
+
+@pytest.mark.parametrize(
+    ("container", "fields", "audio", "reason"),
+    [
+        ("avi", {"to": "hevc"}, None, "avi cannot hold hevc"),
+        ("asf", {"to": "hevc"}, None, "asf cannot hold hevc"),
+        ("flv", {"to": "vp9"}, None, "flv cannot hold vp9"),
+        ("mpegts", {"to": "av1"}, None, "mpegts cannot hold av1"),
+        ("mov", None, "opus", "mov cannot hold opus"),
+        ("mp4", None, "pcm_s16le", "mp4 cannot hold pcm_s16le"),
+        ("avi", {"to": "h264"}, None, "avi cannot hold h264"),
+        ("mkv", {"to": "hevc"}, "opus", None),
+    ],
+)
+def test_what_the_container_cannot_hold_is_said_before_hours_of_encoding(container, fields, audio, reason):
+    asked = Transcode(
+        video=VideoTranscode(**fields) if fields else None,
+        audio=AudioTranscode(preserve=(), to=audio) if audio else None,
+    )
+    media = video('v0 mpeg4 D, a1 ac3 D "x"', container=container)
+    titles = Phase(name="titles", audio_actions=TrackActions(clear_all_titles=True))
+    planned = plan(media, Phase(name="small", transcode=asked), titles, context=CAN)
+    reasons = [failure.reason for failure in planned.failures]
+    hint = "; convert it too (container: target: mkv)"
+    assert reasons == ([reason + hint] if reason else [])
+    assert [change.phase for change in planned.changes if change.what == "title"] == ["titles"]
+    assert any(stream.encode for stream in planned.streams) == (reason is None)
+
+
+def test_a_container_that_a_later_phase_changes_does_not_stand_in_an_encode_s_way():
+    planned = plan(
+        video("v0 mpeg4 D, a1 mp3 D", container="avi"),
+        Phase(name="small", transcode=Transcode(video=VideoTranscode(to="hevc"))),
+        Phase(name="mkv", container=Container(target="mkv")),
+        context=CAN,
+    )
+    assert (effects(planned), planned.failures) == ("container=mkv v0:codec=hevc", ())
