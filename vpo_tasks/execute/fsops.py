@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.private import Private, files_of
 
 _COPY_BYTES = 1 << 20
 # what a filesystem without hard links answers to link()
@@ -62,11 +62,7 @@ def has_rival(names: Private) -> bool:
     Runs with other state folders, or on other machines, do not see our locks; of two that begin in the same
     moment at least one sees the other's journal.
     """
-    prefix, own = f".vpo-{names.key}-".encode(), os.path.basename(names.journal)
-    return any(
-        name.startswith(prefix) and name.endswith(b".json") and name != own
-        for name in os.listdir(names.folder)
-    )
+    return any(path != names.journal for path in files_of(names.folder, names.key, b".json"))
 
 
 def can_link(disk: Disk, names: Private, existing: bytes) -> bool:

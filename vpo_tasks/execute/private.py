@@ -47,3 +47,13 @@ class Private(NamedTuple):
 
     def _named(self, suffix: str) -> bytes:
         return os.path.join(self.folder, f".vpo-{self.id}.{suffix}".encode())
+
+
+def files_of(folder: bytes, key: str, suffix: bytes = b"") -> list[bytes]:
+    """Return our own files that speak of one video, whichever run they are of. Raises OSError.
+
+    Reads the whole folder: half a millisecond for each thousand names.
+    """
+    prefix = f".vpo-{key}-".encode()
+    names = (name for name in os.listdir(folder) if name.startswith(prefix) and name.endswith(suffix))
+    return [os.path.join(folder, name) for name in names]

@@ -29,8 +29,8 @@ from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
 from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.tasks.budget import Budget
+from vpo_tasks.tasks.carrying import bring_in_line, settle_target
 from vpo_tasks.tasks.effort import Expectations
-from vpo_tasks.tasks.header import bring_in_line, settle_target
 from vpo_tasks.tasks.outcomes import (
     NOTHING_TRIED,
     Content,

@@ -8,6 +8,7 @@ from vpo_tasks.errors import Interrupted, LockedError, ReplaceError
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.locks import key_lock, path_key
+from vpo_tasks.execute.private import files_of
 from vpo_tasks.execute.pruning import Keeping
 from vpo_tasks.execute.recover import is_in_hand_elsewhere, recover_all
 from vpo_tasks.execute.replace import carry_out
@@ -42,9 +43,8 @@ def settle_target(source: str, destination: str, kit: Kit) -> bool:
 
     Returns whether the target was found to be complete, and so is ours.
     """
-    folder, prefix = os.path.dirname(os.fsencode(destination)), f".vpo-{path_key(source)}-".encode()
     try:
-        left = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(prefix)]
+        left = files_of(os.path.dirname(os.fsencode(destination)), path_key(source))
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -68,9 +68,7 @@ def check_settled(video: str, locks_dir: str) -> None:
 
 
 def _journals(video: str) -> list[bytes]:
-    folder, prefix = os.path.dirname(os.fsencode(video)), f".vpo-{path_key(video)}-".encode()
     try:
-        names = os.listdir(folder)
+        return files_of(os.path.dirname(os.fsencode(video)), path_key(video), b".json")
     except OSError as error:
         raise ReplaceError(video, error.strerror or str(error)) from error
-    return [os.path.join(folder, n) for n in names if n.startswith(prefix) and n.endswith(b".json")]
