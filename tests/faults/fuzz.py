@@ -29,11 +29,10 @@ from tests.faults.replacement import make_replacement
 from tests.faults.undoing import make_undoing
 from tests.support.execute import make_kit
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, Templates, World
+from tests.support.private import Private, recover
 from vpo_tasks.config import load_config
 from vpo_tasks.errors import ConfigError, FileError, Issue, PolicyError
 from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.recover import recover
 from vpo_tasks.execute.undo import undo
 from vpo_tasks.execute.undo_store import entries
 from vpo_tasks.media.av_reading import read_media

@@ -14,6 +14,7 @@ import pytest
 from tests.support.library import ENGLISH, FRENCH, VIDEO, read_tree
 from tests.support.matroska import matroska, track
 from tests.support.media import need_tool
+from vpo_tasks.execute.folders import OpenFile
 from vpo_tasks.execute.header_layout import HeaderRefused, read_regions
 
 TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
@@ -130,5 +131,5 @@ def test_header_of_a_file_of_empty_clusters_without_an_index_is_not_looked_for_f
     path = tmp_path / "film.mkv"
     entry = track(1, 1, b"V_MPEG4/ISO/ASP")
     path.write_bytes(matroska(b"\x1f\x43\xb6\x75\x80" * 1_000_100, tracks=(entry,)))
-    with pytest.raises(HeaderRefused, match="more clusters than are walked"):
-        read_regions(str(path))
+    with open(path, "rb") as stream, pytest.raises(HeaderRefused, match="more clusters than are walked"):
+        read_regions(OpenFile(stream.fileno(), os.fsencode(path)))

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.filesystems import mount_disk, with_own_mounts
+from tests.support.private import Private, stored_in
 from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.pruning import Keeping, prune
-from vpo_tasks.execute.undo_store import stored_in
 
 MEBIBYTE = 1 << 20
 ENTRY_BYTES = 100 * 1024

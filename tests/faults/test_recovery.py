@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from tests.support.execute import make_kit
-from vpo_tasks.execute.journal import Record, encode, fingerprint, owner_of
+from tests.support.private import Private, fingerprint, recover
+from vpo_tasks.execute.journal import Record, encode, owner_of
 from vpo_tasks.execute.locks import path_key, video_lock
-from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.recover import STALE_S, recover, recover_all
+from vpo_tasks.execute.recover import STALE_S, recover_all
 from vpo_tasks.execute.work import Kit
 from vpo_tasks.media.identity import Identity
 

@@ -134,13 +134,21 @@ def test_newcomer_while_recovery_verifies_a_bad_new_video_survives(stage: Replac
     assert [path.read_bytes() for path in stage.library.glob(".vpo-*.orig")] == [stage.old]
 
 
+def aside(names: list[str]) -> int:
+    """The number of the operation that sets the original aside: the second renaming of a conversion.
+
+    The first one takes the new video out of the folder in which it was made.
+    """
+    return [number for number, name in enumerate(names, 1) if name == "rename"][1]
+
+
 @pytest.mark.parametrize("stage", ["rename"], indirect=True)
 def test_newcomer_under_the_old_name_while_recovery_finishes_a_conversion_survives(
     stage: Replacement,
 ) -> None:
     names = stage.operations()
     for fault_at in (0, 1, 2, 3):
-        stage.killed_at(names.index("rename") + 1)
+        stage.killed_at(aside(names))
         assert stage.source.exists()
         assert stage.target.exists()
         disk = stage.disk(2 * fault_at, KILL * bool(fault_at), before=("rename", lambda: arrive(stage)))
@@ -160,14 +168,16 @@ def test_two_newcomers_in_the_last_moment_of_a_conversion_both_survive(stage: Re
 
         def __init__(self) -> None:
             self.real = stage.disk()
-            self.asides = 0
+            self.renames = 0
+            self.arrived = self.second = False
 
         def __getattr__(self, name: str) -> Any:
-            if name == "rename" and self.asides == 0:
-                self.asides = 1
+            self.renames += name == "rename"
+            if self.renames == 2 and not self.arrived:
+                self.arrived = True
                 arrive(stage)
-            elif name in {"rename", "link"} and self.asides == 1:
-                self.asides = 2
+            elif name in {"rename", "link"} and self.arrived and not self.second:
+                self.second = True
                 stage.source.write_bytes(b"the second")
             return getattr(self.real, name)
 

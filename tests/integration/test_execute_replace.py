@@ -350,7 +350,7 @@ def test_full_verification_compares_every_packet(tmp_path: Path, case: str, tool
 
 def test_full_verification_finds_one_flipped_bit(film: Path, tmp_path: Path) -> None:
     body = (
-        "subprocess.run([real] + sys.argv[1:], check=True)\n"
+        "subprocess.run([real] + sys.argv[1:], check=True, close_fds=False)\n"
         "if 'streamhash' not in sys.argv:\n"
         "    data = bytearray(open(output, 'rb').read()); data[len(data) // 2] ^= 1; open(output, 'wb').write(data)\n"
     )

@@ -124,11 +124,11 @@ def test_what_was_made_and_not_recorded_any_more_is_taken_as_made(world, out):
 
 
 def working_in(folder) -> list[int]:
-    """The processes whose working folder this is: the tools run there."""
+    """The processes that work in a folder of this folder: the tools do."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+            if os.path.dirname(os.readlink(f"/proc/{pid}/cwd")) == str(folder):
                 found.append(int(pid))
         except OSError:
             continue

@@ -42,7 +42,8 @@ def fake_tool(folder: str, body: str, name: str = "ffmpeg") -> Toolbox:
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(
             f"#!{sys.executable}\n"
-            "import os, signal, subprocess, sys, time\n"
+            "import functools, os, signal, subprocess, sys, time\n"
+            "subprocess.run = functools.partial(subprocess.run, close_fds=False)  # it inherits the source\n"
             f"real = {real_toolbox().tools['ffmpeg'].path!r}\n"
             "output = sys.argv[-1].removeprefix('file:')\n" + body
         )

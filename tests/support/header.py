@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from tests.support.execute import plan_for
+from vpo_tasks.execute.folders import OpenFile
 from vpo_tasks.execute.header_layout import track_numbers
 from vpo_tasks.execute.mkvpropedit import edit_call
 from vpo_tasks.execute.work import Kit, Work
@@ -48,8 +49,14 @@ def header_work(path: str, plan: Plan, **rest: object) -> Work:
 
 def edit_with_the_bare_tool(path: str, plan: Plan, kit: Kit) -> int:
     """Run mkvpropedit on the file itself, as anybody would. Returns its exit status."""
-    call = edit_call(
-        plan, kit.toolbox.info("mkvpropedit", "the test"), track_numbers(path), os.fsencode(path)
-    )
+    call = edit_call(plan, kit.toolbox.info("mkvpropedit", "the test"), _numbers(path), os.fsencode(path))
     assert call is not None
     return kit.children.run(call, video=path, stall_timeout_s=60).returncode
+
+
+def _numbers(path: str) -> dict[int, int]:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return track_numbers(OpenFile(fd, os.fsencode(path)))
+    finally:
+        os.close(fd)

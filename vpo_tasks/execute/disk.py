@@ -11,6 +11,7 @@ import sys
 from typing import Protocol
 
 from vpo_tasks.execute.exchange import exchange_names
+from vpo_tasks.execute.folders import Folder, Place
 
 _FICLONE = 0x40049409
 
@@ -18,21 +19,21 @@ _FICLONE = 0x40049409
 class Disk(Protocol):
     """The system calls that change a user's folder; a Protocol so that tests can fail operation n."""
 
-    def create(self, path: bytes) -> int: ...
-    def create_scratch(self, path: bytes) -> int: ...
-    def open_to_append(self, path: bytes) -> int: ...
-    def open_to_edit(self, path: bytes) -> int: ...
+    def create(self, place: Place) -> int: ...
+    def create_scratch(self, place: Place) -> int: ...
+    def open_to_append(self, place: Place) -> int: ...
+    def open_to_edit(self, place: Place) -> int: ...
     def write(self, fd: int, data: bytes) -> None: ...
     def write_at(self, fd: int, offset: int, data: bytes) -> None: ...
     def truncate(self, fd: int, size: int) -> None: ...
     def fsync(self, fd: int) -> None: ...
-    def fsync_folder(self, folder: bytes) -> None: ...
-    def make_folders(self, folder: bytes) -> None: ...
-    def link(self, existing: bytes, new: bytes) -> None: ...
-    def rename(self, old: bytes, new: bytes) -> None: ...
-    def exchange(self, one: bytes, other: bytes) -> None: ...
-    def unlink(self, path: bytes) -> None: ...
-    def remove_folder(self, folder: bytes) -> None: ...
+    def fsync_folder(self, folder: Folder) -> None: ...
+    def make_folder(self, place: Place) -> None: ...
+    def link(self, existing: Place, new: Place) -> None: ...
+    def rename(self, old: Place, new: Place) -> None: ...
+    def exchange(self, one: Place, other: Place) -> None: ...
+    def unlink(self, place: Place) -> None: ...
+    def remove_folder(self, place: Place) -> None: ...
     def clone(self, source_fd: int, fd: int) -> None: ...
     def chown(self, fd: int, uid: int, gid: int) -> None: ...
     def chmod(self, fd: int, mode: int) -> None: ...
@@ -41,19 +42,19 @@ class Disk(Protocol):
 
 
 class RealDisk:
-    """The operating system's own calls."""
+    """The operating system's own calls, all by the descriptor of an open folder."""
 
-    def create(self, path: bytes) -> int:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def create(self, place: Place) -> int:
+        return place.open_new(os.O_WRONLY | os.O_APPEND)
 
-    def create_scratch(self, path: bytes) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def create_scratch(self, place: Place) -> int:
+        return place.open_new(os.O_RDWR)
 
-    def open_to_append(self, path: bytes) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    def open_to_append(self, place: Place) -> int:
+        return place.open(os.O_WRONLY | os.O_APPEND)
 
-    def open_to_edit(self, path: bytes) -> int:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    def open_to_edit(self, place: Place) -> int:
+        return place.open(os.O_RDWR)
 
     def write(self, fd: int, data: bytes) -> None:
         view = memoryview(data)
@@ -71,36 +72,39 @@ class RealDisk:
     def fsync(self, fd: int) -> None:
         os.fsync(fd)
 
-    def fsync_folder(self, folder: bytes) -> None:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def fsync_folder(self, folder: Folder) -> None:
         try:
-            os.fsync(fd)
+            os.fsync(folder.fd)
         except OSError as error:
-            if error.errno not in (
-                errno.EINVAL,
-                errno.ENOTSUP,
-            ):  # some network filesystems have no such thing
+            # some network filesystems have no such thing
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
                 raise
-        finally:
-            os.close(fd)
 
-    def make_folders(self, folder: bytes) -> None:
-        os.makedirs(folder, exist_ok=True)
+    def make_folder(self, place: Place) -> None:
+        os.mkdir(place.name, 0o700, dir_fd=place.folder.fd)
 
-    def link(self, existing: bytes, new: bytes) -> None:
-        os.link(existing, new, follow_symlinks=False)
+    def link(self, existing: Place, new: Place) -> None:
+        os.link(
+            existing.name,
+            new.name,
+            src_dir_fd=existing.folder.fd,
+            dst_dir_fd=new.folder.fd,
+            follow_symlinks=False,
+        )
 
-    def rename(self, old: bytes, new: bytes) -> None:
-        os.rename(old, new)  # noqa: TID251 - this is the one place for it
+    def rename(self, old: Place, new: Place) -> None:
+        os.rename(  # noqa: TID251 - this is the one place for it
+            old.name, new.name, src_dir_fd=old.folder.fd, dst_dir_fd=new.folder.fd
+        )
 
-    def exchange(self, one: bytes, other: bytes) -> None:
+    def exchange(self, one: Place, other: Place) -> None:
         exchange_names(one, other)
 
-    def unlink(self, path: bytes) -> None:
-        os.unlink(path)
+    def unlink(self, place: Place) -> None:
+        os.unlink(place.name, dir_fd=place.folder.fd)
 
-    def remove_folder(self, folder: bytes) -> None:
-        os.rmdir(folder)
+    def remove_folder(self, place: Place) -> None:
+        os.rmdir(place.name, dir_fd=place.folder.fd)
 
     def clone(self, source_fd: int, fd: int) -> None:
         if not sys.platform.startswith("linux"):

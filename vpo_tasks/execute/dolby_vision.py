@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator
 
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import OpenFile
 from vpo_tasks.media.ebml import Element, Source, open_source
 from vpo_tasks.media.matroska import BLOCK_ADDITION_MAPPING, mapped_dolby_vision
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES
@@ -23,19 +24,15 @@ _TO_ENTRIES = (b"mdia", b"minf", b"stbl", b"stsd")
 Patch = tuple[int, bytes]
 
 
-def drop_configurations(disk: Disk, part: bytes, container: str, places: Collection[int]) -> None:
+def drop_configurations(disk: Disk, made: OpenFile, container: str, places: Collection[int]) -> None:
     """Overwrite in place what claims Dolby Vision on the tracks at `places`, counted in the file's order.
 
-    The file keeps its size. Raises OSError, or ProbeError when the file is not what it should be.
+    The file is open for writing, and keeps its size. Raises OSError, or ProbeError when it is damaged.
     """
-    with open_source(os.fsdecode(part)) as source:
+    with open_source(os.fsdecode(made.tool_path)) as source:
         patches = list(_of_matroska(source, places) if container == "mkv" else _of_movie(source, places))
-    fd = disk.open_to_edit(part)
-    try:
-        for offset, data in patches:
-            disk.write_at(fd, offset, data)
-    finally:
-        os.close(fd)
+    for offset, data in patches:
+        disk.write_at(made.fd, offset, data)
 
 
 def _of_matroska(source: Source, places: Collection[int]) -> Iterator[Patch]:

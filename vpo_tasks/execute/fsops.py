@@ -1,7 +1,8 @@
 """Every byte that reaches a user's folder, one function a step.
 
-All of them go through a `Disk`, so that a test can fail or kill each single operation. Invariant: the only
-names ever unlinked are our own, `.vpo-<id>.{json,part,orig}`.
+All of them go through a `Disk`, so that a test can fail or kill each single operation, and name files by an
+open folder and a name in it. Invariant: the only names ever unlinked are our own,
+`.vpo-<id>.{json,part,orig,tmp}`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.private import Private, files_of
+from vpo_tasks.execute.folders import Folder, Place, is_ours, opened_child
+from vpo_tasks.execute.private import Private, files_of, id_of
 
 _COPY_BYTES = 1 << 20
 # what a filesystem without hard links answers to link()
@@ -23,24 +26,53 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 _NOT_ALLOWED = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 # what a kernel, a filesystem or a container's filter that cannot exchange two names answers
 _NO_EXCHANGE = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
+# what gives whoever starts a file the rights of its owner
+_SET_IDS = stat.S_ISUID | stat.S_ISGID
+_CAPABILITY = "security.capability"
 
 
-def set_modification_time(disk: Disk, path: bytes, mtime_ns: int) -> None:
-    """Set the time of a video that is left as it is otherwise."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+def set_modification_time(disk: Disk, fd: int, mtime_ns: int) -> None:
+    """Set the time of an open video that is left as it is otherwise."""
+    disk.set_times(fd, os.fstat(fd).st_atime_ns, mtime_ns)
+    disk.fsync(fd)
+
+
+@contextmanager
+def work_folder(disk: Disk, names: Private) -> Iterator[Folder]:
+    """Make the folder for tools to write in, which only we can enter, and take it away in the end.
+
+    Raises OSError, also when somebody has put another folder in its place.
+    """
+    disk.make_folder(names.work)
+    with opened_child(names.folder, names.work.name) as folder:
+        if not is_ours(folder.status()):
+            raise OSError(errno.ESTALE, "somebody else has replaced our folder", names.work.path)
+        disk.chmod(folder.fd, 0o700)
+        if folder.names():
+            raise OSError(errno.ENOTEMPTY, "somebody else has put files into our folder", names.work.path)
+        yield folder
+    clear_work(disk, names)
+
+
+def clear_work(disk: Disk, names: Private) -> None:
+    """Remove the folder for tools and what they left there, if it is ours."""
     try:
-        disk.set_times(fd, os.fstat(fd).st_atime_ns, mtime_ns)
-        disk.fsync(fd)
-    finally:
-        os.close(fd)
+        with opened_child(names.folder, names.work.name) as folder:
+            if not is_ours(folder.status()):
+                return
+            for name in folder.names():
+                disk.unlink(folder.at(name))
+        disk.remove_folder(names.work)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):  # not what we made
+            raise
 
 
-def stat_or_none(path: bytes) -> os.stat_result | None:
-    """Return what `lstat` says, None when there is nothing."""
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+def bring_out(disk: Disk, names: Private, made: Place) -> None:
+    """Move the finished video out of the folder for tools, beside the one that it replaces."""
+    disk.rename(made, names.part)
 
 
 def create_journal(disk: Disk, names: Private, line: bytes) -> int:
@@ -62,10 +94,10 @@ def has_rival(names: Private) -> bool:
     Runs with other state folders, or on other machines, do not see our locks; of two that begin in the same
     moment at least one sees the other's journal.
     """
-    return any(path != names.journal for path in files_of(names.folder, names.key, b".json"))
+    return any(place != names.journal for place in files_of(names.folder, names.key, b".json"))
 
 
-def can_link(disk: Disk, names: Private, existing: bytes) -> bool:
+def can_link(disk: Disk, names: Private, existing: Place) -> bool:
     """Tell whether a file may have a hard link, by linking it to a name of ours and removing that."""
     try:
         disk.link(existing, names.part)
@@ -85,25 +117,24 @@ def append_journal(disk: Disk, fd: int, line: bytes) -> None:
     disk.fsync(fd)
 
 
-def copy_attributes(disk: Disk, source: bytes, part: bytes, *, mtime_ns: int | None) -> list[str]:
-    """Give `part` the owner, mode, extended attributes (ACLs among them) of `source`, and fsync it.
+def copy_attributes(disk: Disk, source_fd: int, fd: int, *, mtime_ns: int | None) -> list[str]:
+    """Give a new file the owner, mode, extended attributes (ACLs among them) of the source, and fsync it.
 
-    `mtime_ns` is the modification time to give it, None for that of its writing.
-    Returns a warning for everything that the system did not allow us to carry over.
+    Both are open files: what has a name by now may be another file. What gives whoever starts a file its
+    owner's rights is carried over to our own files only. `mtime_ns` is the modification time to give it, None
+    for that of its writing. Returns a warning for everything that the system did not allow us to carry over.
     """
     warnings: list[str] = []
-    status = os.stat(source)
-    fd = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        if (os.fstat(fd).st_uid, os.fstat(fd).st_gid) != (status.st_uid, status.st_gid):
-            warnings += _copy_owner(disk, fd, status)
-        disk.chmod(fd, stat.S_IMODE(status.st_mode))
-        warnings += _copy_extended(disk, source, fd)
-        if mtime_ns is not None:
-            disk.set_times(fd, status.st_atime_ns, mtime_ns)
-        disk.fsync(fd)
-    finally:
-        os.close(fd)
+    status, found = os.fstat(source_fd), os.fstat(fd)
+    if (found.st_uid, found.st_gid) != (status.st_uid, status.st_gid):
+        warnings += _copy_owner(disk, fd, status)
+    mode = stat.S_IMODE(status.st_mode)
+    keeps_rights = is_ours(status) and is_ours(os.fstat(fd))
+    disk.chmod(fd, mode if keeps_rights else mode & ~_SET_IDS)
+    warnings += _copy_extended(disk, source_fd, fd, with_capability=keeps_rights)
+    if mtime_ns is not None:
+        disk.set_times(fd, status.st_atime_ns, mtime_ns)
+    disk.fsync(fd)
     return warnings
 
 
@@ -124,17 +155,19 @@ def _copy_owner(disk: Disk, fd: int, status: os.stat_result) -> list[str]:
         return ["the owner or group could not be carried over"]
 
 
-def _copy_extended(disk: Disk, source: bytes, fd: int) -> list[str]:
+def _copy_extended(disk: Disk, source_fd: int, fd: int, *, with_capability: bool) -> list[str]:
     if not sys.platform.startswith("linux"):
         return []
     try:
-        names = os.listxattr(source)
+        names = os.listxattr(source_fd)
     except OSError:  # a filesystem that has none
         return []
     lost = []
     for name in names:
+        if name == _CAPABILITY and not with_capability:
+            continue
         try:
-            disk.set_attribute(fd, name, os.getxattr(source, name))
+            disk.set_attribute(fd, name, os.getxattr(source_fd, name))
         except OSError as error:
             if error.errno in (errno.EIO, errno.ENOSPC):
                 raise
@@ -142,7 +175,7 @@ def _copy_extended(disk: Disk, source: bytes, fd: int) -> list[str]:
     return lost
 
 
-def link_original(disk: Disk, names: Private, source: bytes) -> bool:
+def link_original(disk: Disk, names: Private, source: Place) -> bool:
     """Keep the original under our own name. Returns False on a filesystem without hard links."""
     try:
         disk.link(source, names.orig)
@@ -154,13 +187,13 @@ def link_original(disk: Disk, names: Private, source: bytes) -> bool:
     return True
 
 
-def set_original_aside(disk: Disk, names: Private, source: bytes) -> None:
+def set_original_aside(disk: Disk, names: Private, source: Place) -> None:
     """Move the old name to our own: after a change of names, or where there are no hard links."""
     disk.rename(source, names.orig)
     disk.fsync_folder(names.folder)
 
 
-def exchange(disk: Disk, names: Private, private: bytes, video: bytes) -> bool:
+def exchange(disk: Disk, names: Private, private: Place, video: Place) -> bool:
     """Let one of our own files and a video change names, in one step. Returns False where that cannot be."""
     try:
         disk.exchange(private, video)
@@ -178,13 +211,13 @@ def let_original_go(disk: Disk, names: Private) -> None:
     disk.fsync_folder(names.folder)
 
 
-def swap_in(disk: Disk, names: Private, target: bytes) -> None:
+def swap_in(disk: Disk, names: Private, target: Place) -> None:
     """Put the new video in place of what has that name, in one step, whatever that is."""
     disk.rename(names.part, target)
     disk.fsync_folder(names.folder)
 
 
-def place_new(disk: Disk, names: Private, target: bytes, *, without_links: bool) -> None:
+def place_new(disk: Disk, names: Private, target: Place, *, without_links: bool) -> None:
     """Give the new video a name that must be free. Raises FileExistsError."""
     try:
         disk.link(names.part, target)
@@ -193,39 +226,39 @@ def place_new(disk: Disk, names: Private, target: bytes, *, without_links: bool)
             raise
         if not without_links:
             raise OSError(error.errno, "the filesystem has no hard links") from error
-        if stat_or_none(target) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        if target.status() is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path) from None
         disk.rename(names.part, target)
     disk.fsync_folder(names.folder)
 
 
-def put_original_back(disk: Disk, names: Private, source: bytes) -> None:
+def put_original_back(disk: Disk, names: Private, source: Place) -> None:
     """Put the original in place of what has its name, in one step, whatever that is."""
     disk.rename(names.orig, source)
     disk.fsync_folder(names.folder)
 
 
-def place_original(disk: Disk, names: Private, source: bytes) -> None:
+def place_original(disk: Disk, names: Private, source: Place) -> None:
     """Give the original its old name, which must be free. Raises FileExistsError."""
     try:
         disk.link(names.orig, source)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if stat_or_none(source) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source) from None
+        if source.status() is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source.path) from None
         disk.rename(names.orig, source)
     disk.fsync_folder(names.folder)
 
 
-def take_back(disk: Disk, names: Private, target: bytes, is_ours: Callable[[bytes], bool]) -> bool:
+def take_back(disk: Disk, names: Private, target: Place, is_new: Callable[[Place], bool]) -> bool:
     """Take a video of ours back: it becomes a `.part` again, and what that is, is looked at.
 
     Returns False when somebody else's had the name by then; it has it again. Raises OSError.
     """
     remove(disk, names.part)  # renaming one name of a file onto another name of it does nothing
     disk.rename(target, names.part)
-    if is_ours(names.part):
+    if is_new(names.part):
         disk.fsync_folder(names.folder)
         return True
     place_new(disk, names, target, without_links=True)
@@ -233,18 +266,19 @@ def take_back(disk: Disk, names: Private, target: bytes, is_ours: Callable[[byte
     return False
 
 
-def remove(disk: Disk, path: bytes) -> None:
+def remove(disk: Disk, place: Place) -> None:
     """Remove one of our own files, if it is there."""
-    if Private.parse(path) is None:
-        raise ValueError(path)
+    if id_of(place.name) is None:
+        raise ValueError(place.path)
     try:
-        disk.unlink(path)
+        disk.unlink(place)
     except FileNotFoundError:
         pass
 
 
 def clean_up(disk: Disk, names: Private) -> None:
     """Remove everything of ours, the journal last: as long as it stands, recovery knows the rest."""
+    clear_work(disk, names)
     remove(disk, names.part)
     remove(disk, names.orig)
     disk.fsync_folder(names.folder)
@@ -252,45 +286,38 @@ def clean_up(disk: Disk, names: Private) -> None:
     disk.fsync_folder(names.folder)
 
 
-def link_content(disk: Disk, source: bytes, part: bytes) -> None:
-    """Make `part` another name of `source`."""
-    disk.link(source, part)
+def link_content(disk: Disk, source: Place, new: Place) -> None:
+    """Make `new` another name of `source`."""
+    disk.link(source, new)
 
 
-def content_digest(path: bytes) -> str:
-    """Return the digest of a whole file, as `copy_content` does."""
-    digest = hashlib.blake2b()
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        while chunk := os.read(fd, _COPY_BYTES):
-            digest.update(chunk)
-    finally:
-        os.close(fd)
+def content_digest(fd: int) -> str:
+    """Return the digest of a whole open file, as `copy_content` does."""
+    digest, offset = hashlib.blake2b(), 0
+    while chunk := os.pread(fd, _COPY_BYTES, offset):
+        digest.update(chunk)
+        offset += len(chunk)
     return digest.hexdigest()
 
 
-def copy_content(disk: Disk, source: bytes, part: bytes) -> tuple[int, str | None]:
-    """Make `part` with the content of `source`: by reflink where the filesystem can, else by copying.
+def copy_content(disk: Disk, source_fd: int, new: Place) -> tuple[int, str | None]:
+    """Make `new` with the content of an open file: by reflink where the filesystem can, else by copying.
 
     Returns the bytes that were written and their digest; 0 and None for a reflink.
     """
-    source_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    fd = disk.create(new)
     try:
-        fd = disk.create(part)
         try:
-            try:
-                disk.clone(source_fd, fd)
-                return 0, None
-            except OSError as error:
-                if error.errno in (errno.EIO, errno.ENOSPC):
-                    raise
-            written, digest = 0, hashlib.blake2b()
-            while chunk := os.read(source_fd, _COPY_BYTES):
-                disk.write(fd, chunk)
-                digest.update(chunk)
-                written += len(chunk)
-            return written, digest.hexdigest()
-        finally:
-            os.close(fd)
+            disk.clone(source_fd, fd)
+            return 0, None
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.ENOSPC):
+                raise
+        written, digest = 0, hashlib.blake2b()
+        while chunk := os.pread(source_fd, _COPY_BYTES, written):
+            disk.write(fd, chunk)
+            digest.update(chunk)
+            written += len(chunk)
+        return written, digest.hexdigest()
     finally:
-        os.close(source_fd)
+        os.close(fd)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import Place
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.journal import HeaderRecord, Range, fingerprint_of
 from vpo_tasks.media.identity import Identity
@@ -16,13 +17,13 @@ from vpo_tasks.media.identity import Identity
 _MICROSECOND_NS, _SECOND_NS = 1000, 1_000_000_000
 
 
-def open_video(disk: Disk, video: str) -> int:
+def open_video(disk: Disk, place: Place) -> int:
     """Open a video for an edit in place. Raises HeaderRefused where that is not allowed."""
     try:
-        return disk.open_to_edit(os.fsencode(video))
+        return disk.open_to_edit(place)
     except OSError as error:
         reason = f"cannot be written to: {error.strerror or error}"
-        raise HeaderRefused(video, reason) from error
+        raise HeaderRefused(os.fsdecode(place.path), reason) from error
 
 
 def write_new(disk: Disk, fd: int, record: HeaderRecord, mtime_ns: int | None) -> None:

@@ -22,13 +22,16 @@ from vpo_tasks.errors import (
     VpoError,
 )
 from vpo_tasks.execute import fsops, header_bytes
+from vpo_tasks.execute.comparing import probe
+from vpo_tasks.execute.endpoints import current_identity, opened_video
+from vpo_tasks.execute.folders import OpenFile, Place, opened, own_folder
 from vpo_tasks.execute.header_layout import HeaderRefused, read_regions, track_numbers
 from vpo_tasks.execute.header_settle import settle_header
-from vpo_tasks.execute.journal import HeaderRecord, encode, fingerprint, owner_of, read_record
+from vpo_tasks.execute.journal import HeaderRecord, encode, file_fingerprint, owner_of, read_record
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
 from vpo_tasks.execute.mkvpropedit import edit_call, hear, why_not
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.replace import as_file_error, current_identity, reason_of
+from vpo_tasks.execute.replace import as_file_error, reason_of
 from vpo_tasks.execute.skeleton import Edit, Skeleton, changes_in, skeleton_of
 from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.verify import verify_chapters, verify_headers, verify_media
@@ -44,7 +47,8 @@ class UnsettledError(FileError):
 class _Job(NamedTuple):
     work: Work
     kit: Kit
-    source: bytes
+    source: Place
+    file: OpenFile
     old: Identity
 
 
@@ -54,10 +58,12 @@ def edit_header(work: Work, kit: Kit) -> Done:
     Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
     Interrupted; the video is then as it was, but for UnsettledError.
     """
-    source = os.fsencode(work.source)
     try:
-        with video_lock(kit.locks_dir, work.source, work.identity) as lock:
-            job = _Job(work, kit, source, current_identity(source, work))
+        with (
+            opened_video(work) as (source, file),
+            video_lock(kit.locks_dir, work.source, work.identity) as lock,
+        ):
+            job = _Job(work, kit, source, file, current_identity(source, work))
             _refuse_unfit(job)
             edit = _prepare(job, lock)
             if kit.children.stopped:
@@ -70,7 +76,7 @@ def edit_header(work: Work, kit: Kit) -> Done:
 def _refuse_unfit(job: _Job) -> None:
     """Raise HeaderRefused before any work when it cannot be done in place."""
     reason = why_not(job.work.plan)
-    if reason is None and os.lstat(job.source).st_nlink > 1:
+    if reason is None and os.fstat(job.file.fd).st_nlink > 1:
         reason = "it has other names, which would change too"
     if reason is not None:
         raise HeaderRefused(job.work.source, reason)
@@ -80,14 +86,16 @@ def _prepare(job: _Job, lock: VideoLock) -> Edit:
     """Edit a skeleton and return what that changes. Raises HeaderRefused for whatever goes wrong."""
     work, kit = job.work, job.kit
     # the lock is ours, so nobody else has this name; what a crash leaves is overwritten
-    folder = os.path.join(os.path.dirname(os.fsencode(kit.locks_dir)), b"skeletons")
-    names = Private(folder, f"{path_key(work.source)}-0000")
+    path = os.path.join(os.path.dirname(os.fsencode(kit.locks_dir)), b"skeletons")
     try:
-        regions = read_regions(work.source)
-        with skeleton_of(kit.disk, names, work.source, regions) as skeleton:
-            _run_tool(job, skeleton, lock)
-            _verify(job, os.fsdecode(skeleton.path))
-            return changes_in(skeleton)
+        with own_folder(path) as folder:
+            names = Private(folder, f"{path_key(work.source)}-0000")
+            regions = read_regions(job.file)
+            with skeleton_of(kit.disk, names, job.file, regions) as skeleton:
+                _run_tool(job, skeleton, lock)
+                with opened(names.part) as made:
+                    _verify(job, made)
+                return changes_in(skeleton)
     except (OSError, ToolError, VerifyError, ProbeError) as error:
         raise HeaderRefused(work.source, reason_of(error)) from error
 
@@ -95,7 +103,7 @@ def _prepare(job: _Job, lock: VideoLock) -> Edit:
 def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
     work, kit = job.work, job.kit
     info = kit.toolbox.info("mkvpropedit", "this step")
-    numbers = track_numbers(work.source)
+    numbers = track_numbers(job.file)
     if any(track.type != "attachment" and track.index not in numbers for track in work.plan.source.tracks):
         # of a damaged header two readers see different tracks
         raise HeaderRefused(work.source, "its tracks have no clear numbers")
@@ -110,9 +118,9 @@ def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
         raise ToolError(work.source, argv, run.returncode, run.stderr_tail, said)
 
 
-def _verify(job: _Job, path: str) -> MediaInfo:
+def _verify(job: _Job, file: OpenFile) -> MediaInfo:
     """Return what is in a file that must be as planned. Raises VerifyError or ProbeError."""
-    found = job.kit.probes.probe(path)
+    found = probe(job.kit, file)
     verify_media(job.work.source, job.work.plan, found)
     verify_chapters(job.work.source, job.work.plan, found, 0.0)
     job.kit.recheck(found)
@@ -124,28 +132,28 @@ def _apply(job: _Job, edit: Edit) -> Done:
     work = job.work
     if edit.is_empty:
         return _already(job)
-    names = Private.new(os.path.dirname(job.source), path_key(work.source))
+    names = Private.new(job.source.folder, path_key(work.source))
     record = _record(job, edit)
-    video = header_bytes.open_video(job.kit.disk, work.source)
+    video = header_bytes.open_video(job.kit.disk, job.source)
     try:
         try:
-            media = _write(job, names, record, video)
+            media, warnings = _write(job, names, record, video)
         except (OSError, VpoError) as error:
-            media = _after_failure(job, names, record, error)
+            media, warnings = _after_failure(job, names, record, error), ()
         identity = Identity.of(os.fstat(video))
     finally:
         os.close(video)
     size = job.old.size
-    return Done(work.source, identity, media, 0, edit.written_bytes, (), size, identity.size)
+    return Done(work.source, identity, media, 0, edit.written_bytes, warnings, size, identity.size)
 
 
 def _already(job: _Job) -> Done:
     """Return for a video that is as planned already: a crash came between its edit and the record of it."""
-    media = _verify(job, job.work.source)
+    media = _verify(job, job.file)
     mtime_ns = _wanted_mtime_ns(job)
     if mtime_ns is not None and mtime_ns != job.old.mtime_ns:
-        fsops.set_modification_time(job.kit.disk, job.source, mtime_ns)
-    identity = Identity.of(os.lstat(job.source))
+        fsops.set_modification_time(job.kit.disk, job.file.fd, mtime_ns)
+    identity = Identity.of(os.fstat(job.file.fd))
     return Done(job.work.source, identity, media, 0, 0, (), identity.size, identity.size)
 
 
@@ -154,9 +162,9 @@ def _record(job: _Job, edit: Edit) -> HeaderRecord:
         mode="header",
         state="writing",
         owner=owner_of(job.kit.locks_dir),
-        source=os.path.basename(job.source),
+        source=job.source.name,
         old=job.old,
-        old_print=fingerprint(job.source),
+        old_print=file_fingerprint(job.file.fd),
         new_size=edit.new_size,
         ranges=edit.ranges,
         old_end=edit.old_end,
@@ -167,23 +175,23 @@ def _record(job: _Job, edit: Edit) -> HeaderRecord:
     )
 
 
-def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> MediaInfo:
+def _write(job: _Job, names: Private, record: HeaderRecord, video: int) -> tuple[MediaInfo, tuple[str, ...]]:
     disk = job.kit.disk
     journal = fsops.create_journal(disk, names, encode(record))
     try:
         _check_unchanged(job, names, video)
         header_bytes.write_new(disk, video, record, _wanted_mtime_ns(job))
-        media = _verify(job, job.work.source)
+        media = _verify(job, OpenFile(video, job.source.path))
         verify_headers(job.work.source, job.work.plan, media)  # of the skeleton, a reader sees less
         record = msgspec.structs.replace(record, state="done", new=Identity.of(os.fstat(video)))
         fsops.append_journal(disk, journal, encode(record))
     finally:
         os.close(journal)
     try:
-        retire(disk, names, record)
+        not_kept = retire(disk, names, record)
     except OSError:
-        pass  # the journal says done: the next start that sees it puts it away
-    return media
+        not_kept = None  # the journal says done: the next start that sees it puts it away
+    return media, () if not_kept is None else (not_kept,)
 
 
 def _check_unchanged(job: _Job, names: Private, video: int) -> None:
@@ -191,7 +199,7 @@ def _check_unchanged(job: _Job, names: Private, video: int) -> None:
 
     Raises Interrupted, LockedError or ReplaceError.
     """
-    by_name = fsops.stat_or_none(job.source)
+    by_name = job.source.status()
     same = by_name is not None and {Identity.of(by_name), Identity.of(os.fstat(video))} == {job.old}
     rival = fsops.has_rival(names)
     if same and not rival and not job.kit.children.stopped:
@@ -214,7 +222,7 @@ def _wanted_mtime_ns(job: _Job) -> int | None:
 def _after_failure(job: _Job, names: Private, record: HeaderRecord, error: OSError | VpoError) -> MediaInfo:
     """Take the edit back, or end it when it was complete. Raises the error, or UnsettledError."""
     video = job.work.source
-    if fsops.stat_or_none(names.journal) is None:
+    if names.journal.status() is None:
         raise error
     try:
         written = read_record(names.journal)

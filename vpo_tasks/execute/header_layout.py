@@ -6,9 +6,11 @@ up to the first cluster, from there by the SeekHead, and cluster by cluster wher
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from vpo_tasks.errors import FileError, ProbeError
+from vpo_tasks.execute.folders import OpenFile
 from vpo_tasks.media.ebml import Element, Source, children_of, open_source
 from vpo_tasks.media.matroska import read_layout
 
@@ -38,24 +40,26 @@ class Regions(NamedTuple):
     tail: int
 
 
-def read_regions(path: str) -> Regions:
+def read_regions(file: OpenFile) -> Regions:
     """Find header and tail. Raises HeaderRefused."""
+    shown = os.fsdecode(file.path)
     try:
-        with open_source(path) as source:
+        with open_source(os.fsdecode(file.tool_path)) as source:
             return _Walk(source).regions()
-    except ProbeError as error:
-        raise HeaderRefused(path, error.detail) from error
+    except (ProbeError, HeaderRefused) as error:
+        raise HeaderRefused(shown, error.detail) from error
 
 
-def track_numbers(path: str) -> dict[int, int]:
+def track_numbers(file: OpenFile) -> dict[int, int]:
     """Return the track number of every stream index. Raises HeaderRefused when two have the same."""
+    shown = os.fsdecode(file.path)
     try:
-        layout = read_layout(path)
+        layout = read_layout(os.fsdecode(file.tool_path))
     except ProbeError as error:
-        raise HeaderRefused(path, error.detail) from error
+        raise HeaderRefused(shown, error.detail) from error
     numbers = [track.number for track in layout.tracks]
     if len(set(numbers)) != len(numbers) or 0 in numbers:
-        raise HeaderRefused(path, "two tracks have the same number")
+        raise HeaderRefused(shown, "two tracks have the same number")
     return {index: number for number, index in layout.stream_indexes().items()}
 
 

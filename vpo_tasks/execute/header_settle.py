@@ -20,14 +20,15 @@ def settle_header(disk: Disk, names: Private, record: HeaderRecord) -> Settled:
     if record.state == "done":
         retire(disk, names, record)
         return Settled("finished", "was complete, cleaned up")
-    path = os.path.join(names.folder, record.source)
-    if fsops.stat_or_none(path) is None:
-        return Settled("kept", f"{os.fsdecode(path)} is gone; its journal was left where it is")
-    fd = disk.open_to_edit(path)
+    video = names.folder.at(record.source)
+    shown = os.fsdecode(video.path)
+    if video.status() is None:
+        return Settled("kept", f"{shown} is gone; its journal was left where it is")
+    fd = disk.open_to_edit(video)
     try:
-        if not header_bytes.is_ours(fd, record):
+        if os.fstat(fd).st_nlink > 1 or not header_bytes.is_ours(fd, record):
             detail = "is not the video that was begun, or was changed since; nothing was touched"
-            return Settled("kept", f"{os.fsdecode(path)} {detail}")
+            return Settled("kept", f"{shown} {detail}")
         untouched = header_bytes.is_untouched(fd, record)
         header_bytes.write_old(disk, fd, record)
     finally:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from vpo_tasks.discover import UNDO_FOLDER
+from vpo_tasks.execute.folders import Place, is_believed, owner_name
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
@@ -100,7 +100,7 @@ class ForeignRecordError(ValueError):
 
 
 _NEWER = "was begun by a newer version; nothing was touched"
-_OTHERS = "speaks of another user's video and is not that user's; nothing was touched"
+_OTHERS = "belongs to {0}; nothing was touched (run vpo as {0}, or remove it)"
 
 
 class _Mode(msgspec.Struct):
@@ -173,65 +173,50 @@ def _can_be(record: AnyRecord) -> bool:
     )
 
 
-def read_record(path: bytes) -> AnyRecord | None:
-    """Return what the journal at `path`, of our own making, says. Raises OSError or ForeignRecordError."""
-    return _read(path)[0]
+def read_record(place: Place) -> AnyRecord | None:
+    """Return what a journal of our own making says. Raises OSError or ForeignRecordError."""
+    return _read(place)[0]
 
 
-def read_found_record(path: bytes) -> AnyRecord | None:
+def read_found_record(place: Place) -> AnyRecord | None:
     """Return what a journal says that was found beside videos or in an undo store.
 
-    Raises as `read_record` does, ForeignRecordError also when its owner may not do to the video what it asks.
+    Raises as `read_record` does, ForeignRecordError also when it is neither the running user's nor root's:
+    anybody can put a journal into a folder of theirs, and what it asks for would be done with our rights.
     """
-    record, owner = _read(path)
-    if record is not None and not _may_speak_of(owner, os.path.dirname(path), record):
-        raise ForeignRecordError(_OTHERS)
+    record, status = _read(place)
+    if record is not None and not is_believed(status):
+        raise ForeignRecordError(_OTHERS.format(owner_name(status)))
     return record
 
 
-def _read(path: bytes) -> tuple[AnyRecord | None, int]:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _read(place: Place) -> tuple[AnyRecord | None, os.stat_result]:
+    fd = place.open()
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
+            raise OSError(errno.EINVAL, "not a regular file", place.path)
         with open(fd, "rb", closefd=False) as stream:
-            return decode(stream.read(MAX_BYTES)), status.st_uid
+            return decode(stream.read(MAX_BYTES)), status
     finally:
         os.close(fd)
 
 
-def _may_speak_of(owner: int, folder: bytes, record: AnyRecord) -> bool:
-    """Tell whether we may do for a journal's owner what it asks.
-
-    Anybody can put a journal into a folder of theirs, beside a hard link of somebody else's file; root, or
-    that somebody, would write into it.
-    """
-    if owner in (os.geteuid(), 0):
-        return True
-    if os.path.basename(folder) == UNDO_FOLDER:
-        folder = os.path.dirname(folder)
-    return all(_owner(os.path.join(folder, name)) in (owner, None) for name in _names_of(record))
-
-
-def _owner(path: bytes) -> int | None:
+def fingerprint(place: Place) -> str:
+    """Return the `file_fingerprint` of what a name holds. Raises OSError, also for a link."""
+    fd = place.open()
     try:
-        return os.lstat(path).st_uid
-    except OSError:
-        return None
+        return file_fingerprint(fd)
+    finally:
+        os.close(fd)
 
 
-def fingerprint(path: bytes) -> str:
-    """Return a digest of a file's size and of samples of its content: a megabyte read at most.
+def file_fingerprint(fd: int) -> str:
+    """Return a digest of an open file's size and of samples of its content: a megabyte read at most.
 
     It tells our own new video from anything else after inode numbers have changed (SMB, FUSE).
     """
-    # what is no file with content (a FIFO) must not keep us waiting
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        return fingerprint_of(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
-    finally:
-        os.close(fd)
+    return fingerprint_of(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
 
 
 def fingerprint_of(size: int, read: Callable[[int, int], bytes]) -> str:

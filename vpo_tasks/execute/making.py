@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -15,23 +17,20 @@ from vpo_tasks.execute import fsops
 from vpo_tasks.execute.arranging import arrangements
 from vpo_tasks.execute.base import Call, Heard, Tool, ToolInfo
 from vpo_tasks.execute.beginning import Beginning, pictures_missing
+from vpo_tasks.execute.comparing import Made, compare, count, probe
 from vpo_tasks.execute.dolby_vision import drop_configurations
 from vpo_tasks.execute.ffmpeg import FFMPEG
-from vpo_tasks.execute.journal import Mode, Record
+from vpo_tasks.execute.folders import OpenFile, Place
+from vpo_tasks.execute.journal import Mode, Record, file_fingerprint, fingerprint
 from vpo_tasks.execute.locks import VideoLock
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.proof import prove_content
 from vpo_tasks.execute.run_tool import ToolRun
 from vpo_tasks.execute.tools import tool_named
 from vpo_tasks.execute.verify import (
-    verify_chapters,
-    verify_counts,
-    verify_headers,
-    verify_media,
     verify_size,
 )
 from vpo_tasks.execute.weigh import refuse_larger
-from vpo_tasks.execute.work import Follower, Kit, Work
+from vpo_tasks.execute.work import Follower, Kit, Versions, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.compile import turns_matroska
@@ -45,71 +44,97 @@ class Job(NamedTuple):
     kit: Kit
     lock: VideoLock
     mode: Mode
-    source: bytes
-    target: bytes
+    source: Place
+    file: OpenFile
+    """The source, open: what has its name by now may be another file."""
+    target: Place
     names: Private
     record: Record
     older: Identity | None = None
     """What has the target's name and may be replaced."""
 
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """What a tool inherits: the locks, and the source to be read."""
+        return (*self.lock.fds, self.file.fd)
 
-class Made(NamedTuple):
-    """A `.part` that was verified."""
-
-    media: MediaInfo
-    counts: tuple[StreamCount, ...]
-    warnings: tuple[str, ...]
-    bytes_written: int | None = None
-    """None: as many as it is long."""
+    def versions(self, made: OpenFile) -> Versions:
+        return Versions(self.file, made, self.lock.fds)
 
 
-def make_by_tool(job: Job) -> Made:
+def make_by_tool(job: Job, new: Place) -> Made:
     """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
-    with job.kit.probes.following(job.work.source) as follower:
-        said = _run_step(job, follower)
+    with job.kit.probes.following(job.file.probe_path) as follower:
+        said = _run_step(job, new, follower)
         check_unchanged(job)  # else the comparison would blame the tool
         before = follower.count() if said.missed is None else None
-    refuse_larger(job.work, job.kit, job.names.part, job.lock.fds)
-    made = _verify_part(job, said.missed, before)
-    lost = _copy_attributes(job)
-    return made._replace(warnings=(*said.warnings, *made.warnings, *lost))
+    with _opened_result(job, new) as made_file:
+        refuse_larger(job.work, job.kit, job.versions(made_file))
+        made = _verify(job, made_file, said.missed, before)
+        lost = _copy_attributes(job, made_file.fd)
+        print_ = file_fingerprint(made_file.fd)
+    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), print=print_)
 
 
-def make_by_link(job: Job) -> Made:
-    """Make the `.part` another name of the source."""
-    fsops.link_content(job.kit.disk, job.source, job.names.part)
-    return Made(job.work.plan.result, (), (), 0)
+def make_by_link(job: Job, new: Place) -> Made:
+    """Make the new video another name of the source. Raises ReplaceError when that was another's by then."""
+    fsops.link_content(job.kit.disk, job.source, new)
+    status = new.status()
+    if status is None or Identity.of(status)[2:4] != job.record.old[2:4]:
+        raise newcomer(job.work.source)
+    print_ = fingerprint(new)
+    if print_ != job.record.old_print:
+        raise newcomer(job.work.source)
+    return Made(job.work.plan.result, (), (), 0, print_)
 
 
-def make_by_copy(job: Job) -> Made:
+def make_by_copy(job: Job, new: Place) -> Made:
     """Copy the source, by reflink where the filesystem can, and read the copy back. Raises VerifyError."""
-    part = job.names.part
-    written, digest = fsops.copy_content(job.kit.disk, job.source, part)
-    found = os.stat(part).st_size
-    if found != job.record.old.size:
-        raise VerifyError(job.work.source, "size of the copy", job.record.old.size, found)
-    if digest is not None and fsops.content_digest(part) != digest:
-        raise VerifyError(job.work.source, "content of the copy", digest[:16], "another digest")
-    return Made(job.work.plan.result, (), tuple(_copy_attributes(job)), written)
+    written, digest = fsops.copy_content(job.kit.disk, job.file.fd, new)
+    with _opened_result(job, new) as made:
+        found = os.fstat(made.fd).st_size
+        if found != job.record.old.size:
+            raise VerifyError(job.work.source, "size of the copy", job.record.old.size, found)
+        if digest is not None and fsops.content_digest(made.fd) != digest:
+            raise VerifyError(job.work.source, "content of the copy", digest[:16], "another digest")
+        lost = tuple(_copy_attributes(job, made.fd))
+        return Made(job.work.plan.result, (), lost, written, file_fingerprint(made.fd))
 
 
-def check_unchanged(job: Job) -> None:
-    """Raise ReplaceError when the source is not the file the work began with."""
-    status = fsops.stat_or_none(job.source)
+@contextmanager
+def _opened_result(job: Job, new: Place) -> Iterator[OpenFile]:
+    """Open what a tool made: a regular file of ours with one name. Raises ReplaceError or OSError."""
+    try:
+        fd = job.kit.disk.open_to_edit(new)
+    except FileNotFoundError:
+        raise ReplaceError(job.work.source, "the tool said success and wrote nothing") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise ReplaceError(job.work.source, "the tool wrote something that is no plain file")
+        yield OpenFile(fd, new.path)
+    finally:
+        os.close(fd)
+
+
+def check_unchanged(job: Job, *, linked: bool = False) -> None:
+    """Raise ReplaceError when the source is not the file the work began with.
+
+    `linked` says that we have made another link to it, which moved its ctime.
+    """
+    status = job.source.status()
     if status is None:
-        raise newcomer(job)
+        raise newcomer(job.work.source)
     found, old = Identity.of(status), job.record.old
-    part = fsops.stat_or_none(job.names.part)
-    if part is not None and os.path.samestat(status, part):
-        # our own link to it moved its ctime
+    if linked:
         old = old._replace(ctime_ns=found.ctime_ns)
-    if found != old:
-        raise newcomer(job)
+    if found != old or not os.path.samestat(status, os.fstat(job.file.fd)):
+        raise newcomer(job.work.source)
 
 
-def newcomer(job: Job) -> ReplaceError:
+def newcomer(video: str) -> ReplaceError:
     """Return the error for a source that somebody replaced or wrote to while we had it in hand."""
-    return ReplaceError(job.work.source, "the video was changed by somebody else meanwhile; left as it is")
+    return ReplaceError(video, "the video was changed by somebody else meanwhile; left as it is")
 
 
 def wanted_mtime_ns(plan: Plan, old: Identity) -> int | None:
@@ -119,9 +144,9 @@ def wanted_mtime_ns(plan: Plan, old: Identity) -> int | None:
     return old.mtime_ns if plan.keep_mtime else None
 
 
-def _copy_attributes(job: Job) -> list[str]:
+def _copy_attributes(job: Job, fd: int) -> list[str]:
     mtime_ns = wanted_mtime_ns(job.work.plan, job.record.old)
-    return fsops.copy_attributes(job.kit.disk, job.source, job.names.part, mtime_ns=mtime_ns)
+    return fsops.copy_attributes(job.kit.disk, job.file.fd, fd, mtime_ns=mtime_ns)
 
 
 class _Said(NamedTuple):
@@ -131,7 +156,7 @@ class _Said(NamedTuple):
     missed: ToolError | None
 
 
-def _run_step(job: Job, follower: Follower) -> _Said:
+def _run_step(job: Job, new: Place, follower: Follower) -> _Said:
     """Run the step's tool, once more without hardware if that fails. Raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
@@ -144,12 +169,12 @@ def _run_step(job: Job, follower: Follower) -> _Said:
     if equipment is not None:
         info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
-        return _run_calls(job, tool_named(name), info, follower)
+        return _run_calls(job, new, tool_named(name), info, follower)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
-        for arrangement in arrangements(job.work, kit, info, os.fsencode(scratch), job.lock.fds):
+        for arrangement in arrangements(job.work, kit, info, os.fsencode(scratch), job.fds):
             try:
-                said = _run_calls(job, FFMPEG.arranged(arrangement), info, follower)
+                said = _run_calls(job, new, FFMPEG.arranged(arrangement), info, follower)
             except ToolError as error:
                 if job.kit.children.stopped:
                     raise
@@ -162,24 +187,28 @@ def _run_step(job: Job, follower: Follower) -> _Said:
         raise failed
 
 
-def _run_calls(job: Job, tool: Tool, info: ToolInfo, follower: Follower) -> _Said:
+def _run_calls(job: Job, new: Place, tool: Tool, info: ToolInfo, follower: Follower) -> _Said:
     """Run the processes of a step, each with the results of those before. Raises ToolError."""
     results: list[bytes] = []
     warnings: list[str] = []
     missed: ToolError | None = None
-    calls = tool.calls(job.work.plan, info, job.source, job.names.part)
+    calls = tool.calls(job.work.plan, info, job.file.tool_path, _tool_output(new))
     parts = sum(not call.keeps_output for call in calls)
     for call in calls:
         inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
-        ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.lock.fds))
+        ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.fds, new.folder.fd))
         before = sum(not done.keeps_output for done in calls[: len(results)])
         beginning = Beginning(tool.hear, job.work.plan)
-        run = _run(job, beginning, ready, _Part(before, parts), follower)
+        run = _run(job, new, ready, _Part(before, parts), beginning, follower=follower)
         if beginning.missed is not None:
             missed = _tool_error(job, ready, run, beginning.missed)
         results.append(run.output)
         warnings += [f"{tool.name}: {text}" for text in run.warnings]
     return _Said(tuple(dict.fromkeys(warnings)), missed)
+
+
+def _tool_output(new: Place) -> bytes:
+    return os.path.join(new.folder.path_for(), new.name)
 
 
 class _Part(NamedTuple):
@@ -193,7 +222,13 @@ class _Part(NamedTuple):
 
 
 def _run(
-    job: Job, hear: Callable[[bytes], Heard | None], call: Call, part: _Part, follower: Follower
+    job: Job,
+    new: Place,
+    call: Call,
+    part: _Part,
+    hear: Callable[[bytes], Heard | None],
+    *,
+    follower: Follower,
 ) -> ToolRun:
     duration_s = job.work.plan.source.duration_s or 0.0
     started = time.monotonic()
@@ -212,7 +247,7 @@ def _run(
         stall_timeout_s=job.kit.stall_timeout_s,
         hear=hear,
         progress=report,
-        watch_output=job.names.part,
+        watch_output=_tool_output(new),
         # a copy reads at least as much as it writes: so far the source is in memory
         grown=follower.go_on if job.work.plan.source.container == "mkv" else None,
     )
@@ -222,12 +257,14 @@ def _run(
 
 
 def _tool_error(job: Job, call: Call, run: ToolRun, why: str = "") -> ToolError:
-    argv = [os.fsdecode(word) for word in call.argv]
+    # what people can read and repeat, instead of the number of our descriptor
+    shown = (word.replace(job.file.tool_path, job.file.path) for word in call.argv)
+    argv = [os.fsdecode(word) for word in shown]
     return ToolError(job.work.source, argv, run.returncode, run.stderr_tail, why)
 
 
-def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
-    """Return what is in the `.part` once no encoded track claims to be Dolby Vision. Raises ProbeError."""
+def _without_stale_dolby_vision(job: Job, made: OpenFile, found: MediaInfo) -> MediaInfo:
+    """Return what is in the new video once no encoded track claims to be Dolby Vision. Raises ProbeError."""
     plan = job.work.plan
     stale = [
         place
@@ -236,8 +273,8 @@ def _without_stale_dolby_vision(job: Job, found: MediaInfo) -> MediaInfo:
     ]
     if not stale or found.container not in ("mkv", "mp4", "mov"):
         return found
-    drop_configurations(job.kit.disk, job.names.part, found.container, stale)
-    return job.kit.probes.probe(os.fsdecode(job.names.part))
+    drop_configurations(job.kit.disk, made, found.container, stale)
+    return probe(job.kit, made)
 
 
 def _encodes_pictures(plan: Plan) -> bool:
@@ -245,52 +282,25 @@ def _encodes_pictures(plan: Plan) -> bool:
     return any(stream.encode is not None and track.type == "video" for stream, track in pairs)
 
 
-def _verify_part(job: Job, missed: ToolError | None, before: tuple[StreamCount, ...] | None) -> Made:
-    """Read the `.part` and compare it with the plan and the source. Raises VerifyError or ProbeError.
+def _verify(
+    job: Job, file: OpenFile, missed: ToolError | None, before: tuple[StreamCount, ...] | None
+) -> Made:
+    """Read what was made and compare it with the plan and the source. Raises VerifyError or ProbeError.
 
     `missed` is raised unless the source begins with pictures that nobody can decode; `before` are the
     source's packets, if they are counted already.
     """
-    video, plan, part = job.work.source, job.work.plan, job.names.part
-    if fsops.stat_or_none(part) is None:
-        raise ReplaceError(video, "the tool said success and wrote nothing")
-    verify_size(video, plan, os.stat(part).st_size)
-    found = _without_stale_dolby_vision(job, job.kit.probes.probe(os.fsdecode(part)))
+    video, plan = job.work.source, job.work.plan
+    verify_size(video, plan, os.fstat(file.fd).st_size)
+    found = _without_stale_dolby_vision(job, file, probe(job.kit, file))
     warnings: tuple[str, ...] = ()
     if missed is not None:
-        before = job.kit.probes.count(video, demux=True)
+        before = count(job.kit, job.file, demux=True)
         hidden = pictures_missing(plan, before)
         if not hidden:
             raise missed
         if _encodes_pictures(plan):
             text = "pictures are missing or damaged: they need ones from before the beginning"
             warnings = (f"the first {hidden} {text}",)
-    made = compare(job.work, job.kit, part, found, job.lock.fds, before=before)
+    made = compare(job.work, job.kit, job.versions(file), found, before=before)
     return made._replace(warnings=(*made.warnings, *warnings))
-
-
-def compare(
-    work: Work,
-    kit: Kit,
-    path: bytes,
-    found: MediaInfo,
-    fds: tuple[int, ...],
-    *,
-    before: tuple[StreamCount, ...] | None = None,
-) -> Made:
-    """Compare a video, and what a probe found in it, with the plan and the source.
-
-    `fds` are the lock's, for the tools that read; `before` are the source's packets, if they are counted
-    already. Raises VerifyError, ToolError or ProbeError.
-    """
-    video, plan = work.source, work.plan
-    warnings = verify_media(video, plan, found)
-    verify_headers(video, plan, found)
-    counts = kit.probes.count(os.fsdecode(path))
-    if work.verify == "full":
-        warnings = [*warnings, *prove_content(work, kit, path, found, fds)]
-    before = kit.probes.count(video) if before is None else before
-    shift_s = verify_counts(video, plan, before, counts, found)
-    verify_chapters(video, plan, found, shift_s)
-    kit.recheck(found)
-    return Made(found, counts, tuple(warnings))

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import LockedError
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.fsops import stat_or_none
+from vpo_tasks.execute.folders import open_folder
 from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.undo_store import beside, remove_entry, stored_in
+from vpo_tasks.execute.undo_store import opened_store, remove_entry, remove_if_empty, stored_in
 
 SHARE = 10
 """One part in so many of a filesystem is kept at most."""
@@ -45,7 +45,8 @@ class Keeping:
 
 
 class _Stored(NamedTuple):
-    names: Private
+    folder: bytes
+    id: str
     at: float
     size: int
 
@@ -60,39 +61,46 @@ def prune(
     """
     oldest: dict[bytes, float | None] = {}
     by_device: dict[int, list[_Stored]] = defaultdict(list)
-    for folder in filter(os.path.isdir, folders):
-        oldest[folder] = None
-        for names in stored_in(folder):
-            item = _look(names)
-            by_device[os.stat(names.folder).st_dev].append(item)
+    for path in filter(os.path.isdir, folders):
+        oldest[path] = None
+        try:
+            with open_folder(path) as folder, opened_store(folder) as store:
+                for names in stored_in(store):
+                    by_device[names.folder.status().st_dev].append(_look(path, names))
+        except OSError:  # a link by now, or not to be entered; what is in it is left alone
+            oldest[path] = now
     for items in by_device.values():
         items.sort(key=lambda item: item.at)
         total = sum(item.size for item in items)
-        status = os.statvfs(items[0].names.folder)
+        status = os.statvfs(items[0].folder)
         most = status.f_blocks * status.f_frsize // SHARE
         for item in items:
-            if (item.at < now - keep_s or total > most) and _remove(disk, item.names, locks_dir):
+            if (item.at < now - keep_s or total > most) and _remove(disk, item, locks_dir):
                 total -= item.size
                 continue
-            folder = os.path.dirname(item.names.folder)
-            before = oldest[folder]
-            oldest[folder] = item.at if before is None else min(before, item.at)
+            before = oldest[item.folder]
+            oldest[item.folder] = item.at if before is None else min(before, item.at)
     return oldest
 
 
-def _look(names: Private) -> _Stored:
-    found = [status for path in (names.journal, names.orig) if (status := stat_or_none(path)) is not None]
+def _look(folder: bytes, names: Private) -> _Stored:
+    found = [status for place in (names.journal, names.orig) if (status := place.status()) is not None]
     # an original has its own times; the journal's is that of the work
     at = max((status.st_ctime for status in found), default=0.0)
-    return _Stored(names, at, sum(status.st_blocks * 512 for status in found))
+    return _Stored(folder, names.id, at, sum(status.st_blocks * 512 for status in found))
 
 
-def _remove(disk: Disk, names: Private, locks_dir: str) -> bool:
+def _remove(disk: Disk, item: _Stored, locks_dir: str) -> bool:
     try:
-        with key_lock(locks_dir, names.key, os.fsdecode(names.folder), None):
-            if stat_or_none(beside(names).journal) is not None:
-                return False  # an undo that was interrupted: the original is still to go back
-            remove_entry(disk, names)
+        with open_folder(item.folder) as folder, opened_store(folder) as store:
+            if store is None:
+                return False
+            beside = Private(folder, item.id)
+            with key_lock(locks_dir, beside.key, os.fsdecode(item.folder), None):
+                if beside.journal.status() is not None:
+                    return False  # an undo that was interrupted: the original is still to go back
+                remove_entry(disk, beside._replace(folder=store))
+            remove_if_empty(disk, folder)
     except (LockedError, OSError):  # somebody undoes it right now, or the disk refuses
         return False
     return True

@@ -7,25 +7,50 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VanishedError, VpoError
+from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VpoError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.adopting import adopt
-from vpo_tasks.execute.journal import Mode, Record, encode, fingerprint, owner_of, read_record
+from vpo_tasks.execute.comparing import Made
+from vpo_tasks.execute.endpoints import (
+    Video,
+    current_identity,
+    mode_of,
+    opened_video,
+    target_folder,
+    target_name,
+)
+from vpo_tasks.execute.folders import Place
+from vpo_tasks.execute.journal import (
+    Mode,
+    Record,
+    encode,
+    file_fingerprint,
+    fingerprint,
+    owner_of,
+    read_record,
+)
 from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
-from vpo_tasks.execute.making import Job, Made, check_unchanged, make_by_copy, make_by_tool, newcomer
+from vpo_tasks.execute.making import (
+    Job,
+    check_unchanged,
+    make_by_copy,
+    make_by_link,
+    make_by_tool,
+    newcomer,
+)
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle import Settled, give_way, settle
 from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Done, Kit, Work
-from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 
-_NAME_BYTES = 255
+_MADE = b"part"
+"""What tools call the new video, in a folder of its own."""
 
 
 def carry_out(work: Work, kit: Kit) -> Done:
@@ -42,84 +67,99 @@ def carry_out(work: Work, kit: Kit) -> Done:
     return _set_time(work, kit)
 
 
-def carry_out_by(make: Callable[[Job], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
-    """Carry out work whose `.part` is made and verified by `make`."""
+def carry_out_by(make: Callable[[Job, Place], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
+    """Carry out work whose new video is made and verified by `make`, at a place where only we can write."""
     try:
-        with video_lock(kit.locks_dir, work.source, work.identity) as lock:
-            made = adopt(work, kit, lock.fds)
-            if made is not None:
-                return made
-            job = _prepare(work, kit, lock)
-            with kit.ledger.reserve(job.names.folder, room_bytes, video=work.source, output=job.names.part):
-                try:
-                    return _replace(job, make)
-                except (OSError, VpoError) as error:
-                    return _after_failure(job, error)
+        with (
+            ExitStack() as room,  # left last: the old video's bytes are free only when it is closed
+            opened_video(work) as (source, file),
+            video_lock(kit.locks_dir, work.source, work.identity) as lock,
+            target_folder(work, source) as folder,
+        ):
+            target = folder.at(target_name(work))
+            done = adopt(work, kit, file, target, lock.fds)
+            if done is not None:
+                return done
+            job = _prepare(work, kit, lock, (source, file), target)
+            output = os.path.join(folder.path_for(), job.names.work.name, _MADE)
+            reserved = kit.ledger.reserve(folder.path_for(), room_bytes, video=work.source, output=output)
+            room.enter_context(reserved)
+            try:
+                return _replace(job, make)
+            except (OSError, VpoError) as error:
+                return _after_failure(job, error)
     except OSError as error:
         raise as_file_error(work.source, error) from error
 
 
 def _set_time(work: Work, kit: Kit) -> Done:
     """Carry out a plan that changes nothing but the file's time; that is one call, so it has no journal."""
-    source = os.fsencode(work.source)
-    with video_lock(kit.locks_dir, work.source, work.identity):
-        size = current_identity(source, work).size
-        if work.plan.mtime_s is not None:
-            try:
-                fsops.set_modification_time(kit.disk, source, int(work.plan.mtime_s * 1e9))
-            except OSError as error:
-                raise as_file_error(work.source, error) from error
-        identity = Identity.of(os.lstat(source))
+    try:
+        with (
+            opened_video(work) as (source, file),
+            video_lock(kit.locks_dir, work.source, work.identity),
+        ):
+            size = current_identity(source, work).size
+            if work.plan.mtime_s is not None:
+                fsops.set_modification_time(kit.disk, file.fd, int(work.plan.mtime_s * 1e9))
+            identity = Identity.of(os.fstat(file.fd))
+    except OSError as error:
+        raise as_file_error(work.source, error) from error
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
 
-def _replace(job: Job, make: Callable[[Job], Made]) -> Done:
+def _replace(job: Job, make: Callable[[Job, Place], Made]) -> Done:
     disk, names = job.kit.disk, job.names
     with _journal(job) as journal:
-        made = make(job)
-        check_unchanged(job)
-        record = committing(job.record, names.part, made)
+        with fsops.work_folder(disk, names) as work:
+            new = work.at(_MADE)
+            made = make(job, new)
+            check_unchanged(job, linked=make is make_by_link)
+            fsops.bring_out(disk, names, new)
+        record = committing(job, made)
         fsops.append_journal(disk, journal, encode(record))
         put_in_place(job)
         fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
-        retire(disk, names, record)
-    return _done(job, made.media, made.warnings, made.bytes_written)
+        not_kept = retire(disk, names, record)
+    warnings = made.warnings if not_kept is None else (*made.warnings, not_kept)
+    return _done(job, made.media, warnings, made.bytes_written)
 
 
-def _prepare(work: Work, kit: Kit, lock: VideoLock) -> Job:
-    source = os.fsencode(work.source)
-    old = current_identity(source, work)
-    mode, target = _target(work, source)
-    folder = os.path.dirname(target)
-    names = Private.new(folder, path_key(work.source))
-    if mode == "output":
-        kit.disk.make_folders(folder)
-    else:
-        _check_permitted(work, kit, mode, names)
-        old = current_identity(source, work)  # a link and its end move the ctime
+def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place) -> Job:
+    source, file = video
+    mode = mode_of(work, source, target)
+    names = Private.new(target.folder, path_key(work.source))
+    if mode != "output":
+        _check_permitted(work, kit, mode, names, source)
+    old = Identity.of(os.fstat(file.fd))  # a link and its end move the ctime
+    if not old.same_video(work.identity):
+        raise newcomer(work.source)
     record = Record(
         mode=mode,
         state="intent",
         owner=owner_of(kit.locks_dir),
-        source=source if mode == "output" else os.path.basename(source),
-        target=os.path.basename(target),
+        source=source.path if mode == "output" else source.name,
+        target=target.name,
         old=old,
-        old_print=fingerprint(source),
+        old_print=file_fingerprint(file.fd),
         keep=work.keep is not None and mode != "output",
         run=work.keep or "",
         at=time.time(),
     )
-    return Job(work, kit, lock, mode, source, target, names, record, _older(work, target))
+    return Job(work, kit, lock, mode, source, file, target, names, record, _older(work, target))
 
 
-def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private) -> None:
+def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private, source: Place) -> None:
     """Raise ReplaceError, before hours of work, where the system would not let us replace the video."""
-    source, status, folder = os.fsencode(work.source), os.stat(work.source), os.stat(names.folder)
-    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, folder.st_uid, status.st_uid):
+    status, folder = source.status(), names.folder.status()
+    owners = (0, folder.st_uid, status.st_uid if status else 0)
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in owners:
         raise ReplaceError(
             work.source, "belongs to another user, in a folder where only the owner may replace it"
         )
-    if mode != "replace" or work.without_hard_links != "refuse" or os.access(source, os.W_OK):
+    if mode != "replace" or work.without_hard_links != "refuse":
+        return
+    if os.access(source.name, os.W_OK, dir_fd=source.folder.fd):
         return
     # Linux has no links made of files that one may neither write to nor owns (fs.protected_hardlinks)
     if not fsops.can_link(kit.disk, names, source):
@@ -127,8 +167,8 @@ def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private) -> None:
         raise ReplaceError(work.source, f"{detail} while it is replaced (see [safety] without_hard_links)")
 
 
-def _older(work: Work, target: bytes) -> Identity | None:
-    status = fsops.stat_or_none(target) if work.may_overwrite else None
+def _older(work: Work, target: Place) -> Identity | None:
+    status = target.status() if work.may_overwrite else None
     return None if status is None else Identity.of(status)
 
 
@@ -136,42 +176,6 @@ def _is_older(job: Job) -> bool:
     """Tell whether the target's name still holds what may be replaced. (Our own link moves a ctime.)"""
     found = _older(job.work, job.target)
     return found is not None and job.older is not None and found.same_video(job.older)
-
-
-def current_identity(source: bytes, work: Work) -> Identity:
-    """Return the source's identity now. Raises VanishedError, or ReplaceError when it is another."""
-    status = fsops.stat_or_none(source)
-    if status is None:
-        raise VanishedError(work.source, "the video is not there any more")
-    if not stat.S_ISREG(status.st_mode):
-        raise ReplaceError(work.source, "not a regular file")
-    identity = Identity.of(status)
-    if not identity.same_video(work.identity):
-        raise ReplaceError(work.source, "the video has changed since it was read; left as it is")
-    return identity
-
-
-def _target(work: Work, source: bytes) -> tuple[Mode, bytes]:
-    if work.destination is not None:
-        target = os.path.abspath(os.fsencode(work.destination))
-        if not work.may_overwrite and fsops.stat_or_none(target) is not None:
-            detail = "exists already and is not ours, or was changed since it was made"
-            raise ReplaceError(work.source, f"{work.destination} {detail}; left as it is")
-        mode: Mode = "output"
-    elif work.plan.result.container == work.plan.source.container:
-        return "replace", source
-    else:
-        suffix = os.fsencode(suffix_of(work.plan.result.container))
-        stem, old_suffix = os.path.splitext(source)
-        if not suffix or old_suffix.lower() == suffix:
-            return "replace", source
-        target = stem + suffix
-        if fsops.stat_or_none(target) is not None:
-            raise ReplaceError(work.source, f"{os.fsdecode(os.path.basename(target))} exists already")
-        mode = "rename"
-    if len(os.path.basename(target)) > _NAME_BYTES:
-        raise ReplaceError(work.source, f"the new name would be longer than {_NAME_BYTES} bytes")
-    return mode, target
 
 
 @contextmanager
@@ -194,13 +198,19 @@ def _check_hard_links(job: Job) -> None:
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
 
 
-def committing(record: Record, part: bytes, made: Made) -> Record:
-    """Return the record that makes the new video known to recovery."""
+def committing(job: Job, made: Made) -> Record:
+    """Return the record that makes the new video known to recovery.
+
+    Raises ReplaceError when what lies beside the old one by now is not what was verified.
+    """
+    status = job.names.part.status()
+    if status is None or fingerprint(job.names.part) != made.print:
+        raise ReplaceError(job.work.source, "somebody else has replaced the new video; nothing was touched")
     return msgspec.structs.replace(
-        record,
+        job.record,
         state="committing",
-        new=Identity.of(os.stat(part)),
-        new_print=fingerprint(part),
+        new=Identity.of(status),
+        new_print=made.print,
         media=made.media,
         counts=made.counts,
     )
@@ -220,10 +230,10 @@ def put_in_place(job: Job) -> None:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
             fsops.place_original(disk, names, source)
-            raise newcomer(job)
+            raise newcomer(job.work.source)
     elif fsops.link_original(disk, names, source):
         if not _is_original(job, names.orig):
-            raise newcomer(job)
+            raise newcomer(job.work.source)
         _swap(job)
     elif not by_rename:
         raise ReplaceError(job.work.source, "the filesystem has no hard links")
@@ -231,7 +241,7 @@ def put_in_place(job: Job) -> None:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
             fsops.place_original(disk, names, source)
-            raise newcomer(job)
+            raise newcomer(job.work.source)
         fsops.swap_in(disk, names, source)
 
 
@@ -242,19 +252,22 @@ def _swap(job: Job) -> None:
         fsops.swap_in(disk, names, job.source)
     elif not _is_original(job, names.part):
         give_way(disk, names, job.source)
-        raise newcomer(job)
+        raise newcomer(job.work.source)
 
 
-def _is_original(job: Job, path: bytes) -> bool:
+def _is_original(job: Job, place: Place) -> bool:
     """Tell whether what we hold as the original is it: somebody may have replaced it in the last moment."""
-    status = fsops.stat_or_none(path)
+    status = place.status()
     return status is not None and Identity.of(status).same_video(job.record.old)
 
 
 def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | None = None) -> Done:
-    identity = Identity.of(os.stat(job.target))
+    status = job.target.status()
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise ReplaceError(job.work.source, "was moved by somebody else as soon as it was done")
+    identity = Identity.of(status)
     size = job.record.old.size
-    final = os.fsdecode(job.target)
+    final = os.fsdecode(job.target.path)
     written = identity.size if written is None else written
     return Done(final, identity, media, size, written, warnings, size, identity.size)
 
@@ -264,12 +277,12 @@ def _after_failure(job: Job, error: OSError | VpoError) -> Done:
     settled: Settled | None = None
     found: list[Record] = []
 
-    def verified(path: bytes) -> bool:
+    def verified(place: Place) -> bool:
         # it was verified before it was put in place; only its being the same file is in question
-        return bool(found) and fingerprint(path) == found[0].new_print
+        return bool(found) and fingerprint(place) == found[0].new_print
 
     try:
-        if fsops.stat_or_none(job.names.journal) is not None:
+        if job.names.journal.status() is not None:
             written = read_record(job.names.journal)
             found.append(written if isinstance(written, Record) else job.record)
             settled = settle(job.kit.disk, job.names, found[0], verified)

@@ -16,6 +16,7 @@ import msgspec
 
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import Place
 from vpo_tasks.execute.journal import Record, encode, fingerprint
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.settle_undo import bring_back
@@ -39,9 +40,9 @@ class _Case(NamedTuple):
     disk: Disk
     names: Private
     record: Record
-    verified: Callable[[bytes], bool]
-    source_path: bytes
-    target_path: bytes
+    verified: Callable[[Place], bool]
+    source_path: Place
+    target_path: Place
     source: Which
     target: Which
     orig: Which
@@ -52,7 +53,7 @@ _UNKNOWN = "holds a video that is neither the old nor the new one; nothing was t
 _BAD = "the new video does not verify"
 
 
-def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes], bool]) -> Settled:
+def settle(disk: Disk, names: Private, record: Record, verified: Callable[[Place], bool]) -> Settled:
     """Bring the folder to rest. `verified` tells whether the video at a path is the complete new one.
 
     Raises OSError; calling it again goes on from there.
@@ -63,8 +64,9 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
     if record.state == "undoing":
         reason = bring_back(disk, names, record, which)
         return Settled("undone", "the original is back") if reason is None else Settled("kept", reason)
-    source = os.path.join(names.folder, record.source)
-    target = os.path.join(names.folder, record.target)
+    target = names.folder.at(record.target)
+    # what was made in an output folder has its source elsewhere, and that is not looked at
+    source = target if record.mode == "output" else names.folder.at(record.source)
     held = tuple(which(path, record) for path in (source, target, names.orig, names.part))
     case = _Case(disk, names, record, verified, source, target, *held)
     if record.state == "committing" and case.part not in ("none", "new"):
@@ -72,20 +74,20 @@ def settle(disk: Disk, names: Private, record: Record, verified: Callable[[bytes
         if record.mode == "replace" and case.source == "new" and case.part == "unknown":
             return _give_way(case)
         if case.part == "unknown" or case.part not in (case.source, case.orig):
-            return Settled("kept", f"{os.fsdecode(names.part)} {_UNKNOWN}")
+            return Settled("kept", f"{os.fsdecode(names.part.path)} {_UNKNOWN}")
     if record.mode == "output":
         return _settle_output(case)
     if case.orig == "unknown" and not _orig_is_spare(case):
-        return Settled("kept", f"{os.fsdecode(names.orig)} {_UNKNOWN}")
+        return Settled("kept", f"{os.fsdecode(names.orig.path)} {_UNKNOWN}")
     return _settle_rename(case) if record.mode == "rename" else _settle_replace(case)
 
 
-def which(path: bytes, record: Record) -> Which:
+def which(place: Place, record: Record) -> Which:
     """Tell which of the two videos a path holds: by identity, else by size and content.
 
     Inode numbers change without the video changing on some mounts.
     """
-    status = fsops.stat_or_none(path)
+    status = place.status()
     if status is None:
         return "none"
     if not stat.S_ISREG(status.st_mode):
@@ -96,7 +98,7 @@ def which(path: bytes, record: Record) -> Which:
     if identity.same_video(record.old):
         return "old"
     if identity.size in (record.old.size, record.new.size if record.new else None):
-        found = fingerprint(path)
+        found = fingerprint(place)
         if found == record.new_print:
             return "new"
         if found == record.old_print:
@@ -104,7 +106,7 @@ def which(path: bytes, record: Record) -> Which:
     return "unknown"
 
 
-def give_way(disk: Disk, names: Private, source: bytes) -> None:
+def give_way(disk: Disk, names: Private, source: Place) -> None:
     """Give the name back to a newcomer that an exchange took out to `.part`; there the new video goes.
 
     The original goes first: its owner had replaced it, and while our video has the name it is clear that this
@@ -112,13 +114,13 @@ def give_way(disk: Disk, names: Private, source: bytes) -> None:
     """
     fsops.let_original_go(disk, names)
     if not fsops.exchange(disk, names, names.part, source):
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.part)
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.part.path)
 
 
 def _give_way(case: _Case) -> Settled:
     give_way(case.disk, case.names, case.source_path)
     if which(case.names.part, case.record) != "new":  # one more came meanwhile
-        return Settled("kept", f"{os.fsdecode(case.names.part)} {_UNKNOWN}")
+        return Settled("kept", f"{os.fsdecode(case.names.part.path)} {_UNKNOWN}")
     return _undo(case, "somebody else had put another video in its place; it has its name back")
 
 
@@ -129,7 +131,7 @@ def _settle_replace(case: _Case) -> Settled:
         if case.orig != "old":
             return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
         if not _put_old_back(case):
-            return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
+            return Settled("kept", f"{os.fsdecode(case.source_path.path)} {_UNKNOWN}")
         return _undo(case, f"{_BAD}; the old one is back")
     return _settle_source(case)
 
@@ -154,14 +156,14 @@ def _settle_rename(case: _Case) -> Settled:
             fsops.set_original_aside(case.disk, case.names, case.source_path)
             if which(case.names.orig, case.record) != "old":
                 fsops.place_original(case.disk, case.names, case.source_path)
-                return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
+                return Settled("kept", f"{os.fsdecode(case.source_path.path)} {_UNKNOWN}")
         return _finish(case)
     if case.source == "none" and case.orig == "old":
         fsops.place_original(case.disk, case.names, case.source_path)
     elif case.source != "old":
         return Settled("kept", f"{_BAD} and the old one is gone; nothing was touched")
     if not _take_back(case):
-        return Settled("kept", f"{os.fsdecode(case.target_path)} {_UNKNOWN}")
+        return Settled("kept", f"{os.fsdecode(case.target_path.path)} {_UNKNOWN}")
     return _undo(case, f"{_BAD}; the old one is back")
 
 
@@ -171,7 +173,7 @@ def _settle_source(case: _Case) -> Settled:
         fsops.place_original(case.disk, case.names, case.source_path)
         return _undo(case, "the old video is back under its name")
     if case.source == "unknown" and not _orig_is_spare(case):
-        return Settled("kept", f"{os.fsdecode(case.source_path)} {_UNKNOWN}")
+        return Settled("kept", f"{os.fsdecode(case.source_path.path)} {_UNKNOWN}")
     return _undo(case, "was not begun; still to do")
 
 
@@ -181,20 +183,20 @@ def _settle_output(case: _Case) -> Settled:
     if case.verified(case.target_path):
         return _finish(case)
     if not _take_back(case):
-        return Settled("kept", f"{os.fsdecode(case.target_path)} {_UNKNOWN}")
+        return Settled("kept", f"{os.fsdecode(case.target_path.path)} {_UNKNOWN}")
     return _undo(case, f"{_BAD} and was removed; still to do")
 
 
 def _take_back(case: _Case) -> bool:
-    def is_ours(path: bytes) -> bool:
-        return which(path, case.record) == "new"
+    def is_new(place: Place) -> bool:
+        return which(place, case.record) == "new"
 
-    return fsops.take_back(case.disk, case.names, case.target_path, is_ours)
+    return fsops.take_back(case.disk, case.names, case.target_path, is_new)
 
 
 def _orig_is_spare(case: _Case) -> bool:
     """Tell whether `.orig` is missing or merely another name of what the source's name holds."""
-    orig, current = fsops.stat_or_none(case.names.orig), fsops.stat_or_none(case.source_path)
+    orig, current = case.names.orig.status(), case.source_path.status()
     return orig is None or (current is not None and os.path.samestat(orig, current))
 
 

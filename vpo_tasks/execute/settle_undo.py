@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import Place
 from vpo_tasks.execute.journal import Record
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.undo_store import in_store, remove_if_empty
+from vpo_tasks.execute.undo_store import opened_store, remove_if_empty
 
-Which = Callable[[bytes, Record], str]
+Which = Callable[[Place, Record], str]
 
 
 def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str | None:
@@ -23,8 +24,8 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
 
     `which` tells whether a path holds the `old` or the `new` video. Calling it again goes on from there.
     """
-    source = os.path.join(names.folder, record.source)
-    target = os.path.join(names.folder, record.target)
+    source = names.folder.at(record.source)
+    target = names.folder.at(record.target)
     held = which(source, record)
     if held == "old" and record.mode == "replace" and which(names.orig, record) == "unknown":
         return _give_way(disk, names, source)
@@ -34,20 +35,20 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
             return reason
     if record.mode == "rename":
         if which(names.part, record) == "unknown":
-            return f"{os.fsdecode(names.part)} is another video; nothing was touched"
+            return f"{os.fsdecode(names.part.path)} is another video; nothing was touched"
         if held not in ("none", "old"):
-            return f"{os.fsdecode(source)} is another video; nothing was touched"
+            return f"{os.fsdecode(source.path)} is another video; nothing was touched"
         if which(target, record) not in ("new", "none"):
-            return f"{os.fsdecode(target)} was changed meanwhile; nothing was touched"
+            return f"{os.fsdecode(target.path)} was changed meanwhile; nothing was touched"
         if held == "none":
             fsops.place_original(disk, names, source)
         if which(target, record) == "new" and not fsops.take_back(
-            disk, names, target, lambda path: which(path, record) == "new"
+            disk, names, target, lambda place: which(place, record) == "new"
         ):
-            return f"{os.fsdecode(target)} was changed meanwhile; nothing was touched"
+            return f"{os.fsdecode(target.path)} was changed meanwhile; nothing was touched"
     elif held != "old":
         if held not in ("new", "none"):
-            return f"{os.fsdecode(source)} was changed meanwhile; nothing was touched"
+            return f"{os.fsdecode(source.path)} was changed meanwhile; nothing was touched"
         if held == "none":
             fsops.place_original(disk, names, source)
         elif not fsops.exchange(disk, names, names.orig, source):
@@ -55,22 +56,24 @@ def bring_back(disk: Disk, names: Private, record: Record, which: Which) -> str 
         elif which(names.orig, record) == "unknown":
             return _give_way(disk, names, source)
     fsops.clean_up(disk, names)
-    remove_if_empty(disk, in_store(names).folder)
+    remove_if_empty(disk, names.folder)
     return None
 
 
-def _give_way(disk: Disk, names: Private, source: bytes) -> str:
+def _give_way(disk: Disk, names: Private, source: Place) -> str:
     """Give the name back to a newcomer that an exchange took out. Raises OSError."""
     if not fsops.exchange(disk, names, names.orig, source):
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.orig)
-    return f"{os.fsdecode(source)} was changed meanwhile; nothing was touched"
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.orig.path)
+    return f"{os.fsdecode(source.path)} was changed meanwhile; nothing was touched"
 
 
 def _fetch_original(disk: Disk, names: Private, record: Record, which: Which) -> str | None:
-    store = in_store(names)
-    if fsops.stat_or_none(names.orig) is None and fsops.stat_or_none(store.orig) is not None:
-        disk.rename(store.orig, names.orig)
-        disk.fsync_folder(names.folder)
+    if names.orig.status() is None:
+        with opened_store(names.folder) as store:
+            stored = None if store is None else names._replace(folder=store).orig
+            if stored is not None and stored.status() is not None:
+                disk.rename(stored, names.orig)
+                disk.fsync_folder(names.folder)
     if which(names.orig, record) != "old":
         return f"the original of {os.fsdecode(record.source)} is gone; nothing was touched"
     return None

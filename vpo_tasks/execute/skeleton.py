@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import OpenFile, Place
 from vpo_tasks.execute.header_layout import HeaderRefused, Regions, read_regions
 from vpo_tasks.execute.journal import Range
 from vpo_tasks.execute.private import Private
@@ -50,23 +51,27 @@ class Edit(NamedTuple):
 
 
 class Skeleton(NamedTuple):
-    """A skeleton on disk. `hole` is the span that is neither copied nor described."""
+    """A skeleton, in our own state folder. `hole` is the span that is neither copied nor described."""
 
     path: bytes
-    video: str
+    file: OpenFile
+    """The video, open."""
     regions: Regions
     filler: tuple[int, bytes]
     hole: tuple[int, int]
 
+    @property
+    def video(self) -> str:
+        return os.fsdecode(self.file.path)
+
 
 @contextmanager
-def skeleton_of(disk: Disk, names: Private, video: str, regions: Regions) -> Iterator[Skeleton]:
+def skeleton_of(disk: Disk, names: Private, file: OpenFile, regions: Regions) -> Iterator[Skeleton]:
     """Make the skeleton at `names.part`, and remove it in the end. Raises OSError or HeaderRefused."""
-    skeleton = _describe(names.part, video, regions)
-    disk.make_folders(names.folder)
+    skeleton = _describe(names.part.path, file, regions)
     fsops.remove(disk, names.part)
     try:
-        _fill(disk, skeleton)
+        _fill(disk, names.part, skeleton)
         yield skeleton
     finally:
         fsops.remove(disk, names.part)
@@ -75,14 +80,15 @@ def skeleton_of(disk: Disk, names: Private, video: str, regions: Regions) -> Ite
 def changes_in(skeleton: Skeleton) -> Edit:
     """Compare an edited skeleton with its video. Raises HeaderRefused when the edit did more than it may."""
     video, regions = skeleton.video, skeleton.regions
+    edited = os.open(skeleton.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        after = read_regions(os.fsdecode(skeleton.path))
-    except HeaderRefused as error:
-        raise HeaderRefused(video, f"after mkvpropedit: {error.detail}") from error
-    if after.clusters != regions.clusters or after.size < regions.tail:
-        raise HeaderRefused(video, "mkvpropedit would move the clusters")
-    source, edited = _open(os.fsencode(video)), _open(skeleton.path)
-    try:
+        try:
+            after = read_regions(OpenFile(edited, skeleton.path))
+        except HeaderRefused as error:
+            raise HeaderRefused(video, f"after mkvpropedit: {error.detail}") from error
+        if after.clusters != regions.clusters or after.size < regions.tail:
+            raise HeaderRefused(video, "mkvpropedit would move the clusters")
+        source = skeleton.file.fd
         _check_clusters(skeleton, source, edited)
         shorter = min(regions.size, after.size)
         spans = ((0, regions.clusters), (regions.tail, shorter))
@@ -90,7 +96,6 @@ def changes_in(skeleton: Skeleton) -> Edit:
         old_end = _read(source, shorter, regions.size)
         new_end = _read(edited, shorter, after.size)
     finally:
-        os.close(source)
         os.close(edited)
     edit = Edit(after.size, ranges, old_end, new_end)
     if edit.written_bytes + len(old_end) > MAX_CHANGED_BYTES:
@@ -98,14 +103,14 @@ def changes_in(skeleton: Skeleton) -> Edit:
     return edit
 
 
-def _describe(path: bytes, video: str, regions: Regions) -> Skeleton:
+def _describe(path: bytes, file: OpenFile, regions: Regions) -> Skeleton:
     """Decide what stands for the clusters: themselves when they are small, else one that is a hole."""
     start, end = regions.clusters, regions.tail
     if end - start > _WHOLE_BYTES and regions.first_cluster_end - start <= _FIRST_BYTES:
         start = regions.first_cluster_end
     if end - start <= _WHOLE_BYTES:
-        return Skeleton(path, video, regions, (end, b""), (end, end))
-    return Skeleton(path, video, regions, (start, _filler(end - start)), (start + _FILLER_BYTES, end))
+        return Skeleton(path, file, regions, (end, b""), (end, end))
+    return Skeleton(path, file, regions, (start, _filler(end - start)), (start + _FILLER_BYTES, end))
 
 
 def _filler(size: int) -> bytes:
@@ -114,22 +119,19 @@ def _filler(size: int) -> bytes:
     return cluster + b"\xec" + (size - _FILLER_BYTES | 1 << 56).to_bytes(8, "big")
 
 
-def _fill(disk: Disk, skeleton: Skeleton) -> None:
-    source = _open(os.fsencode(skeleton.video))
+def _fill(disk: Disk, place: Place, skeleton: Skeleton) -> None:
+    source = skeleton.file.fd
+    fd = disk.create_scratch(place)
     try:
-        fd = disk.create_scratch(skeleton.path)
-        try:
-            disk.truncate(fd, skeleton.regions.size)
-            if os.fstat(fd).st_blocks * 512 > _WHOLE_BYTES:
-                raise HeaderRefused(skeleton.video, "the state folder's filesystem has no sparse files")
-            for start, end in ((0, skeleton.filler[0]), (skeleton.regions.tail, skeleton.regions.size)):
-                for offset in range(start, end, _CHUNK):
-                    disk.write_at(fd, offset, _read(source, offset, min(end, offset + _CHUNK)))
-            disk.write_at(fd, *skeleton.filler)
-        finally:
-            os.close(fd)
+        disk.truncate(fd, skeleton.regions.size)
+        if os.fstat(fd).st_blocks * 512 > _WHOLE_BYTES:
+            raise HeaderRefused(skeleton.video, "the state folder's filesystem has no sparse files")
+        for start, end in ((0, skeleton.filler[0]), (skeleton.regions.tail, skeleton.regions.size)):
+            for offset in range(start, end, _CHUNK):
+                disk.write_at(fd, offset, _read(source, offset, min(end, offset + _CHUNK)))
+        disk.write_at(fd, *skeleton.filler)
     finally:
-        os.close(source)
+        os.close(fd)
 
 
 def _check_clusters(skeleton: Skeleton, source: int, edited: int) -> None:
@@ -188,10 +190,6 @@ def _raw_differences(one: int, other: int, start: int, end: int) -> Iterator[Ran
                 places = [place for place, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
                 first, last = places[0], places[-1] + 1
                 yield Range(chunk + at + first, a[first:last], b[first:last])
-
-
-def _open(path: bytes) -> int:
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def _read(fd: int, start: int, end: int) -> bytes:

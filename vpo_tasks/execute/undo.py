@@ -14,12 +14,12 @@ import msgspec
 from vpo_tasks.errors import FileError, ReplaceError
 from vpo_tasks.execute import fsops, header_bytes
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import Folder, Place, open_folder, opened
 from vpo_tasks.execute.header_settle import settle_header
 from vpo_tasks.execute.journal import (
     AnyRecord,
     ForeignRecordError,
     HeaderRecord,
-    Record,
     encode,
     fingerprint,
     read_found_record,
@@ -28,7 +28,7 @@ from vpo_tasks.execute.locks import key_lock
 from vpo_tasks.execute.private import Private
 from vpo_tasks.execute.replace import as_file_error
 from vpo_tasks.execute.settle import Settled, settle
-from vpo_tasks.execute.undo_store import Entry, remove_if_empty
+from vpo_tasks.execute.undo_store import Entry, opened_store, remove_if_empty
 from vpo_tasks.media.identity import Identity
 
 
@@ -45,60 +45,69 @@ def undo(entry: Entry, disk: Disk, locks_dir: str) -> Undone:
     Raises FileError (ReplaceError when the video has changed since, LockedError); then nothing was touched.
     """
     video = os.fsdecode(entry.video)
-    status = fsops.stat_or_none(entry.video)
     try:
-        with key_lock(locks_dir, entry.names.key, video, Identity.of(status) if status else None):
-            return _undo_locked(entry, disk, video)
+        with open_folder(entry.folder) as folder, opened_store(folder) as store:
+            if store is None:
+                raise ReplaceError(
+                    video, "its undo folder is gone, or belongs to another user; nothing was touched"
+                )
+            beside = Private(folder, entry.id)
+            status = folder.at(os.path.basename(entry.video)).status()
+            with key_lock(locks_dir, beside.key, video, Identity.of(status) if status else None):
+                return _undo_locked(beside, store, disk, video)
     except OSError as error:
         raise as_file_error(video, error) from error
     except ForeignRecordError as error:
         raise ReplaceError(video, str(error)) from error
 
 
-def _undo_locked(entry: Entry, disk: Disk, video: str) -> Undone:
-    record = read_found_record(entry.names.journal)  # whoever held the lock may have taken it back
+def _undo_locked(beside: Private, store: Folder, disk: Disk, video: str) -> Undone:
+    stored = beside._replace(folder=store)
+    record = read_found_record(stored.journal)  # whoever held the lock may have taken it back
     if record is None:
         raise ReplaceError(video, "its journal is damaged; nothing was touched")
-    reason = why_not(entry, record)
+    reason = why_not(beside, stored, record)
     if reason is not None:
         raise ReplaceError(video, reason)
-    beside = entry.names._replace(folder=entry.folder)
     undoing = msgspec.structs.replace(record, state="undoing")
-    journal = disk.open_to_append(entry.names.journal)
+    journal = disk.open_to_append(stored.journal)
     try:
         fsops.append_journal(disk, journal, b"\n" + encode(undoing))
     finally:
         os.close(journal)
-    disk.rename(entry.names.journal, beside.journal)
-    disk.fsync_folder(entry.folder)
+    disk.rename(stored.journal, beside.journal)
+    disk.fsync_folder(beside.folder)
     settled = _settle(disk, beside, undoing)
     if settled.outcome == "kept":
         raise FileError(video, settled.detail)
-    remove_if_empty(disk, entry.names.folder)
-    return Undone(os.path.join(entry.folder, record.source), entry.video)
+    remove_if_empty(disk, beside.folder)
+    return Undone(beside.folder.at(record.source).path, os.fsencode(video))
 
 
 def _settle(disk: Disk, names: Private, record: AnyRecord) -> Settled:
     if isinstance(record, HeaderRecord):
         return settle_header(disk, names, record)
-    return settle(disk, names, record, lambda _path: False)
+    return settle(disk, names, record, lambda _place: False)
 
 
-def why_not(entry: Entry, record: AnyRecord) -> str | None:
+def why_not(beside: Private, stored: Private, record: AnyRecord) -> str | None:
     """Return why the work cannot be taken back, None when it can."""
     if isinstance(record, HeaderRecord):
-        return _changed(entry.video, record.new, lambda: _has_new_header(entry.video, record))
-    if fsops.stat_or_none(entry.names.orig) is None and record.state == "done":
+        video = beside.folder.at(record.source)
+        found = video.status()
+        if found is not None and found.st_nlink > 1:
+            return "it has other names, which would change too"
+        return _changed(video, record.new, lambda: _has_new_header(video, record))
+    if stored.orig.status() is None and record.state == "done":
         return "its original is not there any more"
-    if record.mode == "rename":
-        old = os.path.join(entry.folder, record.source)
-        if fsops.stat_or_none(old) is not None and record.state == "done":
-            return f"{os.fsdecode(record.source)} exists already"
-    return _changed(entry.video, record.new, lambda: _is_new(entry.video, record))
+    if record.mode == "rename" and record.state == "done" and beside.folder.at(record.source).status():
+        return f"{os.fsdecode(record.source)} exists already"
+    video = beside.folder.at(record.target)
+    return _changed(video, record.new, lambda: fingerprint(video) == record.new_print)
 
 
-def _changed(video: bytes, new: Identity | None, is_new: Callable[[], bool]) -> str | None:
-    status = fsops.stat_or_none(video)
+def _changed(video: Place, new: Identity | None, is_new: Callable[[], bool]) -> str | None:
+    status = video.status()
     if status is None:
         return "it is not there any more"
     found = Identity.of(status)
@@ -108,13 +117,6 @@ def _changed(video: bytes, new: Identity | None, is_new: Callable[[], bool]) -> 
     return None
 
 
-def _is_new(video: bytes, record: Record) -> bool:
-    return fingerprint(video) == record.new_print
-
-
-def _has_new_header(video: bytes, record: HeaderRecord) -> bool:
-    fd = os.open(video, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        return header_bytes.is_new(fd, record)
-    finally:
-        os.close(fd)
+def _has_new_header(video: Place, record: HeaderRecord) -> bool:
+    with opened(video) as file:
+        return header_bytes.is_new(file.fd, record)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
 from vpo_tasks.execute.disk import Disk, RealDisk
+from vpo_tasks.execute.folders import OpenFile
 from vpo_tasks.execute.hardware import Hardware
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
@@ -105,6 +106,14 @@ class Done(NamedTuple):
     warnings: tuple[str, ...]
     size_before: int
     size_after: int
+
+
+class Versions(NamedTuple):
+    """A video before and after the work, both open, and the locks for the tools that read them."""
+
+    before: OpenFile
+    after: OpenFile
+    fds: tuple[int, ...]
 
 
 Outcome = Literal["in-hand", "undone", "finished", "kept"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vpo_tasks.errors import Interrupted, LockedError, ReplaceError
+from vpo_tasks.execute.folders import Folder, open_folder
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.header_layout import HeaderRefused
 from vpo_tasks.execute.locks import key_lock, path_key
@@ -44,7 +45,8 @@ def settle_target(source: str, destination: str, kit: Kit) -> bool:
     Returns whether the target was found to be complete, and so is ours.
     """
     try:
-        left = files_of(os.path.dirname(os.fsencode(destination)), path_key(source))
+        with open_folder(os.path.dirname(os.path.abspath(os.fsencode(destination)))) as folder:
+            left = [place.path for place in files_of(folder, path_key(source))]
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -57,18 +59,18 @@ def check_settled(video: str, locks_dir: str) -> None:
 
     Its journal holds bytes that the video may still need; another change would make it worthless.
     """
-    if not _journals(video):
-        return
+    try:
+        with open_folder(os.path.dirname(os.fsencode(video))) as folder:
+            if files_of(folder, path_key(video), b".json"):
+                _refuse_unsettled(video, folder, locks_dir)
+    except OSError as error:
+        raise ReplaceError(video, error.strerror or str(error)) from error
+
+
+def _refuse_unsettled(video: str, folder: Folder, locks_dir: str) -> None:
     with key_lock(locks_dir, path_key(video), video, None):
-        left = _journals(video)
+        left = files_of(folder, path_key(video), b".json")
         if any(is_in_hand_elsewhere(journal, locks_dir) for journal in left):
             raise LockedError(video, "another run, of another user or machine, has this video in hand")
         if left:
             raise ReplaceError(video, "an interrupted change of it is not settled yet; left as it is")
-
-
-def _journals(video: str) -> list[bytes]:
-    try:
-        return files_of(os.path.dirname(os.fsencode(video)), path_key(video), b".json")
-    except OSError as error:
-        raise ReplaceError(video, error.strerror or str(error)) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vpo_tasks.discover import PRIVATE_PREFIX
 from vpo_tasks.errors import FileError, UsageError
 from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.private import id_of
 from vpo_tasks.execute.pruning import prune
 from vpo_tasks.execute.undo import undo
 from vpo_tasks.execute.undo_store import Entry, entries
@@ -56,7 +56,7 @@ def settle_interrupted(
     left: list[bytes] = []
     for folder in filter(os.path.isdir, places):
         left += (os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(PRIVATE_PREFIX))
-    left = [name for name in left if Private.parse(name) is not None]
+    left = [name for name in left if id_of(os.path.basename(name)) is not None]
     if not left:
         return False
     from vpo_tasks.tasks.recovery import recover_private  # only after an interruption
@@ -108,4 +108,4 @@ def prune_originals(folders: UndoFolders, config: VPOConfig) -> None:
 
 
 def _newest_first(found: Iterable[Entry]) -> list[Entry]:
-    return sorted(found, key=lambda entry: (entry.record.at, entry.names.id), reverse=True)
+    return sorted(found, key=lambda entry: (entry.record.at, entry.id), reverse=True)

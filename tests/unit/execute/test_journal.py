@@ -6,8 +6,9 @@ import random
 
 import msgspec
 
+from vpo_tasks.execute.folders import Folder
 from vpo_tasks.execute.journal import Record, decode, encode
-from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.private import Private, id_of
 from vpo_tasks.media.identity import Identity
 
 INTENT = Record(
@@ -42,10 +43,10 @@ def test_flipped_bits_are_never_believed() -> None:
 
 
 def test_private_names_are_short_and_parse_back() -> None:
-    names = Private.new(b"/f\xff", "0123456789abcdef")
-    for path in (names.journal, names.part, names.orig):
-        assert Private.parse(path) == names
-        assert len(path) - len(b"/f\xff/") <= 60
+    names = Private.new(Folder(-1, b"/f\xff"), "0123456789abcdef")
+    for place in (names.journal, names.part, names.orig, names.work):
+        assert id_of(place.name) == names.id
+        assert len(place.name) <= 60
     assert names.key == "0123456789abcdef"
-    for stranger in (b"/f/.vpo-x.part", b"/f/film.part", b"/f/.vpo-0123456789abcdef-0000.part.mkv"):
-        assert Private.parse(stranger) is None
+    for stranger in (b".vpo-x.part", b"film.part", b".vpo-0123456789abcdef-0000.part.mkv"):
+        assert id_of(stranger) is None
