@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from vpo_tasks.errors import ConfigError, Issue
+from vpo_tasks.trusted import Refused, read_file
 
 DEFAULT_WORKERS = 2
 DEFAULT_EXTENSIONS = (
@@ -39,6 +40,8 @@ class SafetyConfig(NamedTuple):
     min_free: int = 1 << 30
     without_hard_links: str = "refuse"
     keep_originals_s: float = 7 * 86400.0
+    trust_ffmpeg_args: bool = False
+    """Whether policies may give ffmpeg any argument, also one that names another file to write."""
 
 
 class DiscoveryConfig(NamedTuple):
@@ -80,10 +83,13 @@ def load_config(environ: Mapping[str, str] | None = None) -> VPOConfig:
     config = VPOConfig(os.path.abspath(home), cpu_count=_read_cpu_count(env.get("VPO_CPU_COUNT")))
     path = os.path.join(config.home, "config.toml")
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(1 << 20)
+        # a home that `sudo` kept is another's; who sets VPO_HOME names it
+        data = read_file(path, 1 << 20, named=bool(env.get("VPO_HOME")))
     except (FileNotFoundError, NotADirectoryError):
         return config
+    except Refused as error:
+        hint = "" if env.get("VPO_HOME") else "; set VPO_HOME to name the state folder to use"
+        raise ConfigError(path, [Issue(0, 0, "", f"{error.strerror}{hint}")]) from error
     except OSError as error:
         raise ConfigError(path, [Issue(0, 0, "", error.strerror or "cannot be read")]) from error
     return _parse(path, data, config)
@@ -104,6 +110,12 @@ class _Invalid(ValueError):
 def _whole_number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise _Invalid(f"{value!r} is not a whole number from 1 on")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Invalid(f"{value!r} is not true or false")
     return value
 
 
@@ -196,6 +208,7 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "min_free": ("min_free", parse_size_bytes),
         "without_hard_links": ("without_hard_links", _one_of("refuse", "rename")),
         "keep_originals": ("keep_originals_s", _retention_s),
+        "trust_ffmpeg_args": ("trust_ffmpeg_args", _switch),
     },
     "discovery": {
         "extensions": ("extensions", _extensions),

@@ -5,6 +5,7 @@ Works on bytes and keeps what `stat` said, because over a finished library this 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from vpo_tasks.errors import UsageError
+from vpo_tasks.trusted import is_ours, owner_name
 
 # our own files in users' folders (execute/fsops.py), by the cheapest test that lets nothing of ours pass
 PRIVATE_PREFIX = b".vpo-"
@@ -19,6 +21,7 @@ UNDO_FOLDER = b".vpo-undo"
 IGNORE_FILE = b".vpoignore"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
+_MOST_LINKS = 40  # as many as Linux follows
 PRIVATE_SUFFIXES = (b".json", b".part", b".orig")
 
 
@@ -61,7 +64,8 @@ def discover(
 ) -> Discovery:
     """Find the videos under `paths` (folders, or files whatever their extension).
 
-    Follows symbolic links; a video reached twice (the same path, a link, a bind mount) is returned once.
+    Follows symbolic links that nobody planted (`_planted`); a video reached twice (the same path, a link, a
+    bind mount) is returned once.
     Names that begin with a dot are counted only, unless `hidden`. Raises UsageError when a given path does
     not exist.
     """
@@ -205,11 +209,17 @@ class _Walk:
             if is_video_name:
                 self.odd.append(Odd(entry.path, "dangling symbolic link"))
             return
-        if stat.S_ISDIR(status.st_mode):
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if not (is_folder or is_video_name):
+            return
+        planted = _planted(entry.path, status)
+        if planted is not None:
+            self.odd.append(Odd(entry.path, planted))
+        elif is_folder:
             if is_video_name:
                 self.odd.append(Odd(entry.path, "is a folder"))
             self._folder_entry(os.path.realpath(entry.path), status, below)
-        elif is_video_name:
+        else:
             self.linked_file(os.path.realpath(entry.path), status)
 
     def linked_file(self, real: bytes, status: os.stat_result) -> None:
@@ -231,6 +241,56 @@ class _Walk:
             if path not in paths and (found.links > 1 or key not in inodes):
                 self.videos.append(found)
                 inodes.add(key)
+
+
+def _planted(link: bytes, status: os.stat_result) -> str | None:
+    """Return why a link in the library is not followed, None if it is.
+
+    It leads to what belongs to the runner or root only if one of them made it, else to its maker's own: who
+    may write in the library shall not choose what else is changed. The same goes for every link on the way.
+    """
+    owner = status.st_uid
+    try:
+        makers = _makers(link)
+    except OSError:
+        return "dangling symbolic link"  # gone, or led elsewhere, since it was followed a moment ago
+    other = next(
+        (maker for maker in makers if maker != owner and not (is_ours(maker) and is_ours(owner))), None
+    )
+    if other is None:
+        return None
+    return (
+        f"a symbolic link of {owner_name(other)} to what belongs to {owner_name(owner)}: "
+        "not followed; name the place itself"
+    )
+
+
+def _makers(link: bytes) -> set[int]:
+    """Return who owns the links through which a link leads to its place. Raises OSError."""
+    makers: set[int] = set()
+    path, pending = b"/", [name for name in link.split(b"/") if name]
+    pending.reverse()
+    hops = 0
+    while pending:
+        name = pending.pop()
+        if name in (b"", b"."):
+            continue
+        if name == b"..":
+            path = os.path.dirname(path)
+            continue
+        step = os.path.join(path, name)
+        status = os.lstat(step)
+        if not stat.S_ISLNK(status.st_mode):
+            path = step
+            continue
+        hops += 1
+        if hops > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        makers.add(status.st_uid)
+        target = os.readlink(step)
+        path = b"/" if target.startswith(b"/") else path
+        pending += reversed(target.split(b"/"))
+    return makers
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:

@@ -47,13 +47,14 @@ verify = "full"
 min_free = "2GB"
 without_hard_links = "rename"
 keep_originals = "2d"
+trust_ffmpeg_args = true
 [discovery]
 extensions = [".MKV", "mp4"]
 """,
     )
     config = load_config(env)
     assert config.processing == (3, "/media/policy.yaml", "/out", 120.0, 4)
-    assert config.safety == ("break", "full", 2 << 30, "rename", 2 * 86400.0)
+    assert config.safety == ("break", "full", 2 << 30, "rename", 2 * 86400.0, True)
     assert config.discovery.extensions == ("mkv", "mp4")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import threading
 
 import pytest
@@ -157,3 +158,48 @@ def test_an_empty_folder_finds_nothing_and_says_where_it_looked(tmp_path):
     found = search(tmp_path)
     assert found.videos == []
     assert found.searched == [os.fsencode(tmp_path.resolve())]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
+@pytest.mark.parametrize(
+    ("maker", "owner", "followed"),
+    [
+        ("root", "root", True),
+        ("nobody", "nobody", True),
+        ("nobody", "root", False),
+        ("nobody", "daemon", False),
+        ("root", "nobody", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_is_followed_to_its_makers_own_and_ours_only_if_we_made_it(
+    root, tmp_path_factory, kind, *, maker, owner, followed
+):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "far.mkv").write_bytes(b"far")
+    place, link = (elsewhere, root / "far") if kind == "folder" else (elsewhere / "far.mkv", root / "far.mkv")
+    link.symlink_to(place)
+    give(place, owner)
+    give(link, maker)
+    found = search(root)
+    assert any(video.path.endswith(b"/far.mkv") for video in found.videos) is followed
+    reasons = {odd.path: odd.reason for odd in found.odd}
+    assert (os.fsencode(link) in reasons) is not followed
+    if not followed:
+        assert reasons[os.fsencode(link)].startswith(f"a symbolic link of {maker} (uid ")
+        assert names(search(place), elsewhere) == ["far.mkv"]  # who names it means it
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
+def test_a_link_of_ours_that_leads_through_anothers_link_is_not_followed(root, tmp_path_factory):
+    theirs, private = tmp_path_factory.mktemp("theirs"), tmp_path_factory.mktemp("private")
+    (private / "far.mkv").write_bytes(b"far")
+    (theirs / "on").symlink_to(private)
+    give(theirs / "on", "nobody")
+    (root / "far.mkv").symlink_to(theirs / "on" / "far.mkv")
+    assert len(search(root).videos) == 3
+    assert "of nobody" in search(root).odd[0].reason
+
+
+def give(path, owner):
+    os.chown(path, pwd.getpwnam(owner).pw_uid, -1, follow_symlinks=False)

@@ -9,6 +9,7 @@ import click
 
 from vpo_tasks.errors import FileError, UsageError
 from vpo_tasks.report.text import escape
+from vpo_tasks.trusted import read_file
 
 TEMPLATES = ("policy.yaml", "dodo.py", "doit.cfg")
 
@@ -67,8 +68,7 @@ def _advise(name: str, path: str) -> None:
         return
     mark, advice = _NEEDED[name]
     try:
-        with open(path, "rb") as stream:
-            found = mark in stream.read(1 << 20)
+        found = mark in read_file(path, 1 << 20, named=True)
     except OSError:
         return
     if not found:

@@ -25,12 +25,16 @@ policy.add_command(diff)
 def check(context: click.Context, files: tuple[str, ...]) -> None:
     """Load each FILE: one line each, or every issue with its line and column."""
     # function-local: `vpo --help` needs none of it
-    from vpo_tasks.policy.load import load_policy_with_warnings
+    from vpo_tasks.config import load_config
+    from vpo_tasks.policy.load import read_policy
 
+    any_arguments = load_config().safety.trust_ffmpeg_args
     failed = False
     for path in files:
         try:
-            found, warnings = load_policy_with_warnings(path)
+            found, warnings, unsafe = read_policy(path)
+            if unsafe and not any_arguments:
+                raise PolicyError(path, unsafe)
         except PolicyError as error:
             failed = True
             click.echo(escape_lines(str(error)), err=True)

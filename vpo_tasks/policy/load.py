@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from vpo_tasks.errors import Issue, PolicyError
 from vpo_tasks.policy.document import MAX_BYTES, DocumentError, read_document
@@ -11,6 +11,7 @@ from vpo_tasks.policy.model import Policy
 from vpo_tasks.policy.phases import CONFIG, NAME_FIELDS, PHASES, VersionReader, build_policy
 from vpo_tasks.policy.reading import BAD, At, Log, shown
 from vpo_tasks.policy.table import Field, Table
+from vpo_tasks.trusted import read_file
 
 _VERSIONS = (13, 12)
 
@@ -27,20 +28,35 @@ DOCUMENT = Table(
 )
 
 
+class Loaded(NamedTuple):
+    """A policy and what is to be said of it. `unsafe` is what a run refuses to do, unless it trusts it."""
+
+    policy: Policy
+    warnings: tuple[Issue, ...]
+    unsafe: tuple[Issue, ...]
+
+
 def load_policy(path: str) -> Policy:
     """Return the policy in a file. Raise PolicyError with every issue."""
-    return load_policy_with_warnings(path)[0]
+    return read_policy(path).policy
 
 
 def load_policy_with_warnings(path: str) -> tuple[Policy, tuple[Issue, ...]]:
     """Return the policy in a file and what is doubtful about it. Raise PolicyError with every issue."""
+    return read_policy(path)[:2]
+
+
+def read_policy(path: str, *, named: bool = True) -> Loaded:
+    """Return the policy in a file and all there is to say of it. Raise PolicyError with every issue.
+
+    One that nobody `named` must be the runner's or root's.
+    """
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_file(path, MAX_BYTES + 1, named=named)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PolicyError(path, [Issue(0, 0, "", f"cannot be read: {reason}")]) from error
-    return parse_policy_with_warnings(data, path)
+    return _parse(data, path)
 
 
 def parse_policy(data: bytes, path: str) -> Policy:
@@ -50,6 +66,10 @@ def parse_policy(data: bytes, path: str) -> Policy:
 
 def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Issue, ...]]:
     """As parse_policy, with what is doubtful."""
+    return _parse(data, path)[:2]
+
+
+def _parse(data: bytes, path: str) -> Loaded:
     log = Log()
     try:
         root, issues = read_document(data)
@@ -67,7 +87,7 @@ def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Is
         raise PolicyError(path, sorted(set(log.issues)))
     if not policy.name:
         policy = _renamed(policy, path)
-    return policy, tuple(sorted(set(log.warnings)))
+    return Loaded(policy, tuple(sorted(set(log.warnings))), tuple(sorted(set(log.unsafe))))
 
 
 def _renamed(policy: Policy, path: str) -> Policy:

@@ -27,11 +27,12 @@ BAD: Final = Bad.BAD
 
 
 class Log:
-    """What was found wrong (`issues`) or doubtful (`warnings`) so far."""
+    """What was found wrong (`issues`), doubtful (`warnings`) or not to be done unasked (`unsafe`) so far."""
 
     def __init__(self) -> None:
         self.issues: list[Issue] = []
         self.warnings: list[Issue] = []
+        self.unsafe: list[Issue] = []
 
 
 class At(NamedTuple):
@@ -57,6 +58,10 @@ class At(NamedTuple):
 
     def warn(self, message: str) -> None:
         self.log.warnings.append(Issue(self.node.line, self.node.column, self.where, message))
+
+    def refuse(self, message: str) -> None:
+        """Note what no run does unless the runner's configuration says so. The policy loads all the same."""
+        self.log.unsafe.append(Issue(self.node.line, self.node.column, self.where, message))
 
     def key(self, key: str) -> At:
         return At(self.value[key].node, _join(self.where, key), self.log)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vpo_tasks.policy import model as m
-from vpo_tasks.policy.reading import At, Bool, Integer, ListOf, OneOf, Text
+from vpo_tasks.policy.arguments import WAY_OUT, find_unsafe
+from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text
 from vpo_tasks.policy.table import Field, Table, Values
 from vpo_tasks.policy.values import SCALE_RESOLUTIONS
 from vpo_tasks.policy.words import FOLDED_LIST, RATE, SCALE_RESOLUTION
@@ -33,12 +34,17 @@ def _parse_argument(text: str) -> str:
 
 
 class _Arguments(ListOf):
-    """At most 50 further arguments for ffmpeg."""
+    """At most 50 further arguments for ffmpeg. What no run gives to ffmpeg unasked is noted, and loads."""
 
     def read(self, at: At) -> Any:
         if isinstance(at.value, list) and len(at.value) > 50:
             return at.fail("has more than 50 arguments")
-        return super().read(at)
+        words = super().read(at)
+        if words is not BAD:
+            items = at.items()
+            for place, why in find_unsafe(words):
+                items[place].refuse(f"{why}; {WAY_OUT}")
+        return words
 
     def schema(self) -> dict[str, Any]:
         return {**super().schema(), "maxItems": 50}
@@ -138,7 +144,7 @@ VIDEO = _VideoTable(
         Field("upscale", Bool(), "Has no effect: video is never made larger."),
         Field("hw", HARDWARE, "The hardware encoder to use."),
         Field("hw_fallback", Bool(), "Encode in software when the hardware cannot."),
-        Field("ffmpeg_args", FFMPEG_ARGS, "Further arguments for ffmpeg, before the output."),
+        Field("ffmpeg_args", FFMPEG_ARGS, "Further options for the encoder, before the output."),
         Field("keep_if_larger", Bool(), "Keep the result even where it is larger than the original."),
     ],
     check=_settle_video,

@@ -9,6 +9,8 @@ import hashlib
 import os
 from typing import Literal, NamedTuple
 
+from vpo_tasks.trusted import open_file
+
 Verdict = Literal["up-to-date", "replan", "same-file", "changed", "new"]
 """`replan`: the video is as recorded, the policy is not. `same-file`: size and mtime are as recorded, device
 or inode are not; the fingerprint decides. `changed` and `new`: the video must be inspected."""
@@ -51,11 +53,11 @@ def judge(known: Known | None, found: Known) -> Verdict:
 def fingerprint(path: bytes) -> bytes | None:
     """Return a digest of size, head and tail (a few kilobytes read), or None when it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            head = stream.read(FINGERPRINT_PART)
-            stream.seek(max(0, size - FINGERPRINT_PART))
-            tail = stream.read(FINGERPRINT_PART)
+        with open_file(path, named=True) as opened:
+            size = opened.status.st_size
+            head = opened.read(FINGERPRINT_PART)
+            os.lseek(opened.descriptor, max(0, size - FINGERPRINT_PART), os.SEEK_SET)
+            tail = opened.read(FINGERPRINT_PART)
     except OSError:
         return None
     return hashlib.blake2b(b"%d:%b:%b" % (size, head, tail), digest_size=16).digest()

@@ -33,7 +33,11 @@ _FORCE = "you run `vpo process --force`, or `doit forget` its task"
 _FAILED = "the video, the policy, a tool (path or time) or a setting changes"
 _RETRY = "you run `vpo process --retry-failed`"
 _NAMED = "you name it: `vpo process` leaves out no file that is named"
-_LEFT_OUT_BY = {"ignored": "by a .vpoignore", "excluded": "by [discovery] exclude"}
+_LEFT_OUT_BY = {
+    "ignored": "by a .vpoignore",
+    "excluded": "by [discovery] exclude",
+    "stopped": "for want of a .vpoignore that can be used (`vpo status` says why)",
+}
 
 
 class Explanation(NamedTuple):

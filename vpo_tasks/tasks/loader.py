@@ -5,6 +5,7 @@ It extends doit's own dodo.py loader, so a user's further tasks go on working.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -12,7 +13,8 @@ from doit.cmd_base import DodoTaskLoader
 
 from vpo_tasks.errors import UsageError
 from vpo_tasks.tasks.door import current_door
-from vpo_tasks.tasks.library import Library
+from vpo_tasks.tasks.library import Library, raise_exit
+from vpo_tasks.trusted import Refused, open_file
 
 
 class VpoLoader(DodoTaskLoader):  # type: ignore[misc]
@@ -25,7 +27,24 @@ class VpoLoader(DodoTaskLoader):  # type: ignore[misc]
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a name that is no UTF-8
         self._options = opt_values
+        self._refuse_anothers(opt_values)
         super().setup(opt_values)
+
+    @staticmethod
+    def _refuse_anothers(opt_values: Any) -> None:
+        """End the run when what lies here is another user's: a dodo.py is a program, and would be run."""
+        found = {"doit.cfg": "; make it yours, or run vpo process"}
+        if "dodoFile" not in opt_values._non_default_keys:  # noqa: SLF001 - doit offers no other way to tell
+            dodo = os.path.join(opt_values["cwdPath"] or "", opt_values["dodoFile"])
+            found[dodo] = "; name it with -f to use it all the same"
+        for path, hint in found.items():
+            try:
+                with open_file(path, named=False):
+                    pass
+            except Refused as error:
+                raise_exit(UsageError(f"{os.path.abspath(path)}: {error.strerror}{hint}"))
+            except OSError:
+                continue  # doit says so, if it misses it
 
     def load_tasks(self, cmd: Any, pos_args: list[str]) -> list[Any]:
         """Return the tasks the command needs."""

@@ -20,6 +20,7 @@ from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.tasks.process import NOT_AS_PLANNED
 from vpo_tasks.tasks.run import Run, RunOptions
 from vpo_tasks.tasks.survey import Stale, Survey
+from vpo_tasks.trusted import read_file
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
@@ -106,8 +107,7 @@ def check_place(path: str) -> None:
 
 def _is_plan(path: str) -> bool:
     try:
-        with open(path, "rb") as stream:
-            return os.path.isfile(path) and stream.read(64).lstrip().startswith(b'{\n  "vpo_plan"')
+        return read_file(path, 64, named=True).lstrip().startswith(b'{\n  "vpo_plan"')
     except OSError:
         return False
 
@@ -127,8 +127,7 @@ def write_plan(path: str, plan: PlanFile) -> None:
 def read_plan(path: str) -> PlanFile:
     """Return the plan in a file. Raise UsageError when there is none."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(_MAX_BYTES)
+        data = read_file(path, _MAX_BYTES, named=True)
         plan = msgspec.convert(json.loads(data), PlanFile)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vpo_tasks import __version__
-from vpo_tasks.errors import UsageError
+from vpo_tasks.errors import PolicyError, UsageError
 from vpo_tasks.policy.version import EVALUATION_VERSION
 from vpo_tasks.state.store import PolicyStamp, Store
+from vpo_tasks.trusted import Refused, open_file
 
 if TYPE_CHECKING:
     from vpo_tasks.plan.model import OnError
@@ -60,7 +60,11 @@ def _nearest(path: str) -> str | None:
 
 
 class PolicySet:
-    """The policies of a run, in order. An up-to-date run is answered from stamps, without parsing."""
+    """The policies of a run, in order. An up-to-date run is answered from stamps, without parsing.
+
+    Those that nobody `named` must be the runner's or root's. Only with `any_arguments` may they give ffmpeg
+    what a policy may not (policy/arguments.py).
+    """
 
     def __init__(
         self,
@@ -69,12 +73,16 @@ class PolicySet:
         *,
         phases: Sequence[str] = (),
         on_error: OnError | None = None,
+        named: bool = True,
+        any_arguments: bool = False,
     ) -> None:
         if phases and len(paths) > 1:
             raise UsageError("--phases cannot be combined with several policies")
         self.paths = tuple(os.path.abspath(path) for path in paths)
         self.phases = tuple(name for part in phases for name in map(str.strip, part.split(",")) if name)
         self._override = on_error
+        self._named = named
+        self._any_arguments = any_arguments
         self._loaded: dict[str, Policy] = {}
         self._models: tuple[Policy, ...] | None = None
         self._stamps = tuple(self._stamp(path, store) for path in self.paths)
@@ -110,9 +118,12 @@ class PolicySet:
 
     def _load(self, path: str) -> Policy:
         if path not in self._loaded:
-            from vpo_tasks.policy.load import load_policy  # only a run that plans parses YAML
+            from vpo_tasks.policy.load import read_policy  # only a run that plans parses YAML
 
-            self._loaded[path] = load_policy(path)
+            loaded = read_policy(path, named=self._named)
+            if loaded.unsafe and not self._any_arguments:
+                raise PolicyError(path, loaded.unsafe)
+            self._loaded[path] = loaded.policy
         return self._loaded[path]
 
     def _check_phases(self) -> None:
@@ -122,7 +133,7 @@ class PolicySet:
             raise UsageError(f"no phase {', '.join(unknown)} in {self.paths[0]}: it has {', '.join(known)}")
 
     def _stamp(self, path: str, store: Store) -> PolicyStamp:
-        state = _file_state(path)
+        state = _file_state(path, named=self._named)
         remembered = store.policy_stamp(os.fsencode(path))
         if remembered is not None and remembered.stamp == state:
             return remembered
@@ -134,14 +145,15 @@ class PolicySet:
         return stamp
 
 
-def _file_state(path: str) -> str:
+def _file_state(path: str, *, named: bool) -> str:
     try:
-        status = os.stat(path)
+        with open_file(path, named=named) as opened:
+            status = opened.status
+    except Refused as error:
+        hint = "" if named else "; name it with --policy to use it all the same"
+        raise UsageError(f"policy {path}: {error.strerror}{hint}") from error
     except OSError as error:
         raise UsageError(f"policy {path}: {error.strerror or error}") from error
-    # `-p <(generate)` is one, under /dev, and somebody writes to it; for another a run could wait for ever
-    if stat.S_ISFIFO(status.st_mode) and not path.startswith(("/dev/", "/proc/")):
-        raise UsageError(f"policy {path}: is a FIFO, not a file")
     parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return ":".join((__version__, *map(str, (EVALUATION_VERSION, *parts))))
 

@@ -158,7 +158,8 @@ def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: byte
     Raises PolicyError for a policy that is none, ToolMissing where a run with the new one would not begin.
     """
     store, lessons = Store(pool), Lessons(pool)
-    sets = PolicySet([old], store), PolicySet([new], store)
+    # nothing is carried out, so that any arguments may stand there
+    sets = PolicySet([old], store, any_arguments=True), PolicySet([new], store, any_arguments=True)
     before, after = (find_abilities(policies, lessons) for policies in sets)
     after.require()
     tools = find_tools()

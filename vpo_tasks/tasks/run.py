@@ -90,8 +90,7 @@ class Run:
         self.refused: tuple[FileProcessingResult, ...] = ()
         try:
             self.store = Store(self.pool)
-            policies = options.policies or (find_policy(paths, config.processing.policy),)
-            self.policies = PolicySet(policies, self.store, phases=options.phases, on_error=options.on_error)
+            self.policies = self._find_policies()
             self.lessons = Lessons(self.pool)
             self.abilities = find_abilities(self.policies, self.lessons)
             self.digest = digest_with(self.policies.digest, self.abilities)
@@ -111,6 +110,18 @@ class Run:
         except BaseException:
             self.pool.close()
             raise
+
+    def _find_policies(self) -> PolicySet:
+        options, configured = self.options, self.config.processing.policy
+        policies = options.policies or (find_policy(self._paths, configured),)
+        return PolicySet(
+            policies,
+            self.store,
+            phases=options.phases,
+            on_error=options.on_error,
+            named=bool(options.policies) or policies[0] == configured,
+            any_arguments=self.config.safety.trust_ffmpeg_args,
+        )
 
     def __enter__(self) -> Run:
         return self

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
+import socket
+import subprocess
+import time
 
 import pytest
 
 from vpo_tasks.config import DiscoveryConfig
 from vpo_tasks.discover import discover
 from vpo_tasks.errors import ConfigError
+from vpo_tasks.tasks import exclusion
 from vpo_tasks.tasks.exclusion import leave_out
+from vpo_tasks.tasks.globs import Globs, NoPattern
 
 VIDEOS = ("a.mkv", "keep.mkv", "Downloads/b.mkv", "Downloads/keep.mkv", "deep/er/c.mkv", "deep/er/keep.mkv")
 
@@ -146,18 +153,188 @@ def test_odd_things_are_left_out_too(root):
     assert found.odd == []
 
 
-@pytest.mark.parametrize("pattern", ["!", "a\n!\nb", "a\n[z-a]"])
-def test_what_is_no_pattern_is_an_error_with_its_line(root, pattern):
-    root.put(".vpoignore", pattern)
-    with pytest.raises(ConfigError) as caught:
-        root.look()
-    assert [issue.line for issue in caught.value.issues] == [1 + ("\n" in pattern)]
+@pytest.mark.parametrize("pattern", ["!", "a\n!\nb", "a\n[z-a]", "a\n[z", "a\nb\\"])
+def test_what_is_no_pattern_stops_its_folder_and_names_the_line(root, pattern):
+    root.put("deep/.vpoignore", pattern)
+    assert stopped(root) == {"deep": f"line {1 + (chr(10) in pattern)}:"}
+    names, counts = root.look()
+    assert names == ["Downloads/b.mkv", "Downloads/keep.mkv", "a.mkv", "keep.mkv"]
+    assert counts == {"stopped": 2}
 
 
-def test_a_vpoignore_that_cannot_be_read_is_an_error(root):
-    root.put(".vpoignore", "*")
-    os.chmod(os.path.join(root.path, ".vpoignore"), 0)
+def test_what_is_no_pattern_in_the_configuration_is_an_error(root):
+    with pytest.raises(ConfigError, match="exclude:2:1: '!' is not a pattern"):
+        root.look(exclude=("a", "!"))
+
+
+def stopped(root, *names):
+    """What stands in the way of which folder: the first words after `.vpoignore`."""
+    settings = DiscoveryConfig()
+    paths = [os.fsencode(os.path.join(root.path, name)) for name in names or ("",)]
+    found, _ = leave_out(discover(paths, settings.extensions), settings)
+    assert all(odd.failed for odd in found.odd)
+    return {
+        os.path.relpath(os.fsdecode(odd.path), root.path): " ".join(
+            odd.reason.removeprefix("not looked into: its .vpoignore ").split(":")[0].split()[:3]
+        )
+        + ":" * (":" in odd.reason.removeprefix("not looked into: "))
+        for odd in found.odd
+    }
+
+
+def make_socket(path):
+    folder, name = os.path.split(path)
+    before = os.getcwd()
+    os.chdir(folder)  # a socket's name may have 107 bytes
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(name)
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (os.mkfifo, "is a FIFO,"),
+        (os.mkdir, "is a folder,"),
+        (make_socket, "is a socket,"),
+        (lambda path: os.symlink("/dev/zero", path), "is a device,"),
+        (lambda path: os.symlink("nowhere", path), "cannot be read:"),
+        (lambda path: os.symlink(".vpoignore", path), "cannot be read:"),
+    ],
+)
+def test_a_vpoignore_that_is_no_file_stops_its_folder_and_is_not_waited_for(root, make, why):
+    make(os.path.join(root.path, "deep", ".vpoignore"))
+    assert stopped(root) == {"deep": why}
+    assert stopped(root, "deep/er") == {"deep": why}
+    assert root.look("deep/er")[0] == []
+    assert root.look("deep/er/c.mkv")[0] == ["deep/er/c.mkv"]
+
+
+def test_a_link_of_ours_leads_to_a_file_of_ours(root):
+    root.put("patterns", "c.mkv")
+    os.symlink("../patterns", os.path.join(root.path, "deep", ".vpoignore"))
+    assert "deep/er/c.mkv" not in root.look()[0]
+
+
+def test_a_vpoignore_that_cannot_be_read_stops_its_folder(root):
+    root.put("deep/.vpoignore", "*")
+    os.chmod(os.path.join(root.path, "deep/.vpoignore"), 0)
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
-    with pytest.raises(ConfigError):
-        root.look()
+    assert stopped(root) == {"deep": "cannot be read:"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#" * ((1 << 20) + 1), "is larger than:"),
+        ("".join(f"*a{number}\n" for number in range(1001)), "has more than"),
+    ],
+)
+def test_a_vpoignore_too_large_to_be_a_list_of_patterns_stops_its_folder(root, text, why):
+    root.put("deep/.vpoignore", text)
+    assert stopped(root) == {"deep": why}
+
+
+def test_plain_names_may_be_as_many_as_fit(root):
+    root.put(".vpoignore", "".join(f"film {number}.mkv\n" for number in range(40_000)) + "c.mkv\n")
+    assert set(root.look()[0]) == {*VIDEOS} - {"deep/er/c.mkv"}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*a" * 12 + "*b", "a" + "**a" * 10 + "b", "**/a*" * 12 + "/b", "*[a]" * 20 + "b", "*?a?" * 20 + "b"],
+)
+def test_a_pattern_made_to_backtrack_takes_no_time(empty, pattern):
+    for number in range(50):
+        empty.put(f"{number:03}" + "a" * 230 + ".mkv")
+        empty.put("a/" * 60 + f"{number}.mkv")
+    empty.put(".vpoignore", pattern)
+    began = time.process_time()
+    assert len(empty.look()[0]) == 100
+    assert time.process_time() - began < 2
+
+
+def test_patterns_that_take_too_long_stop_their_folder_and_nothing_of_it_is_let_through(root, monkeypatch):
+    monkeypatch.setattr(exclusion, "_MAX_MATCHING_S", -1.0)
+    root.put("deep/.vpoignore", "*q\n")
+    assert stopped(root) == {"deep": "takes more than"}
+    assert not [name for name in root.look()[0] if name.startswith("deep")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_vpoignore_of_another_user_is_not_believed_and_stops_its_folder(root):
+    root.put("deep/.vpoignore", "c.mkv\n")
+    os.chown(os.path.join(root.path, "deep/.vpoignore"), 65534, -1)
+    assert stopped(root) == {"deep": "belongs to nobody"}
+    root.put(".vpoignore", "deep\n")  # who leaves the folder out need not hear of it
+    assert stopped(root) == {}
+    root.put("mine", "c.mkv\n")
+    os.remove(os.path.join(root.path, "deep/.vpoignore"))
+    os.remove(os.path.join(root.path, ".vpoignore"))
+    os.symlink("../mine", os.path.join(root.path, "deep/.vpoignore"))
+    os.chown(os.path.join(root.path, "deep/.vpoignore"), 65534, -1, follow_symlinks=False)
+    assert stopped(root) == {"deep": "is a link"}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is what it is compared with")
+def test_patterns_mean_what_git_takes_them_for(tmp_path):
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    chance = random.Random(1)
+    for _ in range(60):
+        patterns = [_pattern(chance) for _ in range(3)]
+        try:
+            globs = Globs(patterns)
+        except NoPattern:
+            continue
+        (tmp_path / ".gitignore").write_text("\n".join(patterns) + "\n")
+        paths = sorted({_path(chance) for _ in range(40)})
+        asked = subprocess.run(
+            [*git, "check-ignore", "--no-index", "--stdin", "-z"],
+            input="\0".join(paths), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        theirs = set(asked.stdout.split("\0")) - {""}
+        assert {path for path in paths if _is_ignored(globs, path)} == theirs, patterns
+
+
+def _pattern(chance):
+    words = (
+        "a",
+        "b",
+        "ab",
+        "*",
+        "?",
+        "[ab]",
+        "[!a]",
+        "[a-c]",
+        "\\*",
+        "\\a",
+        "[[:alpha:]]",
+        "a*",
+        "*b",
+        "c",
+        "[]a]",
+    )
+    parts = [
+        "**" if chance.random() < 0.25 else chance.choice(words) + chance.choice("abc") + chance.choice(words)
+        for _ in range(chance.randint(1, 4))
+    ]
+    signs = [sign if chance.random() < 0.2 else "" for sign in ("!", "/", "/", " ")]
+    return f"{signs[0]}{signs[1]}{'/'.join(parts)}{signs[2]}{signs[3]}"
+
+
+def _path(chance):
+    return "/".join(
+        "".join(chance.choices("aabbc]*", k=chance.randint(1, 4))) for _ in range(chance.randint(1, 4))
+    )
+
+
+def _is_ignored(globs, path):
+    names = path.split("/")
+    above = ("/".join(names[:place]) for place in range(1, len(names)))
+    return any(globs.verdict(folder, is_folder=True) for folder in above) or bool(
+        globs.verdict(path, is_folder=False)
+    )
