@@ -18,6 +18,8 @@ _DATA_BOXES = (b"moov", b"mdat", b"moof")
 _HALF_FRAME_S = 0.004
 _UNTURNED = (1, 0, 0, 1)
 _VISUAL_ENTRY_BYTES = 78
+_ENCRYPTED = frozenset({b"encv", b"enca", b"enct", b"encs", b"encm", b"drmi", b"drms"})
+"""What a sample entry is called whose packets are encrypted (ISO/IEC 14496-12, 8.12), and by iTunes."""
 _EDGE_SAMPLES = 256
 """Samples looked at from either end for the first and last time; frames are reordered over fewer."""
 
@@ -49,6 +51,7 @@ class MovieTrack(NamedTuple):
     is_whole: bool = True
     """The edit list only shifts the track: one edit at most beside an initial gap, and no frame is cut."""
     picture: Picture = Picture()
+    encrypted: bool = False
 
 
 class Movie(NamedTuple):
@@ -153,6 +156,7 @@ def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTra
         is_reordered=bool(_find(tables, b"ctts")),
         is_whole=simple and (first is None or first / scale + shift > -_HALF_FRAME_S),
         picture=_read_picture(header, movie_matrix, _find(tables, b"stsd")),
+        encrypted=any(kind in _ENCRYPTED for kind, _ in _boxes(_find(tables, b"stsd")[8:])),
     )
 
 

@@ -107,6 +107,9 @@ class Reader:
             return Answer(error=f"could not be read: {error.strerror or error}", unreadable=True)
         except (ValueError, ArithmeticError) as error:
             return Answer(error=f"could not be read: {error}")
+        except (AttributeError, LookupError, TypeError) as error:
+            # PyAV has None for what FFmpeg does not know: one video must not end the process for it
+            return Answer(error=f"could not be read: {type(error).__name__}: {error}")
 
     def _answer(self, request: Request, on_progress: Callable[[], None]) -> Answer:
         path = os.fsdecode(request.path)
