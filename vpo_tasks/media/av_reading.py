@@ -17,7 +17,7 @@ import av.logging
 import msgspec
 from av.stream import Disposition
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.colours import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from vpo_tasks.media.ebml import open_source
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
@@ -73,11 +73,23 @@ def open_container(path: str) -> Iterator[Any]:
         # (`options=`) crash PyAV 17.0 on formats whose streams turn up late (MPEG, FLV)
         container = av.open("file:" + path, container_options=options, **_DECODING)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
-        raise ProbeError(path, explain(error)) from error
+        raise failure(path, error) from error
     try:
         yield container
     finally:
         container.close()
+
+
+_OF_THE_MOMENT = frozenset({
+    errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EACCES, errno.EPERM, errno.ESTALE,
+    errno.ENOTCONN, errno.ETIMEDOUT, errno.EINTR,
+})  # fmt: skip
+
+
+def failure(path: str, error: Exception, before: str = "") -> ProbeError:
+    """Return FFmpeg's error as one of the video, or of the system where that has run out of something."""
+    is_system = getattr(error, "errno", None) in _OF_THE_MOMENT or isinstance(error, MemoryError)
+    return (UnreadableError if is_system else ProbeError)(path, before + explain(error))
 
 
 def explain(error: Exception) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.av_reading import explain, open_container
+from vpo_tasks.media.av_reading import failure, open_container
 from vpo_tasks.media.blocks import BlockCount, count_blocks, open_blocks
 from vpo_tasks.media.matroska import read_layout
 from vpo_tasks.media.model import MediaInfo, Shown, StreamCount
@@ -212,7 +212,7 @@ def _count_demuxed(
                 if not packet.is_discard and not hidden:
                     shown[index].add(seconds)
         except (OSError, ValueError) as error:
-            raise ProbeError(path, f"could not be read to its end: {explain(error)}") from error
+            raise failure(path, error, "could not be read to its end: ") from error
     return tuple(
         every[index].count(index, shown[index], cut=index in pictures and pictures[index].cut)
         for index in wanted

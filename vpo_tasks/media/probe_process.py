@@ -102,7 +102,8 @@ class Reader:
         except BrokenPipeError:
             raise
         except MemoryError:
-            return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
+            why = f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read, or there is none left"
+            return Answer(error=why, unreadable=True)
         except OSError as error:
             return Answer(error=f"could not be read: {error.strerror or error}", unreadable=True)
         except (ValueError, ArithmeticError) as error:
