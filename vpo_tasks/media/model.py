@@ -124,6 +124,10 @@ class StreamCount(msgspec.Struct, frozen=True):
     shown: Shown | None = None
     """What is seen of it where an edit list leaves packets out, or (`demux`) the first pictures hang on ones
     from before the beginning; None: all of it."""
+    size: int | None = None
+    """The bytes of its packets; None: they are compressed, or not told."""
+    astray: int = 0
+    """Bytes of media data beside its packets that the file's index gives to nobody, or to two. MP4 only."""
     mark: str = ""
     """Of some packets, spread over the stream: sizes and first bytes. Matroska only, else empty."""
 

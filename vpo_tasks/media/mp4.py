@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.chunks import Chunks, Extent, extents, read_chunks
 from vpo_tasks.media.ebml import Source, open_source
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile, orientation
 
@@ -85,6 +86,36 @@ def read_movie(path: str) -> Movie:
             raise source.damaged(index.start) from error
 
 
+def read_extents(path: str) -> tuple[dict[int, Extent], int]:
+    """Return what the index says of each track's bytes, by the track's id, and how many media data there are.
+
+    Of fragments the index says nothing. Raise ProbeError as `read_movie` does.
+    """
+    with open_source(path) as source:
+        boxes = tuple(_walk_file(source))
+        index = next((box for box in boxes if box.kind == b"moov"), None)
+        if index is None or index.end - index.start > _MAX_INDEX:
+            raise source.damaged(0 if index is None else index.start)
+        data = source.read(index.start, index.end - index.start)
+        media = [(box.start, box.end) for box in boxes if box.kind == b"mdat"]
+        try:
+            read = {_track_id(c): _read_chunks(c) for kind, c in _boxes(data) if kind == b"trak"}
+        except (struct.error, IndexError) as error:
+            raise source.damaged(index.start) from error
+    chunks = {number: track for number, track in read.items() if track is not None}
+    told = dict(zip(chunks, extents(tuple(chunks.values()), media), strict=True))
+    return told, sum(end - start for start, end in media)
+
+
+def _read_chunks(track: bytes) -> Chunks | None:
+    return read_chunks(dict(_boxes(_find(track, b"mdia", b"minf", b"stbl"))))
+
+
+def _track_id(track: bytes) -> int:
+    header = _find(track, b"tkhd")
+    return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0])
+
+
 def _walk_file(source: Source) -> Iterator[Box]:
     offset = 0
     while offset + 8 <= source.size:
@@ -138,7 +169,6 @@ def _time_scale(header: bytes) -> int:
 
 def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTrack:
     header = _find(data, b"tkhd")
-    (number,) = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)
     scale = _time_scale(_find(data, b"mdia", b"mdhd"))
     tables = _find(data, b"mdia", b"minf", b"stbl")
     references = _find(data, b"tref", b"chap")
@@ -147,7 +177,7 @@ def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTra
     samples = _sample_count(tables)
     first, last = _edge_ticks(tables) if samples else (None, None)
     return MovieTrack(
-        id=number,
+        id=_track_id(data),
         name=name or None,
         samples=samples,
         first_s=None if first is None else first / scale + shift,
