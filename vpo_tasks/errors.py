@@ -6,7 +6,7 @@ Errors carry fields; `str()` makes the one line a person reads.
     ├ UsageError, ConfigError, PolicyError     exit 2    before any work
     ├ ToolMissing                              exit 3    before any work
     ├ FileError                                exit 1    this video fails; on_error decides about the batch
-    │  ├ ProbeError (UnreadableError)  PlanError  LockedError  SpaceError  VanishedError
+    │  ├ ProbeError (UnreadableError, SilentError)  PlanError  LockedError  SpaceError  VanishedError
     │  ├ ToolError  VerifyError  ReplaceError  LargerError
     ├ StateError                               exit 4
     └ Interrupted                              exit 130
@@ -14,8 +14,10 @@ Errors carry fields; `str()` makes the one line a person reads.
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -45,6 +47,11 @@ class VpoError(Exception):
     """Root of everything the program raises on purpose."""
 
     exit_code = EXIT_FAILED
+
+    @property
+    def kind(self) -> str:
+        """What such a failure is called in results and in the record."""
+        return type(self).__name__
 
 
 class UsageError(VpoError):
@@ -111,6 +118,10 @@ class UnreadableError(ProbeError):
     """The system does not let us read the file, which says nothing of the video and may be over soon."""
 
 
+class SilentError(ProbeError):
+    """The process that reads the video fell silent: the video holds it up, or a disk does for a while."""
+
+
 class PlanError(FileError):
     """The policy has no valid plan for this video."""
 
@@ -148,7 +159,14 @@ class ToolError(FileError):
     """A tool failed, stalled or was ended."""
 
     def __init__(
-        self, path: str, argv: Sequence[str], returncode: int, stderr_tail: str, why: str = ""
+        self,
+        path: str,
+        argv: Sequence[str],
+        returncode: int,
+        stderr_tail: str,
+        why: str = "",
+        *,
+        cause: ToolCause | None = None,
     ) -> None:
         tool = argv[0].rsplit("/", 1)[-1] if argv else "tool"
         last = next((line for line in reversed(stderr_tail.splitlines()) if line.strip()), "")
@@ -157,6 +175,41 @@ class ToolError(FileError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stderr_tail = stderr_tail
+        self.cause = cause or _cause(returncode, f"{stderr_tail}\n{why}")
+
+    @property
+    def kind(self) -> str:
+        """`ToolEnded` says nothing of the video, `ToolStalled` perhaps."""
+        return {"moment": "ToolEnded", "stall": "ToolStalled"}.get(self.cause, type(self).__name__)
+
+
+ToolCause = Literal["video", "moment", "stall"]
+"""Why a tool failed: over what it was given, over the state of the machine then, or nobody knows."""
+
+CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS, signal.SIGTRAP}
+)
+"""Signals that a program brings upon itself; all others come from outside, as the OOM killer's does."""
+
+_SHORTAGE = (
+    "cannot allocate memory|out of memory|bad_alloc|malloc.{0,20}fail|too many open files|file table overflow"
+    "|resource temporarily unavailable|no space left on device|disk quota exceeded|stale file handle"
+    "|transport endpoint is not connected|received signal"
+)
+"""What tools say, in English, when the machine has run out of something, or when they were asked to end."""
+
+
+def is_from_outside(returncode: int) -> bool:
+    """Tell whether an exit status says that a signal from outside ended a process, or one within a shell.
+
+    ffmpeg exits with the last byte of its error's number: as signals only shortages and time-outs look so.
+    """
+    number = -returncode if returncode < 0 else returncode - 128
+    return 0 < number < 32 and number not in CRASHES
+
+
+def _cause(returncode: int, said: str) -> ToolCause:
+    return "moment" if is_from_outside(returncode) or re.search(_SHORTAGE, said, re.IGNORECASE) else "video"
 
 
 class VerifyError(FileError):

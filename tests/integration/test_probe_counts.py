@@ -135,7 +135,7 @@ def test_live_recording_of_unknown_size_is_walked_to_its_end(tmp_path):
     )
     path = write(tmp_path, matroska(*parts, tracks=(ENTRY,), size=UNKNOWN))
     assert read_layout(path).missing_bytes == 0
-    assert unmarked(count_blocks(path)) == {1: BlockCount(3, 0, 990_000_000)}
+    assert unmarked(count_blocks(path)) == {1: BlockCount(3, 0, 990_000_000, 3)}
 
 
 def test_void_checksum_and_block_groups(tmp_path):
@@ -146,14 +146,14 @@ def test_void_checksum_and_block_groups(tmp_path):
     )
     path = write(tmp_path, matroska(*parts, tracks=(ENTRY, LACED)))
     counts = unmarked(count_blocks(path))
-    assert counts[1] == BlockCount(1, 5_000_000, 5_000_000)
-    assert counts[2] == BlockCount(3, 69_000_000, 133_000_000)  # three frames of 32 ms
+    assert counts[1] == BlockCount(1, 5_000_000, 5_000_000, 1)
+    assert counts[2] == BlockCount(3, 69_000_000, 133_000_000, 6)  # three frames of 32 ms
 
 
 def test_lace_without_a_block_duration_uses_the_tracks(tmp_path):
     laced = block(2, 0, b"aabbcc", lacing=b"\x02\x02\x02")
     path = write(tmp_path, matroska(cluster(0, laced), tracks=(ENTRY, LACED)))
-    assert unmarked(count_blocks(path)) == {2: BlockCount(3, 0, 64_000_000)}
+    assert unmarked(count_blocks(path)) == {2: BlockCount(3, 0, 64_000_000, 9)}
 
 
 def test_tracks_that_ffmpeg_leaves_out_do_not_shift_the_indexes(tmp_path):

@@ -33,7 +33,8 @@ def arrangements(
         choices[place] = hardware.choose(encode)
         if not choices[place]:
             why = f"{encode.codec} cannot be encoded by {encode.hw} here, and hw_fallback is off"
-            raise ToolError(work.source, [info.path], 1, "", why)
+            # what hardware there is, and whether others have it in hand, is in no record of the circumstances
+            raise ToolError(work.source, [info.path], 1, "", why, cause="moment")
     first = Arrangement(
         {place: names[0] for place, names in choices.items()},
         threads=kit.threads,
@@ -66,5 +67,8 @@ def _mastering(work: Work, kit: Kit, info: ToolInfo, fds: tuple[int, ...]) -> Ma
     path = os.fsencode(work.source)
     argv = (*opening(info, work.plan.source, path), b"-map", b"0:%d" % source, *SHOW_WORDS)
     call = Call(argv=argv, cwd=os.path.dirname(path), fds=fds)
-    kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=listen)
+    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=listen)
+    failure = ToolError(work.source, [os.fsdecode(word) for word in argv], run.returncode, run.stderr_tail)
+    if run.returncode and failure.cause == "moment":
+        raise failure  # what it did not come to say would be lost
     return parse_mastering("\n".join(lines))

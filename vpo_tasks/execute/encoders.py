@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import re
-import subprocess
+
+from vpo_tasks.execute.asking import ask
 
 _TIMEOUT_S = 30.0
 _LINE = re.compile(rb"^ [VAS][.A-Z]{5} (\S+)", re.MULTILINE)
 _VERSION = re.compile(rb"^ffmpeg version n?(\d+)\.(\d+)", re.MULTILINE)
 _OLDEST = (5, 1)
 """Older ones do not know `-fps_mode`, without which frames are doubled and left out."""
+TOO_OLD = frozenset({"(too-old)"})
+"""In place of encoders; none is called so."""
 
 
 def ask_encoders(ffmpeg: str) -> frozenset[str]:
     """Return the encoders that `ffmpeg -encoders` lists; none when it does not answer. Costs a process.
 
-    None either when it is too old to be told what a plan wants.
+    `TOO_OLD` when it is too old to be told what a plan wants. No answer is nothing to be kept: it may be one
+    of the moment.
     """
-    argv = [ffmpeg, "-nostdin", "-encoders"]
-    try:
-        answer = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    answer = ask([ffmpeg, "-nostdin", "-encoders"], _TIMEOUT_S)
+    if answer is None:
         return frozenset()
-    if is_too_old(answer.stderr):
-        return frozenset()
-    return parse_encoders(answer.stdout)
+    return TOO_OLD if is_too_old(answer.messages) else parse_encoders(answer.output)
 
 
 def is_too_old(banner: bytes) -> bool:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from vpo_tasks.errors import ToolError
+from vpo_tasks.errors import ToolError, is_from_outside
 from vpo_tasks.execute.base import Call
 from vpo_tasks.execute.ffmpeg_encoding import hardware_kind
 from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
@@ -35,9 +35,10 @@ class Hardware:
         if self._listed is not None and encoder not in self._listed:
             return False
         with self._lock:
-            if encoder not in self._verdicts:
-                self._verdicts[encoder] = self._try(encoder)
-            return self._verdicts[encoder]
+            verdict = self._verdicts.get(encoder)
+            if verdict is None and (verdict := self._try(encoder)) is not None:
+                self._verdicts[encoder] = verdict
+            return bool(verdict)
 
     def choose(self, encode: Encode) -> tuple[str, ...]:
         """Return the encoders to try for an encode, in order: hardware that works, then software.
@@ -57,11 +58,13 @@ class Hardware:
             return known[:1]
         return tuple(name for name in known if name in self._listed)[:1]
 
-    def _try(self, encoder: str) -> bool:
+    def _try(self, encoder: str) -> bool | None:
+        """Return whether a trial succeeds; None when something else than the trial ended it."""
         try:
-            return self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/")) == 0
-        except ToolError:  # it hangs, or cannot be started: it does not work
-            return False
+            returncode = self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/"))
+        except ToolError as error:  # what hangs does not work
+            return None if error.cause == "moment" else False
+        return None if is_from_outside(returncode) else returncode == 0
 
 
 def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:

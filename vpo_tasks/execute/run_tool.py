@@ -87,7 +87,7 @@ class Children:
             raise Interrupted
         if watch.stalled:
             why = f"no progress for {stall_timeout_s:g} s, ended"
-            raise ToolError(video, _words(call), process.returncode, watch.tail(), why)
+            raise ToolError(video, _words(call), process.returncode, watch.tail(), why, cause="stall")
         return ToolRun(
             process.returncode, watch.tail(), tuple(watch.warnings), tuple(watch.errors), bytes(watch.kept)
         )
@@ -237,7 +237,7 @@ def _start(call: Call, video: str, stack: ExitStack) -> subprocess.Popen[bytes]:
         )
     except OSError as error:
         why = f"cannot be started: {error.strerror}"
-        raise ToolError(video, _words(call), 127, "", why) from error
+        raise ToolError(video, _words(call), 127, "", why, cause="moment") from error
     for stream_ in (process.stdout, process.stderr):
         if stream_ is not None:
             stack.enter_context(stream_)

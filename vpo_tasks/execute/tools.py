@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from vpo_tasks.errors import ToolMissing
+from vpo_tasks.execute.asking import ask
 from vpo_tasks.execute.base import Tool, ToolInfo
 from vpo_tasks.execute.ffmpeg import FFMPEG
 from vpo_tasks.execute.mkvmerge import MKVMERGE
+
+_TIMEOUT_S = 20.0
+UNKNOWN = "unknown"
+"""The version of a tool that does not say it."""
 
 
 class Usage(NamedTuple):
@@ -93,19 +97,15 @@ def tool_named(name: str) -> Tool:
 def ask_version(info: ToolInfo) -> ToolInfo:
     """Return the tool with its version, `unknown` when it does not say."""
     option = next(usage.version_option for usage in TABLE if usage.name == info.name)
-    try:
-        answer = subprocess.run(
-            [info.path, option], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return msgspec.structs.replace(info, version="unknown")
-    return msgspec.structs.replace(info, version=parse_version(answer.stdout.decode("utf-8", "replace")))
+    answer = ask([info.path, option], _TIMEOUT_S)
+    version = UNKNOWN if answer is None else parse_version(answer.output.decode("utf-8", "replace"))
+    return msgspec.structs.replace(info, version=version)
 
 
 def parse_version(answer: str) -> str:
     """Return the version in `ffmpeg version 5.1.6-0+deb12u1 …` or `mkvmerge v74.0.0 ('…') 64-bit`."""
     match = re.match(r"\w+ (?:version )?v?(\S+)", answer)
-    return match[1] if match else "unknown"
+    return match[1] if match else UNKNOWN
 
 
 def other_ffmpegs() -> tuple[ToolInfo, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.execute.base import Call, ToolInfo
-from vpo_tasks.execute.encoders import ask_encoders
+from vpo_tasks.execute.encoders import TOO_OLD, ask_encoders
 from vpo_tasks.execute.hardware import Hardware
-from vpo_tasks.execute.tools import ask_version, other_ffmpegs
+from vpo_tasks.execute.tools import UNKNOWN, ask_version, other_ffmpegs
 from vpo_tasks.plan.model import Encode, Plan
 
 _FIRST_MAJOR = 6
@@ -36,19 +36,33 @@ class Turner:
         self._candidates = candidates
         self._lock = threading.Lock()
         self._found: list[Equipment] | None = None
+        self.in_doubt = False
+        """Some ffmpeg has not answered, which it may do in a moment."""
 
     def find(self, plan: Plan) -> Equipment | None:
         """Return the first ffmpeg that keeps the rotation and has what the plan's encodes need."""
         with self._lock:
-            if self._found is None:
-                self._found = [self._equip(info) for info in self._all() if _is_new_enough(info)]
             found = self._found
+            if found is None:
+                found = self._look()
+                self._found = None if self.in_doubt else found
         encodes = [
             stream.encode
             for stream, track in zip(plan.streams, plan.result.tracks, strict=True)
             if stream.encode is not None and track.type != "subtitle"
         ]
         return next((equipment for equipment in found if _can_encode(equipment, encodes)), None)
+
+    def _look(self) -> list[Equipment]:
+        self.in_doubt = False
+        found = []
+        for info in self._all():
+            version = ask_version(info).version
+            encoders = ask_encoders(info.path) if _is_new_enough(version) else TOO_OLD
+            self.in_doubt = self.in_doubt or version == UNKNOWN or not encoders
+            if encoders and encoders != TOO_OLD:
+                found.append(Equipment(info, Hardware(info.path, encoders, self._run)))
+        return found
 
     def _all(self) -> Sequence[ToolInfo]:
         if self._candidates is not None:
@@ -57,18 +71,14 @@ class Turner:
         known = {info.path for info in used}
         return (*used, *(info for info in other_ffmpegs() if info.path not in known))
 
-    def _equip(self, info: ToolInfo) -> Equipment:
-        return Equipment(info, Hardware(info.path, ask_encoders(info.path), self._run))
-
 
 def _can_encode(equipment: Equipment, encodes: Sequence[Encode]) -> bool:
     return all(equipment.hardware.choose(encode) for encode in encodes)
 
 
-def _is_new_enough(info: ToolInfo) -> bool:
+def _is_new_enough(version: str) -> bool:
     """Tell by the version: `7.0.2`, `n9.0.2-17-g2a57`; a build from between releases (`N-1234`) is new."""
-    version = ask_version(info).version
-    if version == "unknown":
+    if version == UNKNOWN:
         return False
     major = version.lstrip("nv").partition(".")[0]
     return not major.isdecimal() or int(major) >= _FIRST_MAJOR

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from vpo_tasks.errors import VerifyError
+from vpo_tasks.execute.payload import verify_index, verify_payload
 from vpo_tasks.media.model import MediaInfo, StreamCount, Track
 from vpo_tasks.plan.model import Plan
 
@@ -83,6 +84,8 @@ def verify_counts(
     A muxer may shift all streams together (a file that starts before zero); it may not shift one. Returns
     the shift in seconds.
     """
+    copied = {stream.source for stream in plan.streams if stream.encode is None}
+    verify_index(video, plan.source, source, copied)
     before = {count.index: count for count in source}
     after = {count.index: count for count in output}
     shifts: list[float] = []
@@ -102,6 +105,7 @@ def verify_counts(
             one, other = one.seen, other.seen
         if stream.encode is None:
             _same(video, f"packets of track {number}", one.packets, other.packets)
+            verify_payload(video, f"track {number}", one, other)
             _not_another(video, f"content of track {number}", one, other, source)
         elif one.packets and not other.packets:
             raise VerifyError(video, f"packets of track {number}", "some", 0)

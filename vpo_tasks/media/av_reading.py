@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -17,7 +17,7 @@ import av.logging
 import msgspec
 from av.stream import Disposition
 
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.colours import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from vpo_tasks.media.ebml import open_source
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
@@ -26,7 +26,7 @@ from vpo_tasks.media.matroska import Layout, read_layout
 from vpo_tasks.media.metadata import read_metadata, read_tags, to_text
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
 from vpo_tasks.media.mp4 import Movie, read_movie
-from vpo_tasks.media.picture import Picture
+from vpo_tasks.media.told_by_header import pictures_of, with_encryption, with_entries, with_pictures
 from vpo_tasks.media.undated import VFW_CODEC_ID, find_undated
 
 PROBE_BYTES = 5_000_000
@@ -73,11 +73,23 @@ def open_container(path: str) -> Iterator[Any]:
         # (`options=`) crash PyAV 17.0 on formats whose streams turn up late (MPEG, FLV)
         container = av.open("file:" + path, container_options=options, **_DECODING)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
-        raise ProbeError(path, explain(error)) from error
+        raise failure(path, error) from error
     try:
         yield container
     finally:
         container.close()
+
+
+_OF_THE_MOMENT = frozenset({
+    errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EACCES, errno.EPERM, errno.ESTALE,
+    errno.ENOTCONN, errno.ETIMEDOUT, errno.EINTR,
+})  # fmt: skip
+
+
+def failure(path: str, error: Exception, before: str = "") -> ProbeError:
+    """Return FFmpeg's error as one of the video, or of the system where that has run out of something."""
+    is_system = getattr(error, "errno", None) in _OF_THE_MOMENT or isinstance(error, MemoryError)
+    return (UnreadableError if is_system else ProbeError)(path, before + explain(error))
 
 
 def explain(error: Exception) -> str:
@@ -111,13 +123,14 @@ def read_media(path: str) -> MediaInfo:
             raise ProbeError(path, f"has {MAX_STREAMS} streams or more: past what the tools can read")
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
-        tracks = _with_pictures(tracks, _pictures(layout, movie, streams), _find_hdr10_plus(container))
+        tracks = with_pictures(tracks, pictures_of(layout, movie, streams), _find_hdr10_plus(container))
         undated = find_undated(container, _stored_as_avi(layout, container))
         tracks = tuple(
             msgspec.structs.replace(track, undated=True) if track.index == undated else track
             for track in tracks
         )
-        tracks = tracks if layout is None else _with_entries(tracks, layout)
+        tracks = tracks if movie is None else with_encryption(tracks, movie, streams)
+        tracks = tracks if layout is None else with_entries(tracks, layout)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = read_metadata(container)
@@ -155,15 +168,6 @@ def _read_structure(path: str) -> tuple[Layout | None, Movie | None]:
     return None, None
 
 
-def _pictures(layout: Layout | None, movie: Movie | None, streams: Sequence[Any]) -> dict[int, Picture]:
-    """Return what the header says of showing each stream, by its index."""
-    if layout is not None:
-        indexes = layout.stream_indexes()
-        return {indexes[entry.number]: entry.picture for entry in layout.tracks if entry.number in indexes}
-    by_id = {track.id: track.picture for track in movie.tracks} if movie is not None else {}
-    return {stream.index: by_id[stream.id] for stream in streams if stream.id in by_id}
-
-
 def _stored_as_avi(layout: Layout | None, container: Any) -> set[int]:
     """Return the indexes of the streams of which only the decoding times are stored."""
     if layout is None:
@@ -172,37 +176,16 @@ def _stored_as_avi(layout: Layout | None, container: Any) -> set[int]:
     return {indexes[entry.number] for entry in layout.tracks if entry.codec_id == VFW_CODEC_ID}
 
 
-def _with_pictures(
-    tracks: Sequence[Track], pictures: Mapping[int, Picture], hdr10_plus: int | None
-) -> tuple[Track, ...]:
-    return tuple(
-        msgspec.structs.replace(
-            track, **pictures.get(track.index, Picture())._asdict(), hdr10_plus=track.index == hdr10_plus
-        )
-        if track.type == "video"
-        else track
-        for track in tracks
-    )
-
-
-def _with_entries(tracks: Sequence[Track], layout: Layout) -> tuple[Track, ...]:
-    places = {entry.number: place for place, entry in enumerate(layout.tracks)}
-    moved = {
-        index: places[number] for number, index in layout.stream_indexes().items() if places[number] != index
-    }
-    return tuple(
-        msgspec.structs.replace(track, entry=moved[track.index]) if track.index in moved else track
-        for track in tracks
-    )
-
-
 def _find_hdr10_plus(container: Any) -> int | None:
     """Return the index of the first video stream if its first packet carries HDR10+'s metadata.
 
     No header tells. Only a stream with the PQ transfer is read, and of it a packet.
     """
     stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
-    if stream is None or TRANSFERS.get(int(stream.codec_context.color_trc)) != "smpte2084":
+    # FFmpeg makes no codec context where it does not know the codec
+    if stream is None or stream.codec_context is None:
+        return None
+    if TRANSFERS.get(int(stream.codec_context.color_trc)) != "smpte2084":
         return None
     try:
         for packet in islice(container.demux(), _SEARCHED_PACKETS):

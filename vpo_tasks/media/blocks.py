@@ -32,6 +32,8 @@ class BlockCount(NamedTuple):
     blocks: int
     first_ns: int
     last_ns: int
+    size: int | None = None
+    """The bytes of all frames, a bit more where they are laced; None when they are compressed."""
     mark: str = ""
     """Of some frames, spread over the track: sizes and first bytes; empty when they are compressed."""
 
@@ -73,22 +75,23 @@ class BlockWalk:
         self._limit, self._inside, self._cluster_tick = self._end, False, 0
         self._scale = layout.timestamp_scale_ns
         self._entries = {track.number: track for track in layout.tracks}
-        self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick, checksum
+        self._tally: dict[int, list[int]] = {}  # number -> frames, first tick, last tick, checksum, bytes
         self._unsure: dict[int, int] = {}  # number -> tick of the last lace whose frames tell no duration
 
     def counts(self) -> dict[int, BlockCount]:
         """Return what was counted so far. Raise ProbeError where the blocks do not tell when a track ends."""
         result = {}
-        for number, (blocks, first, last, checksum) in self._tally.items():
+        for number, (blocks, first, last, checksum, size) in self._tally.items():
             if self._unsure.get(number, last - 1) >= last:
                 # mkvmerge laces Vorbis, whose packets differ in length: only a parser knows when one begins
                 raise ProbeError(self._source.path, f"track {number} ends in laced frames without a duration")
             entry = self._entries.get(number)
             # FFmpeg takes the codec delay off in ticks, rounded half away from zero
             delay = ((entry.codec_delay_ns if entry else 0) + self._scale // 2) // self._scale
-            mark = "" if entry is None or entry.is_compressed else f"{checksum:08x}"
+            is_plain = entry is not None and not entry.is_compressed
+            mark = f"{checksum:08x}" if is_plain else ""
             times = (first - delay) * self._scale, (last - delay) * self._scale
-            result[number] = BlockCount(blocks, *times, mark)
+            result[number] = BlockCount(blocks, *times, size if is_plain else None, mark)
         return result
 
     def walk(self, on_progress: Callable[[], None], until: int | None = None) -> None:
@@ -194,11 +197,12 @@ class BlockWalk:
             last += round(frame_ticks * (frames - 1))
             if not frame_ticks:
                 self._unsure[number] = first
-        tally = self._tally.setdefault(number, [0, first, last, 0])
+        tally = self._tally.setdefault(number, [0, first, last, 0, 0])
         marked = -tally[0] % _MARKED_FRAMES
         if marked < frames:
             tally[3] = self._mark(flags, start + length + 3, end, marked, tally[3])
         tally[0] += frames
+        tally[4] += end - start - length - 3
         tally[1] = min(tally[1], first)
         tally[2] = max(tally[2], last)
 

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+import msgspec
+
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.av_reading import explain, open_container
+from vpo_tasks.media.av_reading import failure, open_container
 from vpo_tasks.media.blocks import BlockCount, count_blocks, open_blocks
 from vpo_tasks.media.matroska import read_layout
 from vpo_tasks.media.model import MediaInfo, Shown, StreamCount
-from vpo_tasks.media.mp4 import MovieTrack, read_movie
+from vpo_tasks.media.mp4 import MovieTrack, read_extents, read_movie
 
 _PROGRESS_PACKETS = 512
 
@@ -33,7 +35,26 @@ def count_packets(
         counts = _count_matroska(path, media, on_progress)
     elif not demux and media.container in ("mp4", "mov"):
         counts = _count_movie(path, media)
-    return counts if counts is not None else _count_demuxed(path, media, on_progress, finds_key_frame=demux)
+    if counts is None:
+        counts = _count_demuxed(path, media, on_progress, finds_key_frame=demux)
+    return _with_extents(path, counts) if media.container in ("mp4", "mov") else counts
+
+
+def _with_extents(path: str, counts: tuple[StreamCount, ...]) -> tuple[StreamCount, ...]:
+    """Return the counts of an MP4 with what its index says of bytes, or the sum of its fragments."""
+    told, media_bytes = read_extents(path)
+    if not any(extent.size for extent in told.values()):
+        return _with_rest(counts, media_bytes)
+    with open_container(path) as container:
+        extents = {stream.index: told.get(stream.id) for stream in container.streams}
+    return tuple(
+        msgspec.structs.replace(
+            count, size=extent.size if count.size is None else count.size, astray=extent.astray
+        )
+        if (extent := extents.get(count.index))
+        else count
+        for count in counts
+    )
 
 
 def _count_matroska(
@@ -61,11 +82,27 @@ def _as_counts(
 ) -> tuple[StreamCount, ...]:
     found = {indexes[number]: count for number, count in blocks.items() if number in indexes}
     return tuple(
-        StreamCount(track.index, count.blocks, count.first_ns / 1e9, count.last_ns / 1e9, mark=count.mark)
+        StreamCount(
+            track.index,
+            count.blocks,
+            count.first_ns / 1e9,
+            count.last_ns / 1e9,
+            size=count.size,
+            mark=count.mark,
+        )
         if (count := found.get(track.index))
         else StreamCount(track.index, 0, None, None)
         for track in media.tracks
         if track.type != "attachment"
+    )
+
+
+def _with_rest(counts: tuple[StreamCount, ...], media_bytes: int) -> tuple[StreamCount, ...]:
+    """Return the counts, the media data that nobody read laid to the largest stream."""
+    largest = max(counts, key=lambda count: count.size or 0, default=None)
+    rest = max(0, media_bytes - sum(count.size or 0 for count in counts))
+    return tuple(
+        msgspec.structs.replace(count, astray=rest) if count is largest else count for count in counts
     )
 
 
@@ -153,11 +190,13 @@ class _Tally:
 
     def __init__(self) -> None:
         self.packets = 0
+        self.size = 0
         self.first: float | None = None
         self.last: float | None = None
 
-    def add(self, seconds: float | None) -> None:
+    def add(self, seconds: float | None, size: int = 0) -> None:
         self.packets += 1
+        self.size += size
         if seconds is not None:
             self.first = seconds if self.first is None else min(self.first, seconds)
             self.last = seconds if self.last is None else max(self.last, seconds)
@@ -167,7 +206,7 @@ class _Tally:
         if shown.packets < self.packets and shown.first is not None and shown.last is not None:
             early_s = shown.first - self.first if cut and self.first is not None else 0.0
             part = Shown(shown.packets, shown.first, shown.last, early_s)
-        return StreamCount(index, self.packets, self.first, self.last, part)
+        return StreamCount(index, self.packets, self.first, self.last, part, self.size)
 
 
 class _Beginning:
@@ -207,12 +246,12 @@ def _count_demuxed(
                 if index not in every or (ticks is None and not packet.size):
                     continue  # PyAV ends every stream with an empty packet
                 seconds = None if ticks is None else float(ticks * packet.time_base)
-                every[index].add(seconds)
+                every[index].add(seconds, packet.size)
                 hidden = index in pictures and pictures[index].hides(packet, seconds)
                 if not packet.is_discard and not hidden:
                     shown[index].add(seconds)
         except (OSError, ValueError) as error:
-            raise ProbeError(path, f"could not be read to its end: {explain(error)}") from error
+            raise failure(path, error, "could not be read to its end: ") from error
     return tuple(
         every[index].count(index, shown[index], cut=index in pictures and pictures[index].cut)
         for index in wanted

@@ -8,7 +8,7 @@ import msgspec
 
 TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
-MODEL_VERSION = 3
+MODEL_VERSION = 4
 """Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
 
 
@@ -61,6 +61,8 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Bit/s."""
     codec_data: bool | None = None
     """Whether the header holds what the decoder must know beside the packets; None: not looked for."""
+    encrypted: bool = False
+    """MP4: the packets are encrypted; what says how is in the header, and no tool of ours carries it over."""
     entry: int | None = None
     """Matroska: its place among all entries of the header, where FFmpeg leaves out some before it."""
     filename: str | None = None
@@ -122,6 +124,10 @@ class StreamCount(msgspec.Struct, frozen=True):
     shown: Shown | None = None
     """What is seen of it where an edit list leaves packets out, or (`demux`) the first pictures hang on ones
     from before the beginning; None: all of it."""
+    size: int | None = None
+    """The bytes of its packets; None: they are compressed, or not told."""
+    astray: int = 0
+    """Bytes of media data beside its packets that the file's index gives to nobody, or to two. MP4 only."""
     mark: str = ""
     """Of some packets, spread over the stream: sizes and first bytes. Matroska only, else empty."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
+from vpo_tasks.media.chunks import Chunks, Extent, extents, read_chunks
 from vpo_tasks.media.ebml import Source, open_source
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile, orientation
 
@@ -18,6 +19,8 @@ _DATA_BOXES = (b"moov", b"mdat", b"moof")
 _HALF_FRAME_S = 0.004
 _UNTURNED = (1, 0, 0, 1)
 _VISUAL_ENTRY_BYTES = 78
+_ENCRYPTED = frozenset({b"encv", b"enca", b"enct", b"encs", b"encm", b"drmi", b"drms"})
+"""What a sample entry is called whose packets are encrypted (ISO/IEC 14496-12, 8.12), and by iTunes."""
 _EDGE_SAMPLES = 256
 """Samples looked at from either end for the first and last time; frames are reordered over fewer."""
 
@@ -49,6 +52,7 @@ class MovieTrack(NamedTuple):
     is_whole: bool = True
     """The edit list only shifts the track: one edit at most beside an initial gap, and no frame is cut."""
     picture: Picture = Picture()
+    encrypted: bool = False
 
 
 class Movie(NamedTuple):
@@ -80,6 +84,36 @@ def read_movie(path: str) -> Movie:
             return _read_index(data, any(box.kind == b"moof" for box in boxes))
         except (struct.error, IndexError) as error:
             raise source.damaged(index.start) from error
+
+
+def read_extents(path: str) -> tuple[dict[int, Extent], int]:
+    """Return what the index says of each track's bytes, by the track's id, and how many media data there are.
+
+    Of fragments the index says nothing. Raise ProbeError as `read_movie` does.
+    """
+    with open_source(path) as source:
+        boxes = tuple(_walk_file(source))
+        index = next((box for box in boxes if box.kind == b"moov"), None)
+        if index is None or index.end - index.start > _MAX_INDEX:
+            raise source.damaged(0 if index is None else index.start)
+        data = source.read(index.start, index.end - index.start)
+        media = [(box.start, box.end) for box in boxes if box.kind == b"mdat"]
+        try:
+            read = {_track_id(c): _read_chunks(c) for kind, c in _boxes(data) if kind == b"trak"}
+        except (struct.error, IndexError) as error:
+            raise source.damaged(index.start) from error
+    chunks = {number: track for number, track in read.items() if track is not None}
+    told = dict(zip(chunks, extents(tuple(chunks.values()), media), strict=True))
+    return told, sum(end - start for start, end in media)
+
+
+def _read_chunks(track: bytes) -> Chunks | None:
+    return read_chunks(dict(_boxes(_find(track, b"mdia", b"minf", b"stbl"))))
+
+
+def _track_id(track: bytes) -> int:
+    header = _find(track, b"tkhd")
+    return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0])
 
 
 def _walk_file(source: Source) -> Iterator[Box]:
@@ -135,7 +169,6 @@ def _time_scale(header: bytes) -> int:
 
 def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTrack:
     header = _find(data, b"tkhd")
-    (number,) = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)
     scale = _time_scale(_find(data, b"mdia", b"mdhd"))
     tables = _find(data, b"mdia", b"minf", b"stbl")
     references = _find(data, b"tref", b"chap")
@@ -144,7 +177,7 @@ def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTra
     samples = _sample_count(tables)
     first, last = _edge_ticks(tables) if samples else (None, None)
     return MovieTrack(
-        id=number,
+        id=_track_id(data),
         name=name or None,
         samples=samples,
         first_s=None if first is None else first / scale + shift,
@@ -153,6 +186,7 @@ def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTra
         is_reordered=bool(_find(tables, b"ctts")),
         is_whole=simple and (first is None or first / scale + shift > -_HALF_FRAME_S),
         picture=_read_picture(header, movie_matrix, _find(tables, b"stsd")),
+        encrypted=any(kind in _ENCRYPTED for kind, _ in _boxes(_find(tables, b"stsd")[8:])),
     )
 
 

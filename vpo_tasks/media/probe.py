@@ -15,7 +15,7 @@ from types import TracebackType
 
 import msgspec
 
-from vpo_tasks.errors import ProbeError, UnreadableError
+from vpo_tasks.errors import CRASHES, ProbeError, SilentError, UnreadableError
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Question, Request, pack
 
@@ -249,7 +249,7 @@ class _Child:
             if stdin is not None:
                 stdin.write(pack(request))  # far smaller than a pipe holds, so it is never short
         except BrokenPipeError as error:
-            raise ProbeError(path, self._obituary()) from error
+            raise self._obituary(path) from error
         while True:
             deadline = time.monotonic() + silence_s
             (length,) = LENGTH.unpack(self._read(path, LENGTH.size, deadline, silence_s))
@@ -275,22 +275,26 @@ class _Child:
                     # we were stopped ourselves (SIGSTOP, a frozen container), and the process with us
                     deadline = time.monotonic() + silence_s
                     continue
-                raise ProbeError(path, f"could not be read: no progress in {silence_s:g} s")
+                raise SilentError(path, f"could not be read: no progress in {silence_s:g} s")
             part = os.read(stdout.fileno(), min(missing, 1 << 20))
             if not part:
-                raise ProbeError(path, self._obituary())
+                raise self._obituary(path)
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
 
-    def _obituary(self) -> str:
+    def _obituary(self, path: str) -> ProbeError:
+        """Return the error for a process that is gone: only a crash can be the video's doing."""
         try:
             code = self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            return "could not be read: the probe process closed its output"
-        if code < 0:
-            return f"could not be read: it crashed the probe process ({_signal_name(-code)})"
-        return f"could not be read: the probe process ended (exit {code})"
+            return UnreadableError(path, "could not be read: the probe process closed its output")
+        if -code in CRASHES:
+            return ProbeError(
+                path, f"could not be read: it crashed the probe process ({_signal_name(-code)})"
+            )
+        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended (exit {code})"
+        return UnreadableError(path, f"could not be read: the probe process {how}")
 
 
 def _signal_name(number: int) -> str:

@@ -102,11 +102,15 @@ class Reader:
         except BrokenPipeError:
             raise
         except MemoryError:
-            return Answer(error=f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read")
+            why = f"needs more than {_MEMORY_BYTES >> 30} GiB of memory to be read, or there is none left"
+            return Answer(error=why, unreadable=True)
         except OSError as error:
             return Answer(error=f"could not be read: {error.strerror or error}", unreadable=True)
         except (ValueError, ArithmeticError) as error:
             return Answer(error=f"could not be read: {error}")
+        except (AttributeError, LookupError, TypeError) as error:
+            # PyAV has None for what FFmpeg does not know: one video must not end the process for it
+            return Answer(error=f"could not be read: {type(error).__name__}: {error}")
 
     def _answer(self, request: Request, on_progress: Callable[[], None]) -> Answer:
         path = os.fsdecode(request.path)

@@ -24,7 +24,7 @@ def find_undated(container: Any, stored_as_avi: set[int]) -> int | None:
     DivX and Xvid did, and not those of other codecs.
     """
     stream = next((s for s in container.streams.video if s.index in stored_as_avi), None)
-    if stream is None or not stream.codec_context.has_b_frames:
+    if stream is None or stream.codec_context is None or not stream.codec_context.has_b_frames:
         return None
     if stream.codec_context.name != "mpeg4" or container.format.name != "avi":
         return int(stream.index)

@@ -10,6 +10,9 @@ import msgspec
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.model import Encode, OnError
 
+UNKNOWN_CODECS = frozenset({"", "none", "unknown"})
+"""What a track's codec is called where FFmpeg does not know it."""
+
 Edit = tuple[int | None, str]
 """Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
 
@@ -106,6 +109,14 @@ class Draft:
         self.causes = {**self.causes, edit: cause}
         self.edited = (*self.edited, edit[1])
 
+    def _require_decodable(self, index: int, cause: Cause) -> None:
+        """Raise Refusal when the track of the source that this one is, or is made from, cannot be decoded."""
+        index = self.made.get(index, index)
+        for track in self.source.tracks:
+            if track.index == index and (track.encrypted or track.codec in UNKNOWN_CODECS):
+                why = "it is encrypted" if track.encrypted else "its codec is unknown"
+                raise Refusal(cause.operation, f"{track.type} {track.codec} cannot be encoded: {why}")
+
     def put(self, track: Track, what: str, cause: Cause) -> None:
         """Put an edited track in the place of the one with its index."""
         self.tracks = tuple([track if present.index == track.index else present for present in self.tracks])
@@ -114,6 +125,7 @@ class Draft:
     def insert(self, place: int, track: Track, source: Track, encode: Encode, cause: Cause) -> None:
         """Put in a new track, encoded from `source`, at a place in the list of tracks."""
         self.tracks = (*self.tracks[:place], track, *self.tracks[place:])
+        self._require_decodable(source.index, cause)
         # made from a made track: the essence comes from the source of that one
         self.made = {**self.made, track.index: self.made.get(source.index, source.index)}
         self.encodes = {**self.encodes, track.index: encode}
@@ -158,7 +170,9 @@ class Draft:
         """Have a track encoded; `track` is what comes out of it.
 
         There is one encode, from the source: what an earlier one was to make smaller, this one makes smaller.
+        Raise Refusal when nobody could decode it.
         """
+        self._require_decodable(track.index, cause)
         earlier = self.encodes.get(track.index)
         if earlier is not None:
             encode = msgspec.structs.replace(

@@ -215,6 +215,9 @@ def _unwritable(draft: Draft) -> str:
     name = draft.container
     if name == draft.source.container and not can_rewrite(name):
         return f"{name} files cannot be written in place; convert it first (container: target: mkv)"
+    closed = [track for track in draft.tracks if track.encrypted]
+    if closed:
+        return f"its {closed[0].type} is encrypted: a copy would lose what is needed to decrypt it"
     data = sorted({track.codec for track in draft.of_type("other")})
     if data:
         # camera telemetry and time codes: no tool of ours copies them all, and they are nowhere else

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import msgspec
 
 from vpo_tasks.media.model import MediaInfo, Track
-from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
+from vpo_tasks.plan.draft import UNKNOWN_CODECS, Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import (
     X265_TUNES,
     encode_key,
@@ -33,7 +33,6 @@ _BOXES = MappingProxyType(
 )  # fmt: skip
 _DEFAULT_CRF = MappingProxyType({"h264": 23, "hevc": 28, "vp9": 31, "av1": 30})
 _RANGES = MappingProxyType({"hdr10": "HDR10", "hlg": "HLG"})
-_UNKNOWN_CODECS = frozenset({"", "none", "unknown"})
 
 
 def transcode(
@@ -79,7 +78,7 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
     """Plan the first video track's encode if its codec or size asks for it; others cannot come along."""
     size = scaled(video.width, video.height, wanted)
     too_large = f"{video.width}x{video.height} is {_limit(wanted)}"
-    if video.codec in _UNKNOWN_CODECS or matches_video(video.codec, (wanted.to,)):
+    if video.codec in UNKNOWN_CODECS or matches_video(video.codec, (wanted.to,)):
         if size is None:
             return
         reason = too_large

@@ -43,12 +43,15 @@ class Lessons:
         self._pool = pool
 
     def encoders(self, ffmpeg: bytes, mtime_ns: int, size: int) -> frozenset[str] | None:
-        """Return what an ffmpeg was found to have; None when it was never asked, or is another file now."""
+        """Return what an ffmpeg was found to have; None when it was never asked, or is another file now.
+
+        Nothing is no answer: older versions kept it so when the question came to nothing.
+        """
         rows = self._pool.execute_read(
             "SELECT encoders FROM encoders WHERE path = ? AND mtime_ns = ? AND size = ?",
             (ffmpeg, mtime_ns, size),
         )
-        return frozenset(rows[0][0].split()) if rows else None
+        return (frozenset(rows[0][0].split()) or None) if rows else None
 
     def keep_encoders(self, ffmpeg: bytes, mtime_ns: int, size: int, encoders: Iterable[str]) -> None:
         """Remember what an ffmpeg has."""

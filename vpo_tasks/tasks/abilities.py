@@ -56,6 +56,8 @@ class Abilities(NamedTuple):
                 hint = (
                     f"{self.ffmpeg} has none, or is older than 5.1; a full build has one, as the one that "
                     "`pip install imageio-ffmpeg` brings"
+                    if self.encoders
+                    else f"{self.ffmpeg} did not say what it has; the next run asks again"
                 )
                 raise ToolMissing(f"the encoder {' or '.join(need.encoders)}", f"encoding {need.codec}", hint)
 
@@ -109,7 +111,8 @@ def _encoders_of(ffmpeg: str, lessons: Lessons) -> frozenset[str]:
     from vpo_tasks.execute.encoders import ask_encoders  # once for every ffmpeg
 
     found = ask_encoders(ffmpeg)
-    lessons.keep_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
+    if found:
+        lessons.keep_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
     return found
 
 

@@ -226,6 +226,8 @@ class BatchController:
             return None
         except StateError:
             raise
+        except MemoryError:  # of the machine, not of this video: the next run tries again
+            return FileProcessingResult(path, "failed", error="no memory is left", error_kind="MemoryError")
         except Exception as error:  # noqa: BLE001 - the task boundary: a bug costs one video, not the run
             if self.aborted.is_set():
                 return None

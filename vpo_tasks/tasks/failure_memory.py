@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LASTING = frozenset({"ProbeError", "PlanError", "ToolError", "ToolMissing", "VerifyError", "InternalError"})
 """Kinds of failure that lie in the video, the policy or a tool. A full disk or a race may be over soon."""
+_STALLS = frozenset({"ToolStalled", "SilentError"})
+"""Kinds that lie in the video or in a disk that hung for a while: they last when they come twice."""
+_ONCE = "\na second try=not made yet"
 
 _TOOLS = ("ffmpeg", "mkvmerge", "mkvpropedit")
 _LIBRARIES = ("av", "imageio_ffmpeg")
@@ -106,18 +109,32 @@ class FailureMemory:
 
         With rivals for its name a failure may be theirs as much as the video's, and is not remembered.
         """
-        if result.status == "failed" and result.error_kind in LASTING and not rivals:
+        kind = result.error_kind
+        if result.status == "failed" and kind in LASTING | _STALLS and not rivals:
+            now = _as_it_is_now(path, identity)
+            first = kind in _STALLS and not self._stalled_before(path, now)
             self._failures.remember(
                 path,
-                _as_it_is_now(path, identity),
+                now,
                 digest=self._digest,
-                circumstances=self.circumstances(),
-                kind=result.error_kind,
+                circumstances=self.circumstances() + (_ONCE if first else ""),
+                kind=kind,
                 phase=result.failed_phase,
                 error=result.error or "failed",
             )
         elif result.status != "skipped":
             self._failures.clear(path)
+
+    def _stalled_before(self, path: bytes, identity: Identity) -> bool:
+        """Tell whether the same video has held somebody up before, under the same circumstances."""
+        failure = self._failures.of([path]).get(path)
+        return (
+            failure is not None
+            and failure.kind in _STALLS
+            and failure.identity == as_kept(identity)
+            and failure.digest == self._digest
+            and failure.circumstances.removesuffix(_ONCE) == self.circumstances()
+        )
 
 
 def _as_it_is_now(path: bytes, identity: Identity) -> Identity:

@@ -15,6 +15,7 @@ from vpo_tasks.errors import (
     PlanError,
     ProbeError,
     ReplaceError,
+    ToolError,
     ToolMissing,
     VanishedError,
     VerifyError,
@@ -122,7 +123,7 @@ class WorkflowProcessor:
             result = result._replace(status="skipped", reason="vanished")
         except (FileError, ToolMissing) as error:
             self._check_not_ended()
-            result = result._replace(error=str(error), error_kind=type(error).__name__)
+            result = result._replace(error=str(error), error_kind=error.kind)
         return result._replace(duration_s=time.monotonic() - started)
 
     def foresee(self, job: VideoJob) -> tuple[float, float] | None:
@@ -198,7 +199,7 @@ class WorkflowProcessor:
                 return self._process_seen(job._replace(trials=trials), again)
             phase = next((change.phase for change in seen.plan.changes), None)
             untouched = result._replace(changes=(), bytes_read=0, bytes_written=0)
-            return failed(untouched, str(error), type(error).__name__, phase)
+            return failed(untouched, str(error), error.kind, phase)
         finally:
             self._budget.end(job.path, 0)
 
@@ -280,6 +281,8 @@ class WorkflowProcessor:
         step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
         turner = self._kit.turner
         if turner is not None and turns_matroska(plan, step) and turner.find(plan) is None:
+            if turner.in_doubt:
+                raise ToolError(path, ["ffmpeg"], 1, "", "did not say what it has", cause="moment")
             # said before any work: the picture would lie on its side afterwards
             hint = "`pip install -U imageio-ffmpeg` brings one"
             raise ToolMissing("an ffmpeg from version 6 on", "keeping the picture turned in Matroska", hint)

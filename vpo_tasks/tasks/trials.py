@@ -46,9 +46,8 @@ class Trials(NamedTuple):
             return None
         if not self.all_phases:
             phases = _encoding_phases(plan)
-            kind = type(error).__name__
             return _suspect_next(
-                self._replace(all_phases=phases, untried=phases, reason=str(error), kind=kind)
+                self._replace(all_phases=phases, untried=phases, reason=str(error), kind=error.kind)
             )
         return _suspect_next(self)
 
