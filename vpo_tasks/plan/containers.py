@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.names import name_track
@@ -227,15 +228,19 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
 
 
 def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
-    """Make the first track of a type the default where none is: the muxer does so, whatever it is told."""
+    """Make the film, or the first track of a type, the default where none is.
+
+    The muxer takes the first one otherwise, whatever it is told.
+    """
     was_default = {track.index for track in draft.source.tracks if track.default}
     for kind in ("video", "audio", "subtitle"):
         tracks = draft.of_type(kind)
         if tracks and not any(track.default for track in tracks):
+            chosen = (film_of(tracks) if kind == "video" else None) or tracks[0]
             reason = f"{limits.name} always has a default {kind} track"
-            if tracks[0].index in was_default:  # else the change says so itself
-                draft.warn(f"{name_track(draft.source, tracks[0])}: {reason}, so it is this one")
-            draft.set_default(tracks[0], True, file_cause(draft, reason))
+            if chosen.index in was_default:  # else the change says so itself
+                draft.warn(f"{name_track(draft.source, chosen)}: {reason}, so it is this one")
+            draft.set_default(chosen, True, file_cause(draft, reason))
 
 
 def file_cause(draft: Draft, reason: str) -> Cause:

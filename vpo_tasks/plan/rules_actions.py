@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
@@ -138,7 +139,12 @@ def _carry_out(order: Order, draft: Draft, context: Context, scope: Scope) -> No
         for track in _matching(draft, "subtitle", action.language):
             draft.set_forced(track, action.value, cause)
     elif isinstance(action, SetDefault):
-        for track in _matching(draft, action.track_type, action.language)[:1]:
+        matching = _matching(draft, action.track_type, action.language)
+        if action.track_type == "video":
+            matching = [track for track in matching if not track.still]
+            film = film_of(draft.tracks)
+            matching.sort(key=lambda track: film is None or track.index != film.index)
+        for track in matching[:1]:
             draft.set_default(track, action.value, cause)
     elif isinstance(action, SetLanguage):
         _set_language(action, order.rule, draft, context, cause)

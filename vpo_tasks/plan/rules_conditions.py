@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Context, LanguageAnalysis, Originality, Value
@@ -52,7 +53,11 @@ def holds(condition: Condition, scene: Scene) -> Truth:
         return _exists(condition, scene)
     if isinstance(condition, Count):
         kind, where, commentary = condition.track_type, condition.where, scene.terms.commentary
-        found = [track for track in scene.tracks if track.type == kind and passes(track, where, commentary)]
+        found = [
+            track
+            for track in scene.tracks
+            if track.type == kind and not track.still and passes(track, where, commentary)
+        ]
         return satisfies(len(found), condition.compare)
     if isinstance(condition, And):
         return _combine(condition.conditions, scene, decisive=False)
@@ -71,8 +76,15 @@ def holds(condition: Condition, scene: Scene) -> Truth:
 
 
 def _exists(condition: Exists, scene: Scene) -> bool:
-    """Stop at the first track that passes: a pattern may take too long on the title of a later one."""
-    for track in scene.tracks:
+    """Stop at the first track that passes: a pattern may take too long on the title of a later one.
+
+    Of video tracks the film is meant: the size of a cover says nothing of the video.
+    """
+    tracks = scene.tracks
+    if condition.track_type == "video":
+        film = film_of(tracks)
+        tracks = () if film is None else (film,)
+    for track in tracks:
         if track.type == condition.track_type and passes(track, condition.where, scene.terms.commentary):
             return True
     return False

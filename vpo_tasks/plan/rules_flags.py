@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Scope
 from vpo_tasks.policy.match import Terms, is_commentary, language_of, preferred_track
@@ -33,9 +34,9 @@ def set_default_flags(
     draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope, video_cleared: bool
 ) -> None:
     """Choose the default tracks. `video_cleared`: the same phase clears all video defaults."""
-    videos = draft.of_type("video") if flags.set_first_video_default and not video_cleared else None
-    if videos:
-        _choose(draft, videos, videos[0], flags, scope, who="the first video track")
+    film = film_of(draft.tracks) if flags.set_first_video_default and not video_cleared else None
+    if film is not None:
+        _choose(draft, draft.of_type("video"), film, flags, scope, who="the film")
     audio = draft.of_type("audio")
     if flags.set_preferred_audio_default and audio:
         chosen = preferred_track(audio, terms.audio, flags.preferred_audio_codec, terms)
