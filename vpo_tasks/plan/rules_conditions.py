@@ -27,6 +27,8 @@ from vpo_tasks.policy.model import (
 )
 
 _MULTI_LANGUAGE_PRIMARY_SHARE = 0.95
+_FLAGGED = 0.95
+"""How sure the flag makes that a track is the original or is not."""
 
 
 class Unknown(NamedTuple):
@@ -213,9 +215,17 @@ def _origin_is(
 def classify_originals(
     audio: Sequence[Track], metadata: dict[str, dict[str, Value]]
 ) -> dict[int, Originality]:
-    """Tell the original from dubbed tracks (3.8.3): by the film's own language if known, else by position."""
+    """Tell the original from dubbed tracks (3.8.3).
+
+    By the flags if there are any, by the film's own language if that is known, else by position.
+    """
     if not audio:
         return {}
+    flagged = [track.index for track in audio if "original" in track.dispositions]
+    if flagged:
+        return {
+            track.index: Originality(original=track.index in flagged, confidence=_FLAGGED) for track in audio
+        }
     original, confidence = audio[0], 0.6
     language = _original_language(metadata)
     matching = [track for track in audio if language is not None and language_of(track) == language]

@@ -86,7 +86,8 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         reason = too_large
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
-    encode = _video_settings(video, wanted, size)
+    titled = msgspec.structs.replace(video, title=draft.title_before(video))
+    encode = _video_settings(titled, wanted, size)
     even = None if size else even_size(video, wanted.to)
     if even is not None:
         encode = msgspec.structs.replace(encode, width=even[0], height=even[1])
@@ -101,7 +102,7 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         draft.warn(
             f"{video.width}x{video.height} is cut to {even[0]}x{even[1]}: {wanted.to} has even sizes only"
         )
-    _say_what_is_lost(draft, video, wanted, encode)
+    _say_what_is_lost(draft, titled, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
     if size is not None:
         draft.note((video.index, "size"), scope.cause(OPERATION, too_large))
