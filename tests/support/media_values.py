@@ -41,6 +41,9 @@ def tracks(draw, index, kind):
             "default": draw(st.booleans()),
             "forced": draw(st.booleans()),
         }
+    if kind in ("audio", "subtitle"):
+        roles = ("comment", "hearing_impaired", "original", "visual_impaired")
+        fields["dispositions"] = draw(st.sampled_from([(), (), (), *((role,) for role in roles)]))
     if kind == "audio":
         fields |= {
             "channels": draw(optional(st.sampled_from([1, 2, 6, 8, 16]))),
@@ -51,6 +54,7 @@ def tracks(draw, index, kind):
         fields |= {
             "width": draw(optional(st.sampled_from([1, 640, 1920, 3840]))),
             "height": draw(optional(st.sampled_from([1, 480, 800, 1080, 2160]))),
+            "still": draw(st.sampled_from([None, None, False, True])),
         }
     if kind == "attachment":
         fields |= {

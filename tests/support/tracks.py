@@ -19,12 +19,17 @@ _TOKEN = re.compile(r'"[^"]*"|\S+')
 
 
 def track(text: str) -> Track:
-    """Return the track: type and index, then in any order codec, language, `6ch`, `1920x800`, `D`, `F`, "title"."""
+    """Return the track: type and index, then in any order codec, language, `6ch`, `1920x800`, `D`, `F`,
+    `still`, `+comment` for dispositions, "title"."""
     head, *tokens = _TOKEN.findall(text)
     fields = {"index": int(head[1:]), "type": _TYPES[head[0]], "codec": _CODECS[head[0]], "language": "und"}
     for token in tokens:
         if token.startswith('"'):
             fields["title"] = token[1:-1]
+        elif token == "still":
+            fields["still"] = True
+        elif token.startswith("+"):
+            fields["dispositions"] = tuple(sorted(token[1:].split("+")))
         elif token == "D":
             fields["default"] = True
         elif token == "F":

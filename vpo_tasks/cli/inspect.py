@@ -93,7 +93,9 @@ def _describe(track: Track) -> str:
     facts = []
     if track.width and track.height:
         facts.append(f"{track.width}x{track.height}")
-    if track.frame_rate:
+    if track.still:
+        facts.append("a single picture")
+    elif track.frame_rate:
         numerator, _, denominator = track.frame_rate.partition("/")
         facts.append(f"{int(numerator) / int(denominator or 1):.5g} fps")
     if track.color_transfer in ("smpte2084", "arib-std-b67"):

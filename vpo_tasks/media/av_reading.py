@@ -6,10 +6,9 @@ import errno
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import islice
 from typing import Any
 
 import av
@@ -20,22 +19,20 @@ from av.stream import Disposition
 from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.colours import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from vpo_tasks.media.ebml import open_source
+from vpo_tasks.media.film import is_unclear
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
+from vpo_tasks.media.hdr10_plus import find_hdr10_plus
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.matroska import Layout, read_layout
 from vpo_tasks.media.metadata import read_metadata, read_tags, to_text
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
 from vpo_tasks.media.mp4 import Movie, read_movie
+from vpo_tasks.media.stills import find_stills, indexed_stills
 from vpo_tasks.media.told_by_header import pictures_of, with_encryption, with_entries, with_pictures
 from vpo_tasks.media.undated import VFW_CODEC_ID, find_undated
 
 PROBE_BYTES = 5_000_000
 """FFmpeg's own default, stated so that no build raises it."""
-
-_HDR10_PLUS = b"\xb5\x00\x3c\x00\x01\x04"
-"""How ITU-T T.35 metadata of SMPTE ST 2094-40 begins, in HEVC's SEI as in AV1's OBU."""
-_SEARCHED_BYTES = 1 << 16
-_SEARCHED_PACKETS = 256
 
 _MAX_TITLE = 4096
 
@@ -123,7 +120,7 @@ def read_media(path: str) -> MediaInfo:
             raise ProbeError(path, f"has {MAX_STREAMS} streams or more: past what the tools can read")
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
-        tracks = with_pictures(tracks, pictures_of(layout, movie, streams), _find_hdr10_plus(container))
+        tracks = with_pictures(tracks, pictures_of(layout, movie, streams), find_hdr10_plus(container))
         undated = find_undated(container, _stored_as_avi(layout, container))
         tracks = tuple(
             msgspec.structs.replace(track, undated=True) if track.index == undated else track
@@ -131,6 +128,7 @@ def read_media(path: str) -> MediaInfo:
         )
         tracks = tracks if movie is None else with_encryption(tracks, movie, streams)
         tracks = tracks if layout is None else with_entries(tracks, layout)
+        tracks = _with_stills(path, tracks, movie, streams)
         if not any(track.type == "video" for track in tracks):
             raise ProbeError(path, "no video stream")
         metadata = read_metadata(container)
@@ -176,24 +174,22 @@ def _stored_as_avi(layout: Layout | None, container: Any) -> set[int]:
     return {indexes[entry.number] for entry in layout.tracks if entry.codec_id == VFW_CODEC_ID}
 
 
-def _find_hdr10_plus(container: Any) -> int | None:
-    """Return the index of the first video stream if its first packet carries HDR10+'s metadata.
-
-    No header tells. Only a stream with the PQ transfer is read, and of it a packet.
-    """
-    stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
-    # FFmpeg makes no codec context where it does not know the codec
-    if stream is None or stream.codec_context is None:
-        return None
-    if TRANSFERS.get(int(stream.codec_context.color_trc)) != "smpte2084":
-        return None
-    try:
-        for packet in islice(container.demux(), _SEARCHED_PACKETS):
-            if packet.stream_index == stream.index and packet.size:
-                return int(stream.index) if _HDR10_PLUS in bytes(packet)[:_SEARCHED_BYTES] else None
-    except (av.error.FFmpegError, ValueError):
-        return None
-    return None
+def _with_stills(
+    path: str, tracks: tuple[Track, ...], movie: Movie | None, streams: Sequence[Any]
+) -> tuple[Track, ...]:
+    """Find out which video tracks are single pictures, where it could matter."""
+    if not is_unclear(tracks):
+        return tracks
+    by_id = {track.id: track.samples for track in movie.tracks} if movie is not None else {}
+    samples = {stream.index: by_id[stream.id] for stream in streams if stream.id in by_id}
+    stills = indexed_stills(tracks, samples)
+    if stills is None:
+        with open_container(path) as container:  # from its beginning, wherever the other one stands
+            stills = find_stills(container, tracks)
+    return tuple(
+        msgspec.structs.replace(track, still=stills[track.index]) if track.index in stills else track
+        for track in tracks
+    )
 
 
 def _refuse_truncated(path: str, missing: int, slack: int = 0) -> None:

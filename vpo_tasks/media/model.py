@@ -10,6 +10,8 @@ TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
 MODEL_VERSION = 4
 """Raised when stored MediaInfo would no longer mean the same; older records are probed again."""
+READABLE_VERSIONS = (3, MODEL_VERSION)
+"""What still loads. Version 3 did not know single pictures: see `media.film.is_unclear`."""
 
 
 class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -71,6 +73,9 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Attachments only: size and checksum."""
     mime_type: str | None = None
     is_picture: bool = False
+    still: bool | None = None
+    """Video only: a single picture, such as a cover stored as a track. None: not looked for, because the
+    file's only video track has the codec of a film (`media.film.is_unclear`)."""
 
 
 class Chapter(msgspec.Struct, frozen=True, omit_defaults=True):

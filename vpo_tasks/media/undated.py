@@ -18,13 +18,14 @@ _SEARCHED_PACKETS = 256
 
 
 def find_undated(container: Any, stored_as_avi: set[int]) -> int | None:
-    """Return the index of the first of these streams if it is such a one, else None.
+    """Return the index of the first of these streams with reordered pictures if it is such a one, else None.
 
     FFmpeg works out the times of plain MPEG-4 in AVI; not where two pictures are packed into one chunk, as
-    DivX and Xvid did, and not those of other codecs.
+    DivX and Xvid did, and not those of other codecs. A cover in front of it reorders nothing.
     """
-    stream = next((s for s in container.streams.video if s.index in stored_as_avi), None)
-    if stream is None or stream.codec_context is None or not stream.codec_context.has_b_frames:
+    streams = (s for s in container.streams.video if s.index in stored_as_avi and s.codec_context is not None)
+    stream = next((s for s in streams if s.codec_context.has_b_frames), None)
+    if stream is None:
         return None
     if stream.codec_context.name != "mpeg4" or container.format.name != "avi":
         return int(stream.index)

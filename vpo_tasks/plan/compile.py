@@ -9,7 +9,7 @@ from vpo_tasks.plan.model import Encode, Plan, Step
 HEADER_EDIT_BYTES = 16 * 1024
 """What an in-place edit writes at most, the journal aside."""
 
-_IN_HEADER = ("default", "forced", "title", "language")
+_IN_HEADER = ("default", "forced", "title", "language", "role")
 
 
 def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = False) -> Step:

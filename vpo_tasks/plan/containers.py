@@ -9,9 +9,11 @@ from types import MappingProxyType
 
 import msgspec
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.names import name_track
+from vpo_tasks.policy.match import APART
 
 UNWRITABLE_TAGS = frozenset(
     {
@@ -64,19 +66,32 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     title: bool = False
     language: str = "none"  # none | sound (not on video) | mov | code | any
+    roles: frozenset[str] = frozenset()
+    """Further dispositions: what is written of them and read back."""
     tags: frozenset[str] | None = frozenset()
     one_default: bool = False
 
 
 _LIMITS = MappingProxyType(
     {
-        "mkv": Limits(name="Matroska", default=True, forced=True, title=True, language="any", tags=None),
+        "mkv": Limits(
+            name="Matroska",
+            default=True,
+            forced=True,
+            title=True,
+            language="any",
+            roles=frozenset({"comment", "descriptions", "hearing_impaired", "original", "visual_impaired"}),
+            tags=None,
+        ),
         "mp4": Limits(
             name="MP4",
             default=True,
             forced=True,
             title=True,
             language="code",
+            roles=frozenset(
+                {"captions", "comment", "descriptions", "dub", "hearing_impaired", "visual_impaired"}
+            ),
             tags=_MP4_TAGS,
             one_default=True,
         ),
@@ -128,6 +143,8 @@ def settle(draft: Draft) -> None:
         draft.tracks = tuple(
             [_settle_track(draft, track, originals.get(track.index), limits) for track in draft.tracks]
         )
+    if draft.tracks != draft.source.tracks or draft.container != draft.source.container:
+        _settle_roles(draft, limits)
     if limits.one_default and is_changed(draft):
         _enable_one_of_each(draft, limits)
 
@@ -171,6 +188,40 @@ def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Li
     if (default, forced, title, language) == (track.default, track.forced, track.title, track.language):
         return track
     return msgspec.structs.replace(track, default=default, forced=forced, title=title, language=language)
+
+
+def is_webm(draft: Draft) -> bool:
+    """Tell whether the file is a WebM and stays one: while every track may be in one."""
+    webm = draft.container == "mkv" and draft.source.doc_type == "webm"
+    return webm and all(track.codec in WEBM_CODECS for track in draft.tracks)
+
+
+def _settle_roles(draft: Draft, limits: Limits) -> None:
+    """Leave out the dispositions that the container cannot store; a role that is told by a title keeps it."""
+    held = frozenset[str]() if is_webm(draft) else limits.roles
+    name = "WebM" if is_webm(draft) else limits.name
+    converted = draft.container != draft.source.container
+    originals = {track.index: track for track in draft.source.tracks}
+    settled = []
+    for track in draft.tracks:
+        original = originals.get(track.index)
+        before = set(original.dispositions) if original is not None else set[str]()
+        lost = set(track.dispositions) - held - (set[str]() if converted else before)
+        if not lost or track.type == "attachment":
+            settled.append(track)
+            continue
+        title = track.title
+        if original is not None and not lost <= before:
+            title = original.title
+            draft.warn(
+                f"{name_track(draft.source, track)} keeps its title: {name} cannot store what it tells"
+            )
+        elif lost - {"captions"} or "hearing_impaired" not in track.dispositions:
+            words = ", ".join(sorted(lost))
+            draft.warn(f"{name_track(draft.source, track)}: {name} cannot store the flags {words}")
+        kept = tuple(role for role in track.dispositions if role not in lost)
+        settled.append(msgspec.structs.replace(track, dispositions=kept, title=title))
+    draft.tracks = tuple(settled)
 
 
 def _leave_out(draft: Draft, track: Track, what: str, limits: Limits, thing: str) -> None:
@@ -227,15 +278,20 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
 
 
 def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
-    """Make the first track of a type the default where none is: the muxer does so, whatever it is told."""
+    """Make the film, or the first track of a type that is no commentary, the default where none is.
+
+    The muxer takes the first one otherwise, whatever it is told.
+    """
     was_default = {track.index for track in draft.source.tracks if track.default}
     for kind in ("video", "audio", "subtitle"):
         tracks = draft.of_type(kind)
         if tracks and not any(track.default for track in tracks):
+            plain = [track for track in tracks if APART.isdisjoint(track.dispositions)]
+            chosen = (film_of(tracks) if kind == "video" else None) or (plain or tracks)[0]
             reason = f"{limits.name} always has a default {kind} track"
-            if tracks[0].index in was_default:  # else the change says so itself
-                draft.warn(f"{name_track(draft.source, tracks[0])}: {reason}, so it is this one")
-            draft.set_default(tracks[0], True, file_cause(draft, reason))
+            if chosen.index in was_default:  # else the change says so itself
+                draft.warn(f"{name_track(draft.source, chosen)}: {reason}, so it is this one")
+            draft.set_default(chosen, True, file_cause(draft, reason))
 
 
 def file_cause(draft: Draft, reason: str) -> Cause:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from vpo_tasks.plan.model import Change, PlanFailure, Value
+
+_ROLES = MappingProxyType({"comment": "a commentary", "visual_impaired": "an audio description"})
 
 
 def describe_change(change: Change) -> str:
@@ -49,6 +52,8 @@ def _deed(change: Change) -> str:
         return f"make ({new})"
     if what in ("default", "forced"):
         return f"{'set' if new else 'clear'} the {what} flag"
+    if what == "role":
+        return f"flag it as {_ROLES.get(str(new), new)}"
     if what == "codec":
         return f"encode {old} to {new}"
     if what == "size":

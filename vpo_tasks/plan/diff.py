@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from vpo_tasks.media.model import MediaInfo, Track
-from vpo_tasks.plan.containers import UNWRITABLE_TAGS, WEBM_CODECS, file_cause, is_changed
+from vpo_tasks.plan.containers import UNWRITABLE_TAGS, file_cause, is_changed, is_webm
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.model import Change, PhaseOutcome, Plan, PlanFailure, Stream, Value
 from vpo_tasks.plan.names import name_track, short_name
@@ -79,9 +79,7 @@ def _doc_type(draft: Draft) -> str | None:
     """Return `webm` only while every track may be in one."""
     if draft.container != "mkv":
         return None
-    if draft.source.doc_type == "webm" and all(track.codec in WEBM_CODECS for track in draft.tracks):
-        return "webm"
-    return "matroska"
+    return "webm" if is_webm(draft) else "matroska"
 
 
 def _net_changes(draft: Draft) -> list[Change]:
@@ -121,6 +119,8 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
         old, new = getattr(original, what), getattr(track, what)
         if old != new:
             changes.append(_change(draft, original, what, old, new))
+    roles = [role for role in track.dispositions if role not in original.dispositions]
+    changes += [_change(draft, original, "role", None, role) for role in roles]
     if track.index in draft.encodes:
         changes.append(_change(draft, original, "codec", original.codec, track.codec))
         if (original.width, original.height) != (track.width, track.height):

@@ -151,6 +151,17 @@ class Draft:
         if (track.title or None) != title:
             self.put(msgspec.structs.replace(track, title=title), "title", cause)
 
+    def add_role(self, track: Track, role: str, cause: Cause) -> None:
+        """Set a further disposition (`comment`, …)."""
+        if role not in track.dispositions:
+            dispositions = tuple(sorted((*track.dispositions, role)))
+            self.put(msgspec.structs.replace(track, dispositions=dispositions), "role", cause)
+
+    def title_before(self, track: Track) -> str | None:
+        """Return the title that the source gives the track, whatever has been cleared since."""
+        index = self.made.get(track.index, track.index)
+        return next((found.title for found in self.source.tracks if found.index == index), track.title)
+
     def set_tag(self, name: str, value: str | None, cause: Cause) -> None:
         """Set a tag of the container; None deletes it."""
         if self.tags.get(name) == value:

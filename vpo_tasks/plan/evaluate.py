@@ -145,7 +145,7 @@ class _Simulation:
                 return stage.completed
         before = draft.copy() if on_error != "continue" else None
         video, causes, started = draft.video, draft.causes, len(draft.edited)
-        work = Work(stage.phase, stage.terms, stage.scope, draft, self.context)
+        work = Work(stage.phase, stage.terms, stage.titles, stage.scope, draft, self.context)
         run_operations(work, stage.operations)
         if work.failures:
             return self._failed(stage, work.failures, video, before)

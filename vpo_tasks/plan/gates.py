@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.languages import same_language
 from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.model import PhaseOutcome
@@ -55,7 +56,7 @@ def trips(when: SkipWhen, draft: Draft) -> str | None:
 
 def _asked(when: SkipWhen, draft: Draft) -> Iterator[tuple[str, bool]]:
     """Yield every condition that is asked, in words, and whether it holds; an unknown value does not."""
-    video = next((track for track in draft.tracks if track.type == "video"), None)
+    video = film_of(draft.tracks)
     height = video.height if video is not None else None
     if when.video_codec:
         listed = video is not None and matches_video(video.codec, when.video_codec)

@@ -1,4 +1,4 @@
-"""What a plan takes away for good: last tracks in a language, subtitles, lossless sound, Dolby Vision."""
+"""What a plan takes away for good: video tracks, last tracks in a language, lossless sound and the like."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def losses_of(plan: Plan) -> tuple[str, ...]:
         losses += [f"the last {kind} track in {language}" for language in gone]
         if kind == "subtitle" and present and not left:
             losses.append("all subtitles")
+    losses += ["a video track"] * any(track.index not in kept for track in plan.source.of_type("video"))
     before = any(is_lossless(track) for track in plan.source.tracks)
     if before and not any(is_lossless(track) for track in plan.result.tracks):
         losses.append("all lossless audio")

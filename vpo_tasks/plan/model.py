@@ -16,10 +16,11 @@ StepKind = Literal["none", "header-edit", "remux", "encode"]
 class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that will differ.
 
-    `what` is a fixed word: `default`, `forced`, `title`, `language`, `removed`, `order`, `container`,
-    `tag:<name>`, `codec`, `created`, `size` (video dimensions), `timestamp`. `track` is the track's index in
-    the source (None: the container or file), and `label` names it for a person (`audio 1 (eng ac3 5.1)`). An
-    `order` has indexes in `old` and `new`, and in `label` the tracks by name: `video 1, audio 2, audio 1`.
+    `what` is a fixed word: `default`, `forced`, `title`, `language`, `role` (a further disposition),
+    `removed`, `order`, `container`, `tag:<name>`, `codec`, `created`, `size` (video dimensions) or
+    `timestamp`. `track` is the track's index in the source (None: the container or file), and `label` names
+    it for a person (`audio 1 (eng ac3 5.1)`). An `order` has indexes in `old` and `new`, and in `label` the
+    tracks by name: `video 1, audio 2, audio 1`.
     """
 
     policy: str

@@ -26,6 +26,7 @@ from vpo_tasks.plan.rules_timestamp import set_timestamp
 from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_subtitles
 from vpo_tasks.plan.rules_transcode import transcode
 from vpo_tasks.plan.rules_transcription import transcribe
+from vpo_tasks.plan.titles import Titles
 from vpo_tasks.policy.match import Terms
 from vpo_tasks.policy.model import Phase
 
@@ -33,11 +34,14 @@ from vpo_tasks.policy.model import Phase
 class Work:
     """One phase in hand, and what of it cannot be done."""
 
-    __slots__ = ("context", "draft", "failures", "phase", "scope", "terms", "verdict")
+    __slots__ = ("context", "draft", "failures", "phase", "scope", "terms", "titles", "verdict")
 
-    def __init__(self, phase: Phase, terms: Terms, scope: Scope, draft: Draft, context: Context) -> None:
+    def __init__(  # noqa: PLR0917 - a phase, what holds for it, and the video
+        self, phase: Phase, terms: Terms, titles: Titles, scope: Scope, draft: Draft, context: Context
+    ) -> None:
         self.phase = phase
         self.terms = terms
+        self.titles = titles
         self.scope = scope
         self.draft = draft
         self.context = context
@@ -86,17 +90,17 @@ class Operation(NamedTuple):
 
 def _audio_actions(work: Work) -> None:
     if work.phase.audio_actions is not None:
-        clear_marks(work.draft, "audio", work.phase.audio_actions, work.scope)
+        clear_marks(work.draft, "audio", work.phase.audio_actions, work.titles, work.scope)
 
 
 def _subtitle_actions(work: Work) -> None:
     if work.phase.subtitle_actions is not None:
-        clear_marks(work.draft, "subtitle", work.phase.subtitle_actions, work.scope)
+        clear_marks(work.draft, "subtitle", work.phase.subtitle_actions, work.titles, work.scope)
 
 
 def _video_actions(work: Work) -> None:
     if work.phase.video_actions is not None:
-        clear_marks(work.draft, "video", work.phase.video_actions, work.scope)
+        clear_marks(work.draft, "video", work.phase.video_actions, work.titles, work.scope)
 
 
 def _keep_audio(work: Work) -> None:
@@ -147,7 +151,7 @@ def _default_flags(work: Work) -> None:
 
 
 def _rules(work: Work) -> None:
-    carry_out(work.verdict, work.draft, work.context, work.scope)
+    carry_out(work.verdict, work.draft, work.context, work.scope, work.terms)
 
 
 def _audio_synthesis(work: Work) -> None:
@@ -212,7 +216,7 @@ def run_operations(work: Work, operations: Sequence[Operation]) -> None:
         return
     trials = []
     for orders in possible.outcomes:
-        trial = Work(work.phase, work.terms, work.scope, work.draft.copy(), work.context)
+        trial = Work(work.phase, work.terms, work.titles, work.scope, work.draft.copy(), work.context)
         _run_by(orders, trial, operations)
         trials.append(trial)
     if trials and all(trial.outcome == trials[0].outcome for trial in trials):

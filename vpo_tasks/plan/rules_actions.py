@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, Value
 from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
-from vpo_tasks.policy.match import has_language
+from vpo_tasks.policy.match import Terms, has_language, is_commentary
 from vpo_tasks.policy.model import (
     Action,
     Fail,
@@ -106,7 +107,8 @@ def decide(orders: tuple[Order, ...], draft: Draft, context: Context) -> Verdict
         return NOTHING_DECIDED
     for rule, action in orders:
         if isinstance(action, Fail):
-            raise Refusal("rules", expand(action.message, rule.name, context.path), rule.name)
+            reason = expand(action.message, rule.name, context.path) or "the rule says fail"
+            raise Refusal("rules", reason, rule.name)
         if isinstance(action, Warn):
             draft.warn(expand(action.message, rule.name, context.path))
     return Verdict(orders, _skips(action for _, action in orders))
@@ -121,29 +123,41 @@ def _skips(actions: Iterable[Action]) -> frozenset[str]:
     return frozenset(action.what for action in actions if isinstance(action, Skip))
 
 
-def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope) -> None:
+def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope, terms: Terms) -> None:
     """Apply what the rules ask for to the tracks that are left. Raise Refusal, leaving nothing half done."""
     if not verdict.orders:
         return
     trial = draft.copy()
     for order in verdict.orders:
-        _carry_out(order, trial, context, scope)
+        _carry_out(order, trial, context, scope, terms)
     draft.adopt(trial)
 
 
-def _carry_out(order: Order, draft: Draft, context: Context, scope: Scope) -> None:
+def _carry_out(order: Order, draft: Draft, context: Context, scope: Scope, terms: Terms) -> None:
     action = order.action
     cause = scope.cause("rules", f"rule {order.rule.name}", order.rule.name)
     if isinstance(action, SetForced):
         for track in _matching(draft, "subtitle", action.language):
             draft.set_forced(track, action.value, cause)
     elif isinstance(action, SetDefault):
-        for track in _matching(draft, action.track_type, action.language)[:1]:
+        for track in _candidates(action, draft, terms)[:1]:
             draft.set_default(track, action.value, cause)
     elif isinstance(action, SetLanguage):
         _set_language(action, order.rule, draft, context, cause)
     elif isinstance(action, SetContainerMetadata):
         _set_tag(action, order.rule, draft, context, scope)
+
+
+def _candidates(action: SetDefault, draft: Draft, terms: Terms) -> list[Track]:
+    """Return the matching tracks, the film before other videos and the main tracks before commentaries."""
+    matching = _matching(draft, action.track_type, action.language)
+    if action.track_type == "video":
+        film = film_of(draft.tracks)
+        matching = [track for track in matching if not track.still]
+        return sorted(matching, key=lambda track: film is None or track.index != film.index)
+    if not action.value:
+        return matching
+    return sorted(matching, key=lambda track: is_commentary(track, terms.commentary))
 
 
 def _set_language(action: SetLanguage, rule: Rule, draft: Draft, context: Context, cause: Cause) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Context, LanguageAnalysis, Originality, Value
@@ -26,6 +27,8 @@ from vpo_tasks.policy.model import (
 )
 
 _MULTI_LANGUAGE_PRIMARY_SHARE = 0.95
+_FLAGGED = 0.95
+"""How sure the flag makes that a track is the original or is not."""
 
 
 class Unknown(NamedTuple):
@@ -52,7 +55,11 @@ def holds(condition: Condition, scene: Scene) -> Truth:
         return _exists(condition, scene)
     if isinstance(condition, Count):
         kind, where, commentary = condition.track_type, condition.where, scene.terms.commentary
-        found = [track for track in scene.tracks if track.type == kind and passes(track, where, commentary)]
+        found = [
+            track
+            for track in scene.tracks
+            if track.type == kind and not track.still and passes(track, where, commentary)
+        ]
         return satisfies(len(found), condition.compare)
     if isinstance(condition, And):
         return _combine(condition.conditions, scene, decisive=False)
@@ -71,8 +78,15 @@ def holds(condition: Condition, scene: Scene) -> Truth:
 
 
 def _exists(condition: Exists, scene: Scene) -> bool:
-    """Stop at the first track that passes: a pattern may take too long on the title of a later one."""
-    for track in scene.tracks:
+    """Stop at the first track that passes: a pattern may take too long on the title of a later one.
+
+    Of video tracks the film is meant: the size of a cover says nothing of the video.
+    """
+    tracks = scene.tracks
+    if condition.track_type == "video":
+        film = film_of(tracks)
+        tracks = () if film is None else (film,)
+    for track in tracks:
         if track.type == condition.track_type and passes(track, condition.where, scene.terms.commentary):
             return True
     return False
@@ -201,9 +215,17 @@ def _origin_is(
 def classify_originals(
     audio: Sequence[Track], metadata: dict[str, dict[str, Value]]
 ) -> dict[int, Originality]:
-    """Tell the original from dubbed tracks (3.8.3): by the film's own language if known, else by position."""
+    """Tell the original from dubbed tracks (3.8.3).
+
+    By the flags if there are any, by the film's own language if that is known, else by position.
+    """
     if not audio:
         return {}
+    flagged = [track.index for track in audio if "original" in track.dispositions]
+    if flagged:
+        return {
+            track.index: Originality(original=track.index in flagged, confidence=_FLAGGED) for track in audio
+        }
     original, confidence = audio[0], 0.6
     language = _original_language(metadata)
     matching = [track for track in audio if language is not None and language_of(track) == language]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import CONTAINER_FORMATS, UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
@@ -135,7 +136,10 @@ def _drop(draft: Draft, track: Track, reason: str, scope: Scope) -> None:
 
 
 def _require_tracks(before: Draft, after: Draft, target: str) -> None:
-    """Refuse a conversion that would leave no video, or no audio."""
+    """Refuse a conversion that would not leave the film, or no audio."""
+    film = film_of(before.tracks)
+    if film is not None and all(track.index != film.index for track in after.tracks):
+        raise Refusal(_OPERATION, f"no video would be left: {target} cannot hold {effective_codec(film)}")
     for kind in ("video", "audio"):
         tracks = before.of_type(kind)
         if tracks and not after.of_type(kind):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Scope
+from vpo_tasks.plan.titles import Titles, clear_titles
 from vpo_tasks.policy.match import Terms, is_commentary, language_of, preferred_track
 from vpo_tasks.policy.model import DefaultFlags, TrackActions
 
 _OPERATION = "default_flags"
 
 
-def clear_marks(draft: Draft, kind: str, actions: TrackActions, scope: Scope) -> None:
-    """Clear flags and titles on every track of a type."""
+def clear_marks(draft: Draft, kind: str, actions: TrackActions, titles: Titles, scope: Scope) -> None:
+    """Clear flags and titles on every track of a type. What only a title says of a track is not lost."""
     operation = f"{kind}_actions"
     if actions.clear_all_forced:
         cause = scope.cause(operation, "all forced flags are cleared")
@@ -24,18 +26,16 @@ def clear_marks(draft: Draft, kind: str, actions: TrackActions, scope: Scope) ->
         for track in draft.of_type(kind):
             draft.set_default(track, False, cause)
     if actions.clear_all_titles:
-        cause = scope.cause(operation, "all titles are cleared")
-        for track in draft.of_type(kind):
-            draft.set_title(track, None, cause)
+        clear_titles(draft, kind, titles, scope)
 
 
 def set_default_flags(
     draft: Draft, flags: DefaultFlags, terms: Terms, scope: Scope, video_cleared: bool
 ) -> None:
     """Choose the default tracks. `video_cleared`: the same phase clears all video defaults."""
-    videos = draft.of_type("video") if flags.set_first_video_default and not video_cleared else None
-    if videos:
-        _choose(draft, videos, videos[0], flags, scope, who="the first video track")
+    film = film_of(draft.tracks) if flags.set_first_video_default and not video_cleared else None
+    if film is not None:
+        _choose(draft, draft.of_type("video"), film, flags, scope, who="the film")
     audio = draft.of_type("audio")
     if flags.set_preferred_audio_default and audio:
         chosen = preferred_track(audio, terms.audio, flags.preferred_audio_codec, terms)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import TrackType
 from vpo_tasks.plan.draft import Draft, Scope
-from vpo_tasks.policy.match import Terms, classify
+from vpo_tasks.policy.match import APART, Terms, classify
 from vpo_tasks.policy.model import TrackClass
 
 _NO_RANK = 1 << 30
@@ -21,7 +21,18 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
     Attachments and data streams always come last: no container stores them between the tracks.
     """
     leading = [track for track in draft.tracks if track.type not in TRAILING]
-    keys = [_key(track.type, track.language, track.title, track.forced, classes, terms) for track in leading]
+    keys = [
+        _key(
+            track.type,
+            track.language,
+            track.title,
+            track.forced,
+            not APART.isdisjoint(track.dispositions),
+            classes,
+            terms,
+        )
+        for track in leading
+    ]
     wanted = sorted(keys)
     if wanted == keys:
         return
@@ -38,11 +49,12 @@ def _key(  # noqa: PLR0917 - what the cache tells apart
     language: str | None,
     title: str | None,
     forced: bool,
+    apart: bool,
     classes: tuple[TrackClass, ...],
     terms: Terms,
 ) -> tuple[int, int]:
     """Return what to sort a track by. Kept, because the tracks of a library are much alike."""
-    track_class = classify(kind, language, title, forced, terms)
+    track_class = classify(kind, language, title, forced, terms, apart=apart)
     place = max([at for at, name in enumerate(classes) if name == track_class], default=len(classes))
     rank = _NO_RANK
     if track_class == "audio_main":

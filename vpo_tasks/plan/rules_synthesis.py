@@ -13,8 +13,9 @@ from vpo_tasks.plan.encoding import software_encoders, within_limits
 from vpo_tasks.plan.model import Context, Encode
 from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
 from vpo_tasks.plan.rules_transcode import require_encoder
+from vpo_tasks.plan.titles import role_in
 from vpo_tasks.policy.codecs import effective_codec, same_codec
-from vpo_tasks.policy.match import Terms, has_language, is_commentary, passes
+from vpo_tasks.policy.match import MADE_FOR, Terms, has_language, is_commentary, passes
 from vpo_tasks.policy.model import AudioSynthesis, SourceCriterion, SynthesisTrack, TrackFilter
 from vpo_tasks.policy.values import default_synthesis_rate
 
@@ -33,7 +34,7 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
         source = _source_for(wanted, audio, scene, trial) if truth is not False else None
         if source is None:
             continue
-        made = _track_of(wanted, source, trial.next_index)
+        made = _track_of(wanted, source, trial.next_index, terms)
         stored = as_stored(trial.container, made)
         if any(_is_same(track, stored) for track in audio):
             continue
@@ -120,7 +121,7 @@ def _points(criterion: SourceCriterion, track: Track, terms: Terms) -> list[int]
     return points
 
 
-def _track_of(wanted: SynthesisTrack, source: Track, index: int) -> Track:
+def _track_of(wanted: SynthesisTrack, source: Track, index: int, terms: Terms) -> Track:
     language = normalise(wanted.language) if wanted.language is not None else source.language or "und"
     title = source.title if wanted.title is None else wanted.title
     return Track(
@@ -130,8 +131,18 @@ def _track_of(wanted: SynthesisTrack, source: Track, index: int) -> Track:
         channels=wanted.channels,
         language=language,
         title=title or None,
+        dispositions=_roles_of(source, title, terms),
         duration_s=source.duration_s,
     )
+
+
+def _roles_of(source: Track, title: str | None, terms: Terms) -> tuple[str, ...]:
+    """Return the flags of what is made from a track: made from a commentary, it is one too."""
+    roles = [role for role in source.dispositions if role in MADE_FOR]
+    told = role_in(source, terms.commentary)
+    if told is not None and not (title and terms.commentary(title)):
+        roles.append(told)
+    return tuple(sorted(roles))
 
 
 def _is_same(track: Track, made: Track) -> bool:

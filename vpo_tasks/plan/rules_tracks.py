@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.policy.match import language_of, language_set, title_kind
@@ -49,6 +51,13 @@ def _unwanted(track: Track, operation: KeepAudio, wanted: frozenset[str]) -> str
     if language in wanted:
         return None
     return f"{language} is not {_one_of(operation.languages)}"
+
+
+def is_kept_for_title(track: Track, operation: KeepAudio) -> bool:
+    """Tell whether the operation would remove the track if it had no title."""
+    wanted = language_set(operation.languages)
+    untitled = msgspec.structs.replace(track, title=None)
+    return _unwanted(track, operation, wanted) is None and _unwanted(untitled, operation, wanted) is not None
 
 
 def _fall_back(tracks: list[Track], removed: dict[int, str], operation: KeepAudio) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.draft import UNKNOWN_CODECS, Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import (
@@ -39,7 +40,7 @@ def transcode(
     draft: Draft, operation: Transcode, skips: frozenset[str], scope: Scope, context: Context
 ) -> None:
     """Plan the encodes. Raise Refusal when one is needed and cannot be done."""
-    video = next((track for track in draft.tracks if track.type == "video"), None)
+    video = film_of(draft.tracks)
     wanted = operation.video
     if wanted is not None and (video is None or _is_skipped(wanted.skip_if, video, draft.source)):
         return
@@ -75,7 +76,7 @@ def _estimated_rate(source: MediaInfo) -> float | None:
 
 
 def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Scope, context: Context) -> None:
-    """Plan the first video track's encode if its codec or size asks for it; others cannot come along."""
+    """Plan the film's encode if its codec or size asks for it. Further video tracks are copied."""
     size = scaled(video.width, video.height, wanted)
     too_large = f"{video.width}x{video.height} is {_limit(wanted)}"
     if video.codec in UNKNOWN_CODECS or matches_video(video.codec, (wanted.to,)):
@@ -84,7 +85,8 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         reason = too_large
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
-    encode = _video_settings(video, wanted, size)
+    titled = msgspec.structs.replace(video, title=draft.title_before(video))
+    encode = _video_settings(titled, wanted, size)
     even = None if size else even_size(video, wanted.to)
     if even is not None:
         encode = msgspec.structs.replace(encode, width=even[0], height=even[1])
@@ -99,13 +101,21 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         draft.warn(
             f"{video.width}x{video.height} is cut to {even[0]}x{even[1]}: {wanted.to} has even sizes only"
         )
-    _say_what_is_lost(draft, video, wanted, encode)
+    _say_what_is_lost(draft, titled, wanted, encode)
     draft.encode(*encoded_video(video, encode), scope.cause(OPERATION, reason))
     if size is not None:
         draft.note((video.index, "size"), scope.cause(OPERATION, too_large))
-    for other in draft.of_type("video")[1:]:
-        draft.warn(f"video {other.codec} is dropped: only the first video track is encoded")
-        draft.remove(other, scope.cause(OPERATION, "only the first video track is encoded"))
+    _keep_as_film(draft, video, scope)
+
+
+def _keep_as_film(draft: Draft, video: Track, scope: Scope) -> None:
+    """Make the film the default video when at its new size another would be taken for it next time."""
+    film = film_of(draft.tracks)
+    if film is None or film.index == video.index:
+        return
+    cause = scope.cause(OPERATION, "it is the film, and no longer the largest of its video tracks")
+    for track in draft.of_type("video"):
+        draft.set_default(track, track.index == video.index, cause)
 
 
 def _limit(wanted: VideoTranscode) -> str:

@@ -8,6 +8,7 @@ from typing import Union
 from vpo_tasks.plan.draft import Scope
 from vpo_tasks.plan.model import OnError, PhaseOutcome
 from vpo_tasks.plan.operations import OPERATIONS
+from vpo_tasks.plan.titles import Titles, titles_of
 from vpo_tasks.policy.match import Terms
 from vpo_tasks.policy.model import Phase, Policy
 
@@ -19,14 +20,15 @@ class Stage:
 
     __slots__ = (
         "completed", "has_gate", "is_timed", "modified", "name", "operations", "pending", "phase",
-        "policy", "reads", "scope", "terms",
+        "policy", "reads", "scope", "terms", "titles",
     )  # fmt: skip
 
-    def __init__(self, policy: Policy, terms: Terms, phase: Phase) -> None:
+    def __init__(self, policy: Policy, terms: Terms, titles: Titles, phase: Phase) -> None:
         self.policy = policy.name
         self.name = phase.name
         self.phase = phase
         self.terms = terms
+        self.titles = titles
         self.scope = Scope(policy.name, phase.name, phase.on_error or policy.config.on_error)
         self.operations = tuple(operation for operation in OPERATIONS if operation.is_asked(phase))
         reads = [operation.reads for operation in self.operations]
@@ -44,7 +46,8 @@ class Prepared:
     __slots__ = ("modes", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
-        self.policies = tuple(_stages(policy) for policy in policies)
+        titles = titles_of(policies)
+        self.policies = tuple(_stages(policy, titles) for policy in policies)
         self.modes: Mapping[tuple[str, str], OnError] = {
             (stage.policy, stage.name): stage.scope.on_error for stages in self.policies for stage in stages
         }
@@ -55,6 +58,6 @@ def prepare(policies: Policies) -> Prepared:
     return policies if isinstance(policies, Prepared) else Prepared(policies)
 
 
-def _stages(policy: Policy) -> tuple[Stage, ...]:
+def _stages(policy: Policy, titles: Titles) -> tuple[Stage, ...]:
     terms = Terms(policy.config)
-    return tuple(Stage(policy, terms, phase) for phase in policy.phases)
+    return tuple(Stage(policy, terms, titles, phase) for phase in policy.phases)

@@ -76,9 +76,17 @@ def satisfies(value: int | None, comparison: Comparison) -> bool:
     return value >= bound
 
 
+APART = frozenset({"comment", "visual_impaired", "descriptions"})
+"""Flags of tracks that talk about the film or describe it: whatever holds for commentary holds for these."""
+_NOT_PLAIN = frozenset({"hearing_impaired", "captions"})
+"""Flags of tracks that are made for some: another one in the same language comes first."""
+MADE_FOR = APART | _NOT_PLAIN
+"""Flags that say for whom a track is."""
+
+
 def is_commentary(track: Track, commentary: Commentary) -> bool:
-    """Tell whether the title is a commentary's."""
-    return bool(track.title) and commentary(track.title or "")
+    """Tell whether the track is a commentary or a description, by its flags or else by its title."""
+    return not APART.isdisjoint(track.dispositions) or (bool(track.title) and commentary(track.title or ""))
 
 
 @lru_cache(maxsize=4096)
@@ -122,12 +130,23 @@ def title_matches(title: str | None, wanted: TitleMatch) -> bool:
 
 
 def classify(
-    kind: TrackType, language: str | None, title: str | None, forced: bool, terms: Terms
+    kind: TrackType,
+    language: str | None,
+    title: str | None,
+    forced: bool,
+    terms: Terms,
+    *,
+    apart: bool = False,
 ) -> TrackClass:
-    """Return the class that ordering uses (3.6); sound effects before music before commentary."""
+    """Return the class that ordering uses (3.6); sound effects before music before commentary.
+
+    `apart`: its flags say that it is a commentary or a description, whatever the title.
+    """
     if kind == "video":
         return "video"
     if kind == "audio":
+        if apart:
+            return "audio_commentary"
         music, effects = title_kind(title) if title else (False, False)
         if effects:
             return "audio_sfx"
@@ -137,7 +156,7 @@ def classify(
             return "audio_commentary"
         return "audio_main" if normalise(language) in terms.audio else "audio_alternate"
     if kind == "subtitle":
-        if title and terms.commentary(title):
+        if apart or (title and terms.commentary(title)):
             return "subtitle_commentary"
         return "subtitle_forced" if forced else "subtitle_main"
     return "attachment"
@@ -146,18 +165,26 @@ def classify(
 def preferred_track(
     tracks: Sequence[Track], languages: Sequence[str], codecs: Sequence[str], terms: Terms
 ) -> Track | None:
-    """Return the track that a list of languages prefers (3.7); language outranks codec."""
-    spoken = [track for track in tracks if not (track.title and terms.commentary(track.title))]
+    """Return the track that a list of languages prefers (3.7); language outranks codec.
+
+    A commentary or a description only where there is nothing else; what is made for the hard of hearing only
+    where there is nothing else in its language.
+    """
+    spoken = [track for track in tracks if not is_commentary(track, terms.commentary)]
     if not spoken:
         return tracks[0] if tracks else None
     found = [language_of(track) for track in spoken]
     for language in languages:
         if language not in found:
             continue
-        named = [track for track, its in zip(spoken, found, strict=True) if its == language]
+        named = _plain_ones([track for track, its in zip(spoken, found, strict=True) if its == language])
         for pattern in codecs:
             for track in named:
                 if matches_audio_pattern(track, pattern):
                     return track
         return named[0]
-    return spoken[0]
+    return _plain_ones(spoken)[0]
+
+
+def _plain_ones(tracks: list[Track]) -> list[Track]:
+    return [track for track in tracks if _NOT_PLAIN.isdisjoint(track.dispositions)] or tracks

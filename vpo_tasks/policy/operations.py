@@ -148,7 +148,7 @@ TRACK_ORDER = ListOf(OneOf(*get_args(m.TrackClass)), least=1)
 DEFAULT_FLAGS = Table(
     m.DefaultFlags,
     [
-        Field("set_first_video_default", _SWITCH),
+        Field("set_first_video_default", _SWITCH, "The film: never a cover."),
         Field("set_preferred_audio_default", _SWITCH),
         Field("set_preferred_subtitle_default", _SWITCH),
         Field("clear_other_defaults", _SWITCH),

@@ -56,7 +56,7 @@ _DURATION = Text(
 )
 
 SKIP_CONDITIONS = (
-    Field("video_codec", FOLDED_LIST, "The first video track has one of these codecs."),
+    Field("video_codec", FOLDED_LIST, "The film has one of these codecs."),
     Field("audio_codec_exists", FOLDED, "Some audio track has this codec."),
     Field("subtitle_language_exists", FOLDED, "Some subtitle has this language."),
     Field("container", ListOf(Text(normalise_container)), "The container is one of these."),

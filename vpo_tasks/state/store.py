@@ -96,14 +96,16 @@ class Store:
         # function-local: an up-to-date run stores and loads no media, and need not pay for msgspec
         import msgspec
 
-        from vpo_tasks.media.model import MODEL_VERSION, MediaInfo
+        from vpo_tasks.media.film import is_unclear
+        from vpo_tasks.media.model import READABLE_VERSIONS, MediaInfo
 
         decode = msgspec.msgpack.Decoder(MediaInfo).decode
+        versions = ",".join(map(str, READABLE_VERSIONS))
         for start in range(0, len(paths), _AT_ONCE):
             some = paths[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            sql = f"SELECT path, media FROM details WHERE media_version = ? AND path IN ({marks})"  # noqa: S608 - marks
-            rows = self._pool.execute_read(sql, (MODEL_VERSION, *some))
+            sql = f"SELECT path, media FROM details WHERE media_version IN ({versions}) AND path IN ({marks})"  # noqa: S608 - numbers and marks
+            rows = self._pool.execute_read(sql, some)
             for path, blob in rows:
                 if blob is None:
                     continue
@@ -111,7 +113,8 @@ class Store:
                     media = decode(blob)
                 except msgspec.MsgspecError:
                     continue
-                yield path, media
+                if not is_unclear(media.tracks):
+                    yield path, media
 
     def comply(self, paths: Iterable[bytes], digest: bytes) -> None:
         """Record that videos comply with a policy, by what is stored of them. Nothing in a dry run."""
@@ -248,14 +251,16 @@ def _encode_media(media: MediaInfo | None) -> tuple[int, bytes | None]:
 
 
 def decode_media(version: int, blob: bytes | None) -> MediaInfo | None:
-    """Return stored media; None when there is none, another version wrote it, or it cannot be read."""
+    """Return stored media; None when there is none, or it cannot be read or leaves open which is the film."""
     import msgspec
 
-    from vpo_tasks.media.model import MODEL_VERSION, MediaInfo
+    from vpo_tasks.media.film import is_unclear
+    from vpo_tasks.media.model import READABLE_VERSIONS, MediaInfo
 
-    if blob is None or version != MODEL_VERSION:
+    if blob is None or version not in READABLE_VERSIONS:
         return None
     try:
-        return msgspec.msgpack.decode(blob, type=MediaInfo)
+        media = msgspec.msgpack.decode(blob, type=MediaInfo)
     except msgspec.MsgspecError:
         return None  # an index entry that cannot be read is one to make anew
+    return None if is_unclear(media.tracks) else media

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vpo_tasks.media.film import film_of
 from vpo_tasks.plan.gates import label_height
 from vpo_tasks.plan.model import Encode, Plan, Step
 from vpo_tasks.state.lessons import Learned, Pace
@@ -22,7 +23,8 @@ def pace_of(plan: Plan, step: Step) -> Pace:
     encode = _video_encode(plan)
     if encode is None:
         return Pace("encode", "sound")
-    height = next((track.height for track in plan.source.tracks if track.type == "video"), None) or 0
+    film = film_of(plan.source.tracks)
+    height = (film.height if film is not None else None) or 0
     passes = "2-pass " if encode.two_pass else ""
     return Pace("encode", encode.codec, passes + (encode.preset or ""), label_height(height))
 

@@ -199,11 +199,35 @@ def test_what_the_phase_encodes_anyway_does_not_stand_in_the_way(mode):
             video=VideoTranscode(to="hevc"), audio=AudioTranscode(preserve=(), to="eac3", bitrate=448_000)
         ),
     }
-    planned = converges(video("v0 mpeg2video D, a1 truehd eng D, v2 mpeg2video"), **asked)
+    planned = converges(video("v0 mpeg2video D, a1 truehd eng D"), **asked)
     assert planned.failures == ()
     assert planned.result.container == "mp4"
     assert {s: codec for s, (codec, _) in encodes(planned).items()} == {0: "hevc", 1: "eac3"}
     assert encodes(planned)[1] == ("eac3", 448_000)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected", "fails"),
+    [
+        ("error", "v0:codec=hevc", True),
+        ("skip", "v0:codec=hevc", False),
+        ("transcode", "container=mp4 v0:codec=hevc v1-", False),
+    ],
+)
+def test_a_second_video_track_that_does_not_fit_is_never_dropped_by_the_encode(mode, expected, fails):
+    asked = Container(target="mp4", on_incompatible_codec=mode)
+    encode = Transcode(video=VideoTranscode(to="hevc"))
+    planned = plan("v0 mpeg2video D, v1 theora, a2 aac D", container=asked, transcode=encode)
+    assert (effects(planned), bool(planned.failures)) == (expected, fails)
+
+
+@pytest.mark.parametrize(
+    "tracks", ["v0 h264 still D, v1 theora, a2 aac D", "v0 theora, v1 h264 D still, a2 aac D"]
+)
+def test_a_film_that_does_not_fit_is_not_dropped_for_the_cover_that_does(tracks):
+    planned = plan(tracks, container=MP4_ENCODE)
+    assert planned.changes == ()
+    assert [f.reason for f in planned.failures] == ["no video would be left: mp4 cannot hold theora"]
 
 
 def test_a_track_that_a_mapping_removes_is_not_encoded_instead():

@@ -33,7 +33,10 @@ FLAGS = [
     ("D8", DIFFERS, ENG, "a1 jpn, a2 eng, s3 eng", "a2+D"),
     ("D9", DefaultFlags(set_subtitle_default_when_audio_differs=True), Config(), "a1 und D, s2 eng", ""),
     ("only commentary audio differs", DIFFERS, ENG, 'a1 eng D "Commentary", s2 eng', "s2+D s2+F"),
-    ("only the first video stays default", DefaultFlags(), Config(), "v0, v1 D", "v0+D v1-D"),
+    ("of two films the first becomes the default", DefaultFlags(), Config(), "v0 D, v1 D", "v1-D"),
+    ("a film that is the default stays it", DefaultFlags(), Config(), "v0, v1 D", ""),
+    ("a cover is no film", DefaultFlags(), Config(), "v0 mjpeg still D, v1", "v0-D v1+D"),
+    ("a lone cover keeps its flag", DefaultFlags(), Config(), "v0 mjpeg still, a1 eng D", ""),
 ]  # fmt: skip
 
 

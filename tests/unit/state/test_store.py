@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from vpo_tasks.media.identity import Identity
@@ -37,6 +38,23 @@ def test_a_record_with_64_bit_inode_and_odd_name_comes_back(store):
     assert details is not None
     assert details.media == MEDIA
     assert details[1:4] == (b"f", "changed", None)
+
+
+@pytest.mark.parametrize(
+    ("tracks", "loads"),
+    [
+        ((Track(index=0, type="video", codec="h264"),), True),
+        ((Track(index=0, type="video", codec="mjpeg"),), False),
+        ((Track(index=0, type="video", codec="mjpeg"), Track(index=1, type="video", codec="h264")), False),
+    ],
+    ids=["film", "picture", "both"],
+)
+def test_an_older_record_still_loads_unless_it_leaves_open_which_track_is_the_film(store, tracks, loads):
+    media = msgspec.structs.replace(MEDIA, tracks=tracks)
+    store.record(b"/m/a.mkv", HUGE, digest=b"d", media=media, fingerprint=b"f", status="changed")
+    store._pool.execute_write("UPDATE details SET media_version = 3", ())
+    assert (store.details(b"/m/a.mkv").media == media) is loads
+    assert [path for path, _ in store.stored_media([b"/m/a.mkv"])] == [b"/m/a.mkv"] * loads
 
 
 def test_only_what_is_below_the_folder_is_returned(store):
