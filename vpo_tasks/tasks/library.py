@@ -83,7 +83,7 @@ class Library:
 
     def tasks(self) -> Iterator[dict[str, Any]]:
         """Yield the video tasks, as a dodo.py's generator does."""
-        videos = VideoTasks(self.store, self._run.digest, self.controller)
+        videos = VideoTasks(self.store, self._run.digest, self.controller, root=self.root)
         stale = [*self._run.survey.stale, *self._run.survey.failed_before]
         if self._only is None:
             fresh = {item.found.path for item in stale}

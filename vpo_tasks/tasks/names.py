@@ -16,7 +16,8 @@ _ESCAPED = re.compile(rb"%([0-9A-F]{2})")
 
 
 def task_name(relative: bytes) -> str:
-    """Return the name under `process:` for a path relative to the library; percent-encoded where needed."""
+    """Return the name under `process:` for a path relative to the library, or a whole path; percent-encoded
+    where needed."""
     text = os.fsdecode(relative)
     return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])), text)
 

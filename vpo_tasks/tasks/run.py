@@ -158,6 +158,15 @@ class Run:
         """How many videos, and things named like one, there are."""
         return self.survey.total + len(self.discovery.odd)
 
+    @property
+    def root(self) -> bytes | None:
+        """The folder that holds all that was asked for, if one folder or file was."""
+        searched = set(self.discovery.searched)
+        if len(searched) != 1:
+            return None
+        path = searched.pop()
+        return path if os.path.isdir(path) else os.path.dirname(path)
+
     def look(self, *, everything: bool = False) -> Survey:
         """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
         force = self.options.force or everything

@@ -98,7 +98,7 @@ def _run_tasks(run: Run, controller: BatchController) -> None:
             return None if controller.stop.is_set() else super().get_next_job(completed)
 
     set_door(_OpenDoor(run.store, controller))
-    videos = VideoTasks(run.store, run.digest, lambda: controller)
+    videos = VideoTasks(run.store, run.digest, lambda: controller, root=run.root)
     ordered = order_stale(run, controller)
     stale = {item.found.path for item in ordered}
     made = generate_tasks(TASK, videos.dicts(ordered, stale=stale))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Stale(NamedTuple):
-    """A video that must be looked at. `base` is the searched folder it was found under.
+    """A video that must be looked at.
 
     `rivals` are the other videos in the run whose output could get the same name (`a.avi` and `a.mp4`).
     `failure` is an earlier run's that stands: the video is not tried again, and counts as failed.
@@ -35,7 +35,6 @@ class Stale(NamedTuple):
 
     found: Found
     verdict: Verdict
-    base: bytes
     target: bytes | None = None
     rivals: tuple[bytes, ...] = ()
     failure: Failure | None = None
@@ -97,21 +96,20 @@ def survey(
     targets = _targets_by_source(store, output) if output is not None else {}
     base_of = _bases(discovery.searched)
     # by path: some network filesystems list a name twice
-    stale = {found.path: Stale(found, "replan", base_of(found.path)) for found in as_recorded}
+    stale = {found.path: Stale(found, "replan") for found in as_recorded}
     for found in suspects:
         here = Known(signed(found.device), signed(found.inode), found.size, signed(found.mtime_ns), digest)
         verdict = settle(store, found, known.get(found.path), here)
-        base = base_of(found.path)
         if output is None:
             if verdict != "up-to-date" or force:
-                stale[found.path] = Stale(found, verdict, base, recorded_as=recorded_as.get(found.path))
+                stale[found.path] = Stale(found, verdict, recorded_as=recorded_as.get(found.path))
             continue
-        target = os.path.join(output, os.path.relpath(found.path, base))
+        target = os.path.join(output, os.path.relpath(found.path, base_of(found.path)))
         if force or not (
             verdict in {"up-to-date", "replan"}
             and any(is_as_made(path, made, digest) for path, made in targets.get(found.path, ()))
         ):
-            stale[found.path] = Stale(found, verdict, base, target, recorded_as=recorded_as.get(found.path))
+            stale[found.path] = Stale(found, verdict, target, recorded_as=recorded_as.get(found.path))
     in_order = [stale[path] for path in sorted(stale)]
     found_so = _as_survey(discovery, in_order, has_output=output is not None)
     return found_so._replace(absent=absent, unseen=unseen, recorded_as=recorded_as)

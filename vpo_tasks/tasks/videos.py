@@ -18,12 +18,23 @@ from vpo_tasks.tasks.survey import Stale, is_as_made, settle
 
 
 class VideoTasks:
-    """Makes the doit task of a video. `controller` is asked for when the first action runs, not before."""
+    """Makes the doit task of a video. `controller` is asked for when the first action runs, not before.
 
-    def __init__(self, store: Store, digest: bytes, controller: Callable[[], BatchController]) -> None:
+    A video below `root` is named by its path from there, any other by its whole path: no two have one name.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        digest: bytes,
+        controller: Callable[[], BatchController],
+        *,
+        root: bytes | None = None,
+    ) -> None:
         self._store = store
         self._digest = digest
         self._controller = controller
+        self._prefix = None if root is None else root.rstrip(b"/") + b"/"
         self._process = os.getpid()
 
     def dicts(self, items: Iterable[Stale], *, stale: Collection[bytes]) -> Iterator[dict[str, Any]]:
@@ -38,7 +49,7 @@ class VideoTasks:
         """
         path = os.fsdecode(item.found.path)
         return {
-            "name": task_name(os.path.relpath(item.found.path, item.base)),
+            "name": task_name(self._relative(item.found.path)),
             "doc": None,
             "file_dep": [path],
             "targets": self._targets(item),
@@ -78,6 +89,11 @@ class VideoTasks:
         return verdict in {"up-to-date", "replan"} and any(
             is_as_made(target, known, self._digest) for target, known in made.items()
         )
+
+    def _relative(self, path: bytes) -> bytes:
+        if self._prefix is None or not path.startswith(self._prefix):
+            return path  # of another folder searched, or reached through a link
+        return path[len(self._prefix) :]
 
     def _targets(self, item: Stale) -> list[str]:
         if item.target is None or item.rivals:

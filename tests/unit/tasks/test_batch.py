@@ -33,7 +33,7 @@ def test_a_bug_while_a_video_is_recorded_is_told_as_one_and_not_passed_over(tmp_
             settings, Store(pool), Console(said, said), ProgressTracker(1), lambda _: Unrecordable()
         )
         found = Found(os.fsencode(path), 1, 1, 1, 1, 1, 1)
-        result = controller.handle(Stale(found, "new", os.fsencode(tmp_path)))
+        result = controller.handle(Stale(found, "new"))
     assert result.status == "failed"
     assert result.error.startswith("a bug in vpo: OverflowError")
     assert controller.has_bug

@@ -96,7 +96,7 @@ def test_a_budget_of_bytes_holds_what_is_in_hand_and_counts_what_was_written():
 
 
 def stale(name, size):
-    return Stale(Found(name, 1, 1, size, 0, 1, 0), "new", b"/")
+    return Stale(Found(name, 1, 1, size, 0, 1, 0), "new")
 
 
 def test_order_is_heaviest_first_and_by_path_among_equals():
