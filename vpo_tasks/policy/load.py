@@ -65,7 +65,7 @@ def read_policy(path: str, *, named: bool = True) -> Loaded:
 
 def parse_policy(data: bytes, path: str) -> Policy:
     """Return the policy in the bytes of a file; `path` names it in issues and, without a name, the policy."""
-    return parse_loaded(data, path).policy
+    return _parse(data, path).policy
 
 
 def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Issue, ...]]:
