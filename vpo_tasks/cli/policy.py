@@ -32,7 +32,7 @@ def check(context: click.Context, files: tuple[str, ...]) -> None:
     failed = False
     for path in files:
         try:
-            found, warnings, unsafe = read_policy(path)
+            found, warnings, unsafe, _ = read_policy(path)
             if unsafe and not any_arguments:
                 raise PolicyError(path, unsafe)
         except PolicyError as error:

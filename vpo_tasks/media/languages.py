@@ -75,6 +75,39 @@ def _from_code(code: str) -> str | None:
     return _codes_of_two_letters().get(code)
 
 
+@lru_cache(maxsize=1)
+def _every_code() -> frozenset[str]:
+    return frozenset(
+        code
+        for language in _languages()
+        for code in (language.pt1, language.pt2b, language.pt2t, language.pt3, language.pt5)
+        if code
+    )
+
+
+def is_assigned(folded: str) -> bool:
+    """Tell whether a tag in lower case is a code of any part of ISO 639, a name, or begins with a code."""
+    if folded in _RETIRED or folded in _every_code():
+        return True
+    if len(folded) <= 3:
+        return False
+    names = _codes_of_names()
+    primary = _SUBTAG_SEPARATOR.split(folded, maxsplit=1)[0]
+    is_tag = primary != folded and (primary in _RETIRED or primary in _every_code())
+    return folded in names or _drop_remark(folded) in names or is_tag
+
+
+def two_letter_codes() -> tuple[str, ...]:
+    """Return every code of ISO 639-1."""
+    return tuple(_codes_of_two_letters())
+
+
+def names_of_languages() -> tuple[str, ...]:
+    """Return the names, in lower case, of the languages that have a code of two letters."""
+    usual = set(_codes_of_two_letters().values())
+    return tuple(name for name, code in _codes_of_names().items() if code in usual)
+
+
 def _languages() -> Iterator[Lang]:
     from iso639 import iter_langs  # only a two-letter code or a name needs the tables (55 ms)
 

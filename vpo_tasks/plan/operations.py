@@ -105,14 +105,14 @@ def _video_actions(work: Work) -> None:
 
 def _keep_audio(work: Work) -> None:
     if work.phase.keep_audio is not None and not work.filters_skipped:
-        keep_audio(work.draft, work.phase.keep_audio, work.scope)
+        keep_audio(work.draft, work.phase.keep_audio, work.scope, work.terms)
 
 
 def _keep_subtitles(work: Work) -> None:
     if work.phase.keep_subtitles is not None and not work.filters_skipped:
         actions = work.phase.subtitle_actions
         clears_forced = actions is not None and actions.clear_all_forced
-        keep_subtitles(work.draft, work.phase.keep_subtitles, work.scope, clears_forced)
+        keep_subtitles(work.draft, work.phase.keep_subtitles, work.scope, work.terms, clears_forced)
 
 
 def _filter_attachments(work: Work) -> None:

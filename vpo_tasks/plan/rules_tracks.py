@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from vpo_tasks.media.known_languages import is_known, unknown_words
+from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
-from vpo_tasks.policy.match import language_of, language_set, title_kind
+from vpo_tasks.policy.match import Terms, language_of, language_set, title_kind
 from vpo_tasks.policy.model import FilterAttachments, KeepAudio, KeepSubtitles
 
 _FONT_CODECS = frozenset({"ttf", "otf", "ttc", "woff", "woff2"})
@@ -18,7 +22,7 @@ _FONT_TYPES = frozenset(
 )  # fmt: skip
 
 
-def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope) -> None:
+def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope, terms: Terms) -> None:
     """Remove unwanted audio; raise Refusal when too little would be left."""
     tracks = draft.of_type("audio")
     if not tracks:
@@ -29,6 +33,8 @@ def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope) -> None:
         _fall_back(tracks, removed, operation)
     if len(removed) == len(tracks):
         raise Refusal("keep_audio", f"no audio would be left: {_found(tracks)}")
+    if any(track.index in removed and language_of(track) not in wanted for track in tracks):
+        _refuse_unknown("keep_audio", operation.languages, draft, terms)
     for track in tracks:
         if track.index in removed:
             draft.remove(track, scope.cause("keep_audio", removed[track.index]))
@@ -83,19 +89,41 @@ def _fall_back(tracks: list[Track], removed: dict[int, str], operation: KeepAudi
                 removed.pop(track.index, None)
 
 
-def keep_subtitles(draft: Draft, operation: KeepSubtitles, scope: Scope, clears_forced: bool) -> None:
+def keep_subtitles(
+    draft: Draft, operation: KeepSubtitles, scope: Scope, terms: Terms, clears_forced: bool
+) -> None:
     """Remove unwanted subtitles. `clears_forced`: the same phase clears all forced flags."""
-    wanted = None if operation.languages is None else language_set(operation.languages)
-    for track in draft.of_type("subtitle"):
-        if operation.remove_all:
+    if operation.remove_all:
+        for track in draft.of_type("subtitle"):
             draft.remove(track, scope.cause("keep_subtitles", "all subtitles are removed"))
-            continue
-        if (track.forced and operation.preserve_forced and not clears_forced) or wanted is None:
-            continue
-        language = language_of(track)
-        if language not in wanted:
-            reason = f"{language} is not {_one_of(operation.languages or ())}"
-            draft.remove(track, scope.cause("keep_subtitles", reason))
+        return
+    if operation.languages is None:
+        return
+    wanted = language_set(operation.languages)
+    preserves_forced = operation.preserve_forced and not clears_forced
+    unwanted = [
+        track
+        for track in draft.of_type("subtitle")
+        if language_of(track) not in wanted and not (track.forced and preserves_forced)
+    ]
+    if unwanted:
+        _refuse_unknown("keep_subtitles", operation.languages, draft, terms)
+    for track in unwanted:
+        reason = f"{language_of(track)} is not {_one_of(operation.languages)}"
+        draft.remove(track, scope.cause("keep_subtitles", reason))
+
+
+def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: Terms) -> None:
+    """Raise Refusal when a list by which tracks would go has a code that nobody knows: it may be a slip.
+
+    A code that some track of the video has, or that the policy lists as an extra one, is meant.
+    """
+    unknown = [code for code in codes if not is_known(code) and normalise(code) not in terms.extra]
+    present = {language_of(track) for track in (*draft.source.tracks, *draft.tracks)}
+    doubtful = [code for code in unknown if normalise(code) not in present]
+    if doubtful:
+        advice = "; correct the policy, or list it in config.extra_languages"
+        raise Refusal(operation, f"removes nothing by this list: {unknown_words(doubtful[0])}{advice}")
 
 
 def filter_attachments(draft: Draft, operation: FilterAttachments, scope: Scope) -> None:

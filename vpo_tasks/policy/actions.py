@@ -10,7 +10,7 @@ from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
 from vpo_tasks.policy.reading import BAD, At, Bool, ListOf, OneOf, Reader, nearest, shown
 from vpo_tasks.policy.table import Field, Table, Values, is_read, one_of_keys
-from vpo_tasks.policy.words import ANY_TEXT, FIELD_NAME, FILLED, FOLDED
+from vpo_tasks.policy.words import ANY_TEXT, FIELD_NAME, FILLED, FILLED_LANGUAGE, FOLDED, LANGUAGE_NAME
 
 _PLACEHOLDERS = frozenset({"filename", "path", "rule_name"})
 
@@ -63,7 +63,7 @@ def _drop_track_type(values: Values, _at: At) -> m.SetForced:
 
 
 _TRACK_TYPE = Field("track_type", OneOf("video", "audio", "subtitle"), "Which tracks.", required=True)
-_LANGUAGE = Field("language", ANY_TEXT, "Only tracks in this language.")
+_LANGUAGE = Field("language", LANGUAGE_NAME, "Only tracks in this language.")
 _VALUE = Field("value", Bool(), "Set the flag, or clear it.")
 _FROM_PLUGIN = Field("from_plugin_metadata", PLUGIN_FIELD, "Take the value from external metadata.")
 
@@ -106,9 +106,9 @@ _KINDS: dict[str, _Kind] = {
             m.SetLanguage,
             [
                 _TRACK_TYPE,
-                Field("new_language", FILLED, "The language to set."),
+                Field("new_language", FILLED_LANGUAGE, "The language to set."),
                 _FROM_PLUGIN,
-                Field("match_language", ANY_TEXT, "Only tracks in this language."),
+                Field("match_language", LANGUAGE_NAME, "Only tracks in this language."),
             ],
             check=_exactly_one("new_language", "from_plugin_metadata"),
             shape=one_of_keys("new_language", "from_plugin_metadata"),

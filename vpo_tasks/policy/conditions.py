@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from vpo_tasks.errors import Issue
@@ -14,10 +14,11 @@ from vpo_tasks.policy.words import (
     ANY_TEXT,
     FIELD_NAME,
     FOLDED_ONE_OR_MANY,
+    LANGUAGE_NAME,
+    LANGUAGE_NAMES,
     NUMBER_COMPARISON,
     PLUGIN_NAME,
     REGEX,
-    TEXT_ONE_OR_MANY,
     TRACK_KIND,
     one_of,
 )
@@ -56,7 +57,7 @@ class TitleReader:
 
 
 FILTERS = (
-    Field("language", TEXT_ONE_OR_MANY, "The track's language is one of these."),
+    Field("language", LANGUAGE_NAMES, "The track's language is one of these."),
     Field("codec", FOLDED_ONE_OR_MANY, "The track's codec is one of these."),
     Field("is_default", Bool(), "The default flag is set, or is not."),
     Field("is_forced", Bool(), "The forced flag is set, or is not."),
@@ -162,7 +163,7 @@ class OriginReader:
             [
                 Field("value", Bool()),
                 Field("min_confidence", SHARE, "How sure the classification must be, 0 to 1."),
-                Field("language", ANY_TEXT),
+                Field("language", LANGUAGE_NAME),
             ],
         )
 
@@ -262,14 +263,31 @@ _SPEECH = Table(
     [
         Field("threshold", SHARE, "The least share of speech in a second language, 0 to 1."),
         Field("track_index", Integer(), "Only the track with this index, counting all tracks from 0."),
-        Field("primary_language", ANY_TEXT, "The main language must be this one."),
+        Field("primary_language", LANGUAGE_NAME, "The main language must be this one."),
     ],
 )
 
 
+def _languages_in(condition: m.Condition) -> Iterator[str]:
+    if isinstance(condition, (m.And, m.Or)):
+        for part in condition.conditions:
+            yield from _languages_in(part)
+    elif isinstance(condition, m.Not):
+        yield from _languages_in(condition.condition)
+    elif isinstance(condition, (m.Exists, m.Count)):
+        yield from condition.where.language or ()
+    elif isinstance(condition, m.MultiLanguage):
+        yield from filter(None, [condition.primary_language])
+    elif isinstance(condition, (m.Original, m.Dubbed)):
+        yield from filter(None, [condition.language])
+
+
 def _read_expression(at: At) -> Any:
     try:
-        return parse_expression(at.value)
+        condition = parse_expression(at.value)
+        for tag in dict.fromkeys(_languages_in(condition)):
+            at.name_language(tag)
+        return condition
     except ExpressionError as error:
         column = at.node.column
         if at.node.text_column:

@@ -29,11 +29,15 @@ DOCUMENT = Table(
 
 
 class Loaded(NamedTuple):
-    """A policy and what is to be said of it. `unsafe` is what a run refuses to do, unless it trusts it."""
+    """A policy and what is to be said of it. `unsafe` is what a run refuses to do, unless it trusts it.
+
+    `languages` are those of the warnings that every run repeats: codes that nobody knows.
+    """
 
     policy: Policy
     warnings: tuple[Issue, ...]
     unsafe: tuple[Issue, ...]
+    languages: tuple[Issue, ...]
 
 
 def load_policy(path: str) -> Policy:
@@ -61,7 +65,7 @@ def read_policy(path: str, *, named: bool = True) -> Loaded:
 
 def parse_policy(data: bytes, path: str) -> Policy:
     """Return the policy in the bytes of a file; `path` names it in issues and, without a name, the policy."""
-    return parse_policy_with_warnings(data, path)[0]
+    return _parse(data, path).policy
 
 
 def parse_policy_with_warnings(data: bytes, path: str) -> tuple[Policy, tuple[Issue, ...]]:
@@ -87,7 +91,10 @@ def _parse(data: bytes, path: str) -> Loaded:
         raise PolicyError(path, sorted(set(log.issues)))
     if not policy.name:
         policy = _renamed(policy, path)
-    return Loaded(policy, tuple(sorted(set(log.warnings))), tuple(sorted(set(log.unsafe))))
+    meant = {tag.casefold() for tag in policy.config.extra_languages}
+    languages = {issue for issue, tag in log.languages if tag.strip().casefold() not in meant}
+    warnings = tuple(sorted({*log.warnings, *languages}))
+    return Loaded(policy, warnings, tuple(sorted(set(log.unsafe))), tuple(sorted(languages)))
 
 
 def _renamed(policy: Policy, path: str) -> Policy:

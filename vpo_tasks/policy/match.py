@@ -25,12 +25,13 @@ _MUSIC = (
 class Terms:
     """A policy's `config`, made ready: normalised languages in order of preference, commentary test."""
 
-    __slots__ = ("audio", "commentary", "subtitle")
+    __slots__ = ("audio", "commentary", "extra", "subtitle")
 
     def __init__(self, config: Config) -> None:
         self.audio = tuple(normalise(code) for code in config.audio_languages)
         self.subtitle = tuple(normalise(code) for code in config.subtitle_languages)
         self.commentary = commentary_test(config.commentary_patterns)
+        self.extra = language_set(config.extra_languages)
 
 
 def commentary_test(patterns: Sequence[str]) -> Commentary:

@@ -293,6 +293,8 @@ class Config(PolicyValue, frozen=True):
 
     audio_languages: tuple[str, ...] = ("eng", "und")
     subtitle_languages: tuple[str, ...] = ("eng", "und")
+    extra_languages: tuple[str, ...] = ()
+    """Codes that no standard knows and that are meant all the same."""
     commentary_patterns: tuple[str, ...] = ("commentary", "director", "audio description")
     on_error: OnError = "continue"
 

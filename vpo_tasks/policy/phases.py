@@ -32,7 +32,9 @@ from vpo_tasks.policy.values import (
 )
 from vpo_tasks.policy.words import (
     ANY_TEXT,
+    EXTRA_LANGUAGES,
     FOLDED,
+    FOLDED_LANGUAGE,
     FOLDED_LIST,
     LANGUAGES,
     ON_ERROR,
@@ -58,7 +60,7 @@ _DURATION = Text(
 SKIP_CONDITIONS = (
     Field("video_codec", FOLDED_LIST, "The film has one of these codecs."),
     Field("audio_codec_exists", FOLDED, "Some audio track has this codec."),
-    Field("subtitle_language_exists", FOLDED, "Some subtitle has this language."),
+    Field("subtitle_language_exists", FOLDED_LANGUAGE, "Some subtitle has this language."),
     Field("container", ListOf(Text(normalise_container)), "The container is one of these."),
     Field("resolution", SKIP_RESOLUTION, "The video's height falls into this class."),
     Field("resolution_under", SKIP_RESOLUTION, "The video's height is below this one."),
@@ -154,11 +156,16 @@ PHASE = Table(
 
 PATTERNS = Field("commentary_patterns", ListOf(REGEX), "Regular expressions found in commentary titles.")
 
+EXTRA_LANGUAGES_FIELD = Field(
+    "extra_languages", EXTRA_LANGUAGES, "Codes that no standard knows and that are meant all the same."
+)
+
 CONFIG = Table(
     m.Config,
     [
         Field("audio_languages", LANGUAGES, "Preferred audio languages, the best first."),
         Field("subtitle_languages", LANGUAGES, "Preferred subtitle languages, the best first."),
+        EXTRA_LANGUAGES_FIELD,
         PATTERNS,
         Field("on_error", ON_ERROR, "After a failure: leave the video, go on with it, or end the batch."),
     ],

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from vpo_tasks.errors import Issue
+from vpo_tasks.media.known_languages import is_known, unknown_words
 from vpo_tasks.policy.document import Node
 
 
@@ -33,6 +34,8 @@ class Log:
         self.issues: list[Issue] = []
         self.warnings: list[Issue] = []
         self.unsafe: list[Issue] = []
+        self.languages: list[tuple[Issue, str]] = []
+        """Every language that is named and that nobody knows, with what is said of it."""
 
 
 class At(NamedTuple):
@@ -62,6 +65,13 @@ class At(NamedTuple):
     def refuse(self, message: str) -> None:
         """Note what no run does unless the runner's configuration says so. The policy loads all the same."""
         self.log.unsafe.append(Issue(self.node.line, self.node.column, self.where, message))
+
+    def name_language(self, tag: str) -> None:
+        """Note a language that the policy names, if nobody knows it."""
+        if not is_known(tag):
+            advice = "; if it is meant, list it in config.extra_languages"
+            issue = Issue(self.node.line, self.node.column, self.where, unknown_words(tag) + advice)
+            self.log.languages.append((issue, tag))
 
     def key(self, key: str) -> At:
         return At(self.value[key].node, _join(self.where, key), self.log)
@@ -248,6 +258,16 @@ class Text(_AsIs):
         if self.examples:
             schema["examples"] = list(self.examples)
         return schema
+
+
+class LanguageText(Text):
+    """Text that names a language. It may be one that nobody knows, and is told then."""
+
+    def read(self, at: At) -> Any:
+        value = super().read(at)
+        if isinstance(value, str):
+            at.name_language(value)
+        return value
 
 
 class OneOf(_AsIs):

@@ -6,13 +6,13 @@ from typing import Any
 
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
-from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text, shown
+from vpo_tasks.policy.reading import BAD, At, Bool, Integer, LanguageText, ListOf, OneOf, Text, shown
 from vpo_tasks.policy.table import Field, Single, Table, Values
 from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate, format_rate, parse_synthesis_rate
 from vpo_tasks.policy.words import (
     FOLDED_ONE_OR_MANY,
+    LANGUAGE_NAMES,
     NUMBER_COMPARISON,
-    TEXT_ONE_OR_MANY,
     parse_filled,
     parse_language,
 )
@@ -122,7 +122,7 @@ class _PositionReader:
 _CRITERION = Table(
     m.SourceCriterion,
     [
-        Field("language", TEXT_ONE_OR_MANY),
+        Field("language", LANGUAGE_NAMES),
         Field("not_commentary", _SWITCH),
         Field("channels", _WantedChannelsReader()),
         Field("codec", FOLDED_ONE_OR_MANY),
@@ -134,7 +134,7 @@ _SKIP_IF_EXISTS = Table(
     [
         Field("codec", FOLDED_ONE_OR_MANY),
         Field("channels", NUMBER_COMPARISON),
-        Field("language", TEXT_ONE_OR_MANY),
+        Field("language", LANGUAGE_NAMES),
         Field("not_commentary", _SWITCH),
     ],
 )
@@ -169,7 +169,7 @@ _NEW_TRACK = Table(
         Field(
             "language",
             _InheritedReader(
-                Text(lambda text: parse_language(text.lower()), pattern="^[a-z]{2,3}$|^inherit$")
+                LanguageText(lambda text: parse_language(text.lower()), pattern="^[a-z]{2,3}$|^inherit$")
             ),
             "Its language; inherit takes the source's.",
             default="inherit",

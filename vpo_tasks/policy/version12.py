@@ -10,6 +10,7 @@ from vpo_tasks.policy.flat12 import FLAT_KEYS, build_flat_policy, flat_fields
 from vpo_tasks.policy.operations import FILTER_ATTACHMENTS, KEEP_AUDIO, KEEP_SUBTITLES
 from vpo_tasks.policy.phases import (
     COMMON_OPERATIONS,
+    EXTRA_LANGUAGES_FIELD,
     NAME_FIELDS,
     PATTERNS,
     PHASE_CONTROL,
@@ -161,6 +162,7 @@ _CONFIG = Table(
     [
         Field("audio_language_preference", LANGUAGES, attribute="audio_languages"),
         Field("subtitle_language_preference", LANGUAGES, attribute="subtitle_languages"),
+        EXTRA_LANGUAGES_FIELD,
         PATTERNS,
         Field("on_error", ON_ERROR),
     ],

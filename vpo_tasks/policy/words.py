@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from vpo_tasks.policy.model import OnError, TrackKind
 from vpo_tasks.policy.patterns import InvalidPattern, compile_pattern
-from vpo_tasks.policy.reading import Integer, ListOf, OneOf, OneOrMany, Text
+from vpo_tasks.policy.reading import Integer, LanguageText, ListOf, OneOf, OneOrMany, Text
 from vpo_tasks.policy.table import Comparison
 from vpo_tasks.policy.values import (
     SCALE_RESOLUTIONS,
@@ -87,14 +87,19 @@ def text(parse: Callable[[str], Any], *examples: str, pattern: str = "") -> Text
 
 ON_ERROR = one_of(OnError)
 TRACK_KIND = one_of(TrackKind)
-LANGUAGE = text(parse_language, pattern="^[a-z]{2,3}$")
+LANGUAGE = LanguageText(parse_language, pattern="^[a-z]{2,3}$")
 LANGUAGES = ListOf(LANGUAGE)
+EXTRA_LANGUAGES = ListOf(text(parse_language, pattern="^[a-z]{2,3}$"))
+LANGUAGE_NAME = LanguageText()
+"""A code, a name or a tag, as files may have it."""
+LANGUAGE_NAMES = OneOrMany(LANGUAGE_NAME)
 ANY_TEXT = Text()
 FILLED = text(parse_filled, pattern="\\S")
 FOLDED = text(parse_folded, pattern="\\S")
+FOLDED_LANGUAGE = LanguageText(parse_folded, pattern="\\S")
+FILLED_LANGUAGE = LanguageText(parse_filled, pattern="\\S")
 FOLDED_LIST = ListOf(FOLDED)
 FOLDED_ONE_OR_MANY = OneOrMany(FOLDED)
-TEXT_ONE_OR_MANY = OneOrMany(ANY_TEXT)
 REGEX = text(parse_regex)
 PHASE_NAME = text(parse_phase_name, pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")
 FIELD_NAME = text(parse_field_name, pattern="^\\s*[A-Za-z][A-Za-z0-9_]{0,63}\\s*$")

@@ -84,6 +84,7 @@ class PolicySet:
         self._named = named
         self._any_arguments = any_arguments
         self._loaded: dict[str, Policy] = {}
+        self._doubts: dict[str, tuple[str, ...]] = {}
         self._models: tuple[Policy, ...] | None = None
         self._stamps = tuple(self._stamp(path, store) for path in self.paths)
         if self.phases:
@@ -116,6 +117,11 @@ class PolicySet:
             self._models = tuple(_with_mode(self._load(path), self._override) for path in self.paths)
         return self._models
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What every run says of the policies: languages that nobody knows."""
+        return tuple(doubt for path in self.paths for doubt in self._doubts.get(path, ()))
+
     def _load(self, path: str) -> Policy:
         if path not in self._loaded:
             from vpo_tasks.policy.load import read_policy  # only a run that plans parses YAML
@@ -124,6 +130,7 @@ class PolicySet:
             if loaded.unsafe and not self._any_arguments:
                 raise PolicyError(path, loaded.unsafe)
             self._loaded[path] = loaded.policy
+            self._doubts[path] = tuple(issue.located(path) for issue in loaded.languages)
         return self._loaded[path]
 
     def _check_phases(self) -> None:
@@ -141,7 +148,8 @@ class PolicySet:
 
         policy = self._load(path)
         stamp = PolicyStamp(state, policy_digest([policy]), policy.name, policy.config.on_error)
-        store.remember_policy(os.fsencode(path), stamp)
+        if not self._doubts[path]:  # else it is read every time, so that every run says so
+            store.remember_policy(os.fsencode(path), stamp)
         return stamp
 
 

@@ -91,6 +91,8 @@ class Run:
         try:
             self.store = Store(self.pool)
             self.policies = self._find_policies()
+            for doubt in self.policies.doubts:
+                self.console.warning(doubt)
             self.lessons = Lessons(self.pool)
             self.abilities = find_abilities(self.policies, self.lessons)
             self.digest = digest_with(self.policies.digest, self.abilities)

@@ -454,3 +454,48 @@ def test_mistake_in_a_shared_part_is_told_once_per_use():
 def test_issue_of_a_duplicate_key_has_its_path():
     issues = issues_of("keep_audio: {languages: [eng], languages: [ger]}")
     assert issues == (Issue(4, 36, "phases[0].keep_audio.languages", "given twice, first in line 4"),)
+
+
+LANGUAGE_PLACES = [
+    "cfg: {audio_languages: [egn]}",
+    "cfg: {subtitle_languages: [egn]}",
+    "keep_audio: {languages: [eng, egn]}",
+    "keep_subtitles: {languages: [egn]}",
+    "skip_when: {mode: any, subtitle_language_exists: egn}",
+    "rules: {match: all, items: [{name: r, when: {exists: {track_type: audio, language: egn}}, then: []}]}",
+    "rules: {match: all, items: [{name: r, when: 'count(audio, lang in [eng, egn]) > 1', then: []}]}",
+    "rules: {match: all, items: [{name: r, when: 'not is_dubbed(lang == egn)', then: []}]}",
+    "rules: {match: all, items: [{name: r, when: {is_original: {language: egn}}, then: []}]}",
+    "rules: {match: all, items: [{name: r, when: {audio_is_multi_language: {primary_language: egn}}, then: []}]}",
+    "rules: {match: all, items: [{name: r, when: exists(audio), then: {set_forced: {language: egn}}}]}",
+    "rules: {match: all, items: [{name: r, when: exists(audio), then: {set_default: {track_type: audio, language: egn}}}]}",
+    "rules: {match: all, items: [{name: r, when: exists(audio), then: {set_language: {track_type: audio, new_language: egn}}}]}",
+    "rules: {match: all, items: [{name: r, when: exists(audio), then: {set_language: {track_type: audio, new_language: eng, match_language: egn}}}]}",
+    "audio_synthesis: {tracks: [{name: s, codec: aac, channels: 2, source: {prefer: [{language: egn}]}}]}",
+    "audio_synthesis: {tracks: [{name: s, codec: aac, channels: 2, language: egn, source: {prefer: [{channels: max}]}}]}",
+    "audio_synthesis: {tracks: [{name: s, codec: aac, channels: 2, skip_if_exists: {language: [egn]}, source: {prefer: [{channels: max}]}}]}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fragment", LANGUAGE_PLACES)
+def test_a_language_that_nobody_knows_loads_with_a_warning_wherever_it_stands(fragment):
+    (warning,) = warnings_of(fragment)
+    assert warning.message.startswith("'egn' is no language that anybody knows (did you mean eng?)")
+    assert warning.line > 0
+    assert warnings_of(fragment.replace("egn", "ger")) == ()
+
+
+@pytest.mark.parametrize("fragment", LANGUAGE_PLACES)
+def test_an_extra_language_is_meant(fragment):
+    if fragment.startswith("cfg: "):
+        text = fragment.replace("cfg: {", "cfg: {extra_languages: [egn], ")
+        assert warnings_of(text) == ()
+        return
+    body = "\n".join(f"    {line}" for line in fragment.splitlines())
+    text = f"schema_version: 13\nconfig: {{extra_languages: [egn]}}\nphases:\n  - name: p\n{body}\n"
+    assert warnings_of(text) == ()
+
+
+def test_version_12_warns_too():
+    text = "schema_version: 12\naudio_language_preference: [egn]\naudio_filter: {languages: [egn]}\n"
+    assert len(warnings_of(text, 12)) == 2
