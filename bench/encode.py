@@ -34,7 +34,9 @@ phases:
 
 # a line an argument: none of them holds a line feed
 _LOGGING = """#!/bin/sh
-case "$*" in *-progress*) printf '%s\\n' "$@" > {log};; esac
+# the source is named by a descriptor that is inherited
+name() {{ case "$1" in file:/proc/self/fd/*) echo "file:$(readlink "${{1#file:}}")";; *) echo "$1";; esac; }}
+case "$*" in *-progress*) for word; do name "$word"; done > {log};; esac
 exec {ffmpeg} "$@"
 """
 

@@ -22,7 +22,6 @@ IGNORE_FILE = b".vpoignore"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
 _MOST_LINKS = 40  # as many as Linux follows
-PRIVATE_SUFFIXES = (b".json", b".part", b".orig")
 
 
 class Found(NamedTuple):

@@ -142,7 +142,7 @@ def work_folder_is_replaced(scene: Scene) -> None:
     for work in list(scene.folder.rglob(".vpo-*.tmp")):
         work.rename(work.with_name("taken"))
         work.mkdir()
-        (work / "part").symlink_to(scene.victims / "secret")
+        (work / "video.part").symlink_to(scene.victims / "secret")
 
 
 def everything_of_ours_is_linked(scene: Scene) -> None:

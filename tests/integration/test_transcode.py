@@ -67,7 +67,9 @@ def fake_ffmpeg(world, body):
     log = world.root / "argv.log"
     path.write_text(
         f"#!{sys.executable}\nimport os, sys, time\nreal = {real!r}\nargv = sys.argv[1:]\n"
-        f"if '-encoders' not in argv: open({str(log)!r}, 'a').write(' '.join(argv) + '\\n')\n"
+        # the source is named by a descriptor that is inherited
+        "held = '/proc/self/fd/'\nshown = [os.readlink(held + a.split(held)[1]) if held in a else a for a in argv]\n"
+        f"if '-encoders' not in argv: open({str(log)!r}, 'a').write(' '.join(shown) + '\\n')\n"
         f"{body}\nos.execv(real, [real, *argv])\n"
     )
     path.chmod(0o755)

@@ -154,7 +154,7 @@ class World:
         """
         log = self.root / "tools.log"
         slow = "".join(
-            f'case "$*" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items()
+            f'case "$shown" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items()
         )
         for name in ("mkvmerge", "mkvpropedit", "ffmpeg"):
             real = shutil.which(name)
@@ -164,7 +164,10 @@ class World:
             script.write_text(
                 "#!/bin/bash\n"
                 'case "$*" in *-version*|*--version*) exec ' + real + ' "$@";; esac\n'
-                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $(basename "${{!#}}")" >> {log}\n'
+                # the source is named by a descriptor that is inherited
+                'shown=""; last=""\nfor word; do last=${word#file:}\n'
+                'case "$last" in /proc/self/fd/*) last=$(readlink "$last");; esac; shown="$shown $last"; done\n'
+                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $(basename "$last")" >> {log}\n'
                 f"sleep {delay}\n{slow}"
                 f'{real} "$@"\ncode=$?\n'
                 f"echo \"end $$ $(date +%s%N) $(awk '/^wchar/ {{print $2}}' /proc/$$/io 2>/dev/null)\" >> {log}\nexit $code\n"

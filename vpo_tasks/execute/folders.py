@@ -162,24 +162,9 @@ def own_folder(path: bytes) -> Iterator[Folder]:
         folder.close()
 
 
-def is_ours(status: os.stat_result) -> bool:
+def is_runners(status: os.stat_result) -> bool:
     """Tell whether what was found belongs to the user who runs this."""
     return status.st_uid == os.geteuid()
-
-
-def is_believed(status: os.stat_result) -> bool:
-    """Tell whether what was found speaks for the user who runs this: it is that user's, or root's."""
-    return status.st_uid in (os.geteuid(), 0)
-
-
-def owner_name(status: os.stat_result) -> str:
-    """Return the name of the user that a file belongs to, the number where there is no name."""
-    import pwd  # only for a message
-
-    try:
-        return pwd.getpwuid(status.st_uid).pw_name
-    except KeyError:
-        return str(status.st_uid)
 
 
 def _walk(path: bytes, *, make: bool) -> Folder:

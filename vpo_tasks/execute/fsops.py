@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.folders import Folder, Place, is_ours, opened_child
+from vpo_tasks.execute.folders import Folder, Place, is_runners, opened_child
 from vpo_tasks.execute.private import Private, files_of, id_of
 
 _COPY_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def work_folder(disk: Disk, names: Private) -> Iterator[Folder]:
     """
     disk.make_folder(names.work)
     with opened_child(names.folder, names.work.name) as folder:
-        if not is_ours(folder.status()):
+        if not is_runners(folder.status()):
             raise OSError(errno.ESTALE, "somebody else has replaced our folder", names.work.path)
         disk.chmod(folder.fd, 0o700)
         if folder.names():
@@ -58,7 +58,7 @@ def clear_work(disk: Disk, names: Private) -> None:
     """Remove the folder for tools and what they left there, if it is ours."""
     try:
         with opened_child(names.folder, names.work.name) as folder:
-            if not is_ours(folder.status()):
+            if not is_runners(folder.status()):
                 return
             for name in folder.names():
                 disk.unlink(folder.at(name))
@@ -129,7 +129,7 @@ def copy_attributes(disk: Disk, source_fd: int, fd: int, *, mtime_ns: int | None
     if (found.st_uid, found.st_gid) != (status.st_uid, status.st_gid):
         warnings += _copy_owner(disk, fd, status)
     mode = stat.S_IMODE(status.st_mode)
-    keeps_rights = is_ours(status) and is_ours(os.fstat(fd))
+    keeps_rights = is_runners(status) and is_runners(os.fstat(fd))
     disk.chmod(fd, mode if keeps_rights else mode & ~_SET_IDS)
     warnings += _copy_extended(disk, source_fd, fd, with_capability=keeps_rights)
     if mtime_ns is not None:

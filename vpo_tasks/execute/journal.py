@@ -16,9 +16,10 @@ from typing import Literal
 
 import msgspec
 
-from vpo_tasks.execute.folders import Place, is_believed, owner_name
+from vpo_tasks.execute.folders import Place
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
+from vpo_tasks.trusted import is_ours, owner_name
 
 MAX_BYTES = 64 << 20
 _MAX_NUMBER = 1 << 63
@@ -185,8 +186,8 @@ def read_found_record(place: Place) -> AnyRecord | None:
     anybody can put a journal into a folder of theirs, and what it asks for would be done with our rights.
     """
     record, status = _read(place)
-    if record is not None and not is_believed(status):
-        raise ForeignRecordError(_OTHERS.format(owner_name(status)))
+    if record is not None and not is_ours(status.st_uid):
+        raise ForeignRecordError(_OTHERS.format(owner_name(status.st_uid)))
     return record
 
 

@@ -49,7 +49,7 @@ from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 
-_MADE = b"part"
+_MADE = b"video.part"
 """What tools call the new video, in a folder of its own."""
 
 

@@ -16,17 +16,10 @@ from typing import NamedTuple
 from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.folders import (
-    Folder,
-    is_believed,
-    is_ours,
-    open_child,
-    open_folder,
-    opened_child,
-    owner_name,
-)
+from vpo_tasks.execute.folders import Folder, is_runners, open_child, open_folder, opened_child
 from vpo_tasks.execute.journal import AnyRecord, ForeignRecordError, Record, read_found_record
 from vpo_tasks.execute.private import Private, id_of
+from vpo_tasks.trusted import is_ours, owner_name
 
 _NOT_A_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -63,7 +56,7 @@ def opened_store(folder: Folder) -> Iterator[Folder | None]:
             return
         raise
     try:
-        yield store if is_believed(store.status()) else None
+        yield store if is_ours(store.status().st_uid) else None
     finally:
         store.close()
 
@@ -83,7 +76,7 @@ def retire(disk: Disk, names: Private, record: AnyRecord) -> str | None:
         return reason
     fsops.clear_work(disk, names)
     with opened_child(names.folder, UNDO_FOLDER) as store:
-        if not is_ours(store.status()) or store.status().st_dev != names.folder.status().st_dev:
+        if not is_runners(store.status()) or store.status().st_dev != names.folder.status().st_dev:
             fsops.clean_up(disk, names)
             return f"no original is kept for undo: {_foreign(store)}"
         stored = names._replace(folder=store)
@@ -109,7 +102,7 @@ def _make_store(disk: Disk, names: Private) -> str | None:
         return f"no original is kept for undo: {error.strerror}"
     try:
         with opened_child(names.folder, UNDO_FOLDER) as store:
-            if is_ours(store.status()) and store.status().st_mode & 0o077:
+            if is_runners(store.status()) and store.status().st_mode & 0o077:
                 disk.chmod(store.fd, 0o700)  # earlier versions left that to the umask
     except OSError as error:
         if error.errno in _NOT_A_FOLDER:
@@ -119,7 +112,7 @@ def _make_store(disk: Disk, names: Private) -> str | None:
 
 
 def _foreign(store: Folder) -> str:
-    return f"{os.fsdecode(UNDO_FOLDER)} belongs to {owner_name(store.status())}"
+    return f"{os.fsdecode(UNDO_FOLDER)} belongs to {owner_name(store.status().st_uid)}"
 
 
 def entries(folder: bytes) -> list[Entry]:
