@@ -16,6 +16,7 @@ from bench.command import (
     environment,
     find_tool,
     in_turn,
+    need_tool,
     peak_bytes,
     run,
     version_of,
@@ -103,7 +104,7 @@ def _process(library: Library) -> Side:
 
 
 def _find(library: Library) -> Side:
-    command = ["find", library.root, "-type", "f", "-printf", "%D %i %s %T@ %p\\n"]
+    command = [need_tool("find"), library.root, "-type", "f", "-printf", "%D %i %s %T@ %p\\n"]
     return lambda: run(command, library.environ).seconds
 
 

@@ -1,13 +1,11 @@
-"""Fixtures that every kind of test may use."""
+"""Fixtures that every kind of test may use, and the line about what could not run here."""
 
 from __future__ import annotations
-
-import os
-import shutil
 
 import pytest
 
 from tests.support.library import Templates, World
+from tests.support.tools import left_out, need_tool
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +20,12 @@ def world(tmp_path, templates) -> World:
 
 @pytest.fixture
 def mkvtoolnix() -> None:
-    """Needs mkvmerge: fails where the tools must be there (VPO_REQUIRE_TOOLS=1), else skips."""
-    if shutil.which("mkvmerge") is None:
-        if os.environ.get("VPO_REQUIRE_TOOLS") == "1":
-            pytest.fail("mkvmerge is not installed, and VPO_REQUIRE_TOOLS=1 says it must be")
-        pytest.skip("mkvmerge is not installed")
+    """Needs mkvmerge: fails where the tools must be there (VPO_REQUIRE_TOOLS=1), else is left out."""
+    need_tool("mkvmerge")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    line = left_out(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if line:
+        terminalreporter.write_line(line)

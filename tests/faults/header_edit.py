@@ -14,7 +14,7 @@ from tests.faults.frame import (
     Stage,
 )
 from tests.support.execute import make_kit
-from tests.support.fake_tools import require_tool, toolbox_of
+from tests.support.fake_tools import require_tool, toolbox_of, write_copier
 from tests.support.header import edit_with_the_bare_tool, header_plan, header_work
 from vpo_tasks.execute.header_edit import edit_header
 from vpo_tasks.execute.undo_store import entries
@@ -92,8 +92,7 @@ def make_header_edit(folder: Path, mode: str) -> HeaderEdit:
     assert order.get(mode, len(old) == len(new))
     # the real edit once, then a tool that only has to copy it: so small a video's skeleton is all of it
     tool = folder / "mkvpropedit"
-    tool.write_text(f'#!/bin/sh\nexec cp "{edited}" "$2"\n')
-    tool.chmod(0o755)
+    write_copier(str(tool), str(edited), word=2)
     return HeaderEdit(folder, old, new, plan, "run" if mode == "kept" else None, str(tool))
 
 

@@ -12,7 +12,7 @@ from tests.faults.frame import (
     Stage,
 )
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
-from tests.support.fake_tools import toolbox_of
+from tests.support.fake_tools import toolbox_of, write_copier
 from vpo_tasks.execute.export import export_unchanged
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.media.av_reading import read_media
@@ -137,7 +137,6 @@ def make_replacement(folder: Path, mode: str) -> Replacement:
     shutil.copy(sample, folder / f"once.{container}")
     done = carry_out(work_for(str(folder / f"once.{container}"), plan, "ffmpeg"), make_kit(folder))
     tool = folder / "ffmpeg"
-    tool.write_text(f'#!/bin/sh\nfor word; do :; done\nexec cp "{done.final_path}" "${{word#file:}}"\n')
-    tool.chmod(0o755)
+    write_copier(str(tool), os.fspath(done.final_path), word=-1)
     old, new = Path(sample).read_bytes(), Path(done.final_path).read_bytes()
     return Replacement(folder, mode, old, old if mode in {"copy", "link"} else new, plan, str(tool))

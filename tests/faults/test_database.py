@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.filesystems import PAGE, mount_disk, with_own_mounts
 from tests.support.library import read_tree
+from tests.support.rights import bound_by_modes
 from tests.support.waiting import wait_for
 from vpo_tasks.media.probe import ProbePool
 
@@ -95,7 +96,7 @@ def test_a_cut_log_of_a_killed_run_forgets_but_never_lies(recorded, tmp_path):
 def test_a_read_only_state_folder_is_a_clear_message(recorded):
     for path in (*recorded.home.rglob("*"), recorded.home):
         path.chmod(0o500 if path.is_dir() else 0o400)
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     done = recorded.vpo("process", recorded.media, through=through)
     recorded.home.chmod(0o700)
     assert done.returncode == 4, done.stderr

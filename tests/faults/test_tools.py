@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import fake_tool
 from tests.support.faults import in_a_process_that_may_die
+from tests.support.waiting import is_running, wait_for
 from vpo_tasks.errors import FileError, Interrupted, ToolError, VerifyError
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.media.av_reading import read_media
@@ -135,19 +134,19 @@ def test_flood_of_a_gigabyte_on_stderr_does_not_grow_memory(film: Path, end: byt
 
 def test_grandchild_that_holds_the_pipes_neither_hangs_us_nor_survives(film: Path, tmp_path: Path) -> None:
     body = (
-        f"p = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n"
+        f"p = subprocess.Popen([sys.executable, '-ISc', 'import time; time.sleep(600)'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n"
         + HONEST
     )
     attempt(film, body)
     pid = int((tmp_path / "pid").read_text())
-    assert not _lives(pid)
+    assert not is_running(pid)
 
 
 def test_termination_ends_tool_and_grandchild_and_leaves_the_original(film: Path, tmp_path: Path) -> None:
     before = film.read_bytes()
     body = (
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"p = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n"
+        f"p = subprocess.Popen([sys.executable, '-ISc', 'import time; time.sleep(600)'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))\n"
         f"open({str(tmp_path / 'ready')!r}, 'w').close()\ntime.sleep(600)\n"
     )
     plan = plan_for(read_media(str(film)), change=flip_default)
@@ -162,14 +161,13 @@ def test_termination_ends_tool_and_grandchild_and_leaves_the_original(film: Path
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not (tmp_path / "ready").exists():
-        time.sleep(0.01)
+    wait_for((tmp_path / "ready").exists)
     kit.children.terminate_all(grace_s=0.3)
     thread.join(timeout=30)
     assert [type(error) for error in caught] == [Interrupted]
     assert film.read_bytes() == before
     assert os.listdir(film.parent) == ["film.mkv"]
-    assert not _lives(int((tmp_path / "pid").read_text()))
+    assert not is_running(int((tmp_path / "pid").read_text()))
     with pytest.raises(Interrupted):
         carry_out(work_for(str(film), plan), kit)
 
@@ -192,8 +190,7 @@ def test_orphaned_tool_keeps_its_video_locked(film: Path, tmp_path: Path) -> Non
     if runner == 0:
         carry_out(work_for(str(film), plan), kit)
         os._exit(0)
-    while not (tmp_path / "ready").exists() or not (tmp_path / "ready").read_text():
-        time.sleep(0.01)
+    wait_for(lambda: (tmp_path / "ready").exists() and (tmp_path / "ready").read_text())
     os.kill(runner, signal.SIGKILL)
     os.waitpid(runner, 0)
     with pytest.raises(FileError, match="another run"):
@@ -204,17 +201,6 @@ def test_orphaned_tool_keeps_its_video_locked(film: Path, tmp_path: Path) -> Non
     assert [note.outcome for note in recover_all(private, make_kit(tmp_path))] == ["in-hand"]
     tool = int((tmp_path / "ready").read_text())
     os.kill(tool, signal.SIGKILL)
-    while _lives(tool):
-        time.sleep(0.01)
+    wait_for(lambda: not is_running(tool))
     assert [note.outcome for note in recover_all(private, make_kit(tmp_path))] == ["undone"]
     assert os.listdir(film.parent) == ["film.mkv"]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        status = subprocess.run(
-            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
-        ).stdout.strip()
-    except FileNotFoundError:
-        return os.path.exists(f"/proc/{pid}")
-    return bool(status) and not status.startswith("Z")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.table import BENCHMARKS
+from tests.support.tools import need_tool
 
 ROOT = Path(__file__).parents[2]
 TINY = {
@@ -28,13 +28,14 @@ TINY = {
     "makespan": ("--files", "5"),
 }
 NEEDS = {
-    "probe": "ffprobe",
-    "parallel": "mkvmerge",
-    "remux": "mkvmerge",
-    "header": "mkvpropedit",
-    "phases": "mkvmerge",
-    "encode": "ffmpeg",
-    "makespan": "mkvmerge",
+    "noop": ("find",),
+    "probe": ("ffprobe",),
+    "parallel": ("mkvmerge", "xargs"),
+    "remux": ("mkvmerge",),
+    "header": ("mkvmerge", "mkvpropedit"),
+    "phases": ("mkvmerge",),
+    "encode": ("ffmpeg",),
+    "makespan": ("mkvmerge",),
 }
 
 
@@ -50,11 +51,8 @@ def bench(scratch, *words):
 
 
 def need(name):
-    tool = NEEDS.get(name)
-    if tool is not None and shutil.which(tool) is None:
-        if os.environ.get("VPO_REQUIRE_TOOLS") == "1":
-            pytest.fail(f"{tool} is not installed, and VPO_REQUIRE_TOOLS=1 says it must be")
-        pytest.skip(f"{tool} is not installed")
+    for tool in NEEDS.get(name, ()):
+        need_tool(tool)
 
 
 @pytest.mark.parametrize("name", [benchmark.name for benchmark in BENCHMARKS])
@@ -91,6 +89,7 @@ def test_the_list_names_every_benchmark(tmp_path):
 
 
 def test_a_cold_library_is_measured_where_caches_may_be_dropped_and_else_it_is_said(tmp_path):
+    need("noop")
     done = bench(tmp_path, "noop", "--cold", "--files", "5", "--runs", "1", "--json")
     if os.access("/proc/sys/vm/drop_caches", os.W_OK):
         assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ import termios
 import pyte
 import pytest
 
+from tests.support.fake_tools import remuxer
 from tests.support.library import VPO
 
 PROGRAM = """
@@ -103,8 +104,7 @@ def test_a_terminal_made_narrower_gets_narrower_lines():
 
 def test_the_line_goes_on_while_no_tool_tells_anything(world):
     world.add_many(3)
-    (world.bin / "mkvmerge").write_text('#!/bin/bash\ncase "$*" in *version*) ;; *) sleep 3; exit 2;; esac\n')
-    (world.bin / "mkvmerge").chmod(0o755)
+    world.put_tool(remuxer(), "time.sleep(3)\nsys.exit(2)\n")
     command = (*VPO, "process", "-w", "3", str(world.media))
     data, _ = run_on_terminal(80, command=command, environ=world.environ, code=1)
     assert b"[3 active]" in data

@@ -51,9 +51,15 @@ class Sandbox:
         shutil.copy(templates.messy(), root / "movies" / "Film.mkv")
         shutil.copy(templates.right(".mp4"), root / "movies" / "Other.mp4")
         for name, module in (("vpo", "vpo_tasks.cli.main"), ("doit", "doit")):
-            script = root / "bin" / name
-            script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
-            script.chmod(0o755)
+            self._write_command(name, f'exec {shlex.quote(sys.executable)} -m {module} "$@"')
+        if shutil.which("cp") is None:  # a plain machine for the tests, not for who follows the page
+            copy = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+            self._write_command("cp", f'exec {shlex.quote(sys.executable)} -ISc "{copy}" "$@"')
+
+    def _write_command(self, name: str, line: str) -> None:
+        script = self.root / "bin" / name
+        script.write_text(f"#!/bin/sh\n{line}\n")
+        script.chmod(0o755)
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         here = shlex.quote(str(self.root))

@@ -8,6 +8,8 @@ import shutil
 
 import pytest
 
+from tests.support.rights import bound_by_modes
+
 
 def process(world, *args, code=1):
     done = world.vpo("process", "--json", *args, world.media)
@@ -50,7 +52,7 @@ def test_what_the_system_did_not_let_us_read_is_tried_again(world):
     (path,) = world.add("a.mkv", kind="right")
     path.chmod(0)
     # root reads everything, unless it gives up the right to
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     for _ in range(2):
         done = world.vpo("process", "--json", world.media, through=through)
         assert done.returncode == 1

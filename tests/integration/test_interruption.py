@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.support.fake_tools import real_toolbox
 from tests.support.library import read_tree
 from tests.support.waiting import wait_for
 
@@ -116,8 +117,9 @@ def test_sigkill_loses_nothing_and_the_next_run_redoes_none_of_the_finished(slow
     wait_for(lambda: tools_alive(slow) == [])
     for name, data in read_tree(slow.media).items():
         if name.endswith(".mkv") and data != before[name]:
+            ffmpeg = real_toolbox().tools["ffmpeg"].path
             check = subprocess.run(
-                ["ffmpeg", "-v", "error", "-i", slow.media / name, "-f", "null", "-"], capture_output=True
+                [ffmpeg, "-v", "error", "-i", slow.media / name, "-f", "null", "-"], capture_output=True
             )
             assert check.returncode == 0, name
     finished = ended(slow)
@@ -148,7 +150,7 @@ def test_a_killed_runs_orphaned_tool_keeps_its_video_locked(world):
 
 def test_a_run_of_another_state_folder_is_left_to_its_videos(world):
     world.add("a.mkv")
-    world.watch_tools(delay=1.5)
+    world.watch_tools(delay=4.0)
     run = world.start("process", world.media)
     wait_for(lambda: world.tool_runs() == 1)
     world.environ["VPO_HOME"] = str(world.root / "another home")

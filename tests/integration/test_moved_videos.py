@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.support.fake_tools import remuxer
 from vpo_tasks.state.lessons import Lessons
 from vpo_tasks.state.pool import DaemonConnectionPool
 
@@ -48,13 +49,11 @@ def test_a_renamed_video_keeps_its_record(library):
     assert recorded(library) == ["b.mkv", "deeper/c.mkv", "new name.mkv"]
 
 
-def test_a_video_renamed_while_its_tool_starts_is_not_a_failure_to_remember(world, mkvtoolnix):
+def test_a_video_renamed_while_its_tool_starts_is_not_a_failure_to_remember(world):
     world.add("a.mkv")
-    (world.bin / "mkvmerge").write_text(
-        f"#!/bin/bash\n[ -e {world.media}/a.mkv ] && mv {world.media}/a.mkv {world.media}/b.mkv\n"
-        f'exec {shutil.which("mkvmerge")} "$@"\n'
-    )
-    (world.bin / "mkvmerge").chmod(0o755)
+    old, new = str(world.media / "a.mkv"), str(world.media / "b.mkv")
+    renamed = f"if os.path.exists({old!r}):\n    os.rename({old!r}, {new!r})\n"
+    world.put_tool(remuxer(), renamed + "os.execv(real, [real, *words])\n")
     (result,) = process(world)["results"]
     assert (result["status"], result["reason"]) == ("skipped", "vanished")
     assert counts(process(world)) == (0, 1, 0)

@@ -9,7 +9,9 @@ import shutil
 
 import pytest
 
+from tests.support.fake_tools import remuxer
 from tests.support.library import read_tree
+from tests.support.rights import bound_by_modes
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_an_unreadable_file_fails_alone(world):
     (locked,) = world.add("locked.mkv")
     locked.chmod(0o000)
     # root reads everything, unless it gives up the right to
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     done = world.vpo("process", "--json", world.media, through=through)
     assert done.returncode == 1, done.stderr
     results = {os.path.basename(r["file"]): r for r in json.loads(done.stdout)["results"]}
@@ -95,10 +97,9 @@ def test_an_unreadable_file_fails_alone(world):
 def test_a_video_that_vanishes_while_running_is_skipped(world):
     world.add("a.mkv", "z.mkv")
     shutil.copy(world.templates.messy(), world.media / "m.mkv")
-    (world.bin / "mkvmerge").write_text(
-        f'#!/bin/bash\nrm -f {world.media}/m.mkv\nexec {shutil.which("mkvmerge") or shutil.which("ffmpeg")} "$@"\n'
-    )
-    (world.bin / "mkvmerge").chmod(0o755)
+    gone = str(world.media / "m.mkv")
+    removed = f"if os.path.exists({gone!r}):\n    os.unlink({gone!r})\n"
+    world.put_tool(remuxer(), removed + "os.execv(real, [real, *words])\n")
     done = world.vpo("process", "--json", "-w", 1, world.media)
     results = {os.path.basename(r["file"]): r for r in json.loads(done.stdout)["results"]}
     assert (results["m.mkv"]["status"], results["m.mkv"]["reason"]) == ("skipped", "vanished")
@@ -111,10 +112,8 @@ def test_a_source_replaced_during_the_work_survives(world):
     newcomer = world.templates.right().read_bytes()
     staged = world.root / "new.mkv"
     staged.write_bytes(newcomer)
-    (world.bin / "mkvmerge").write_text(
-        f'#!/bin/bash\nmv {staged} {path}\nexec {shutil.which("mkvmerge")} "$@"\n'
-    )
-    (world.bin / "mkvmerge").chmod(0o755)
+    arrives = f"os.rename({str(staged)!r}, {str(path)!r})\n"
+    world.put_tool(remuxer(), arrives + "os.execv(real, [real, *words])\n")
     world.vpo("process", "--json", world.media)
     assert path.read_bytes() == newcomer
     assert world.leftovers() == []
@@ -148,7 +147,7 @@ def test_a_playlist_named_like_a_video_opens_no_other_file(world):
 def test_a_state_folder_that_cannot_be_written_says_so_and_how_to_name_another(world):
     world.add("a.mkv")
     world.home.mkdir(mode=0o555)
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     done = world.vpo("process", world.media, through=through)
     assert (done.returncode, done.stdout) == (4, "")
     assert "VPO_HOME names another" in done.stderr
@@ -178,7 +177,7 @@ def test_a_time_beyond_what_the_database_holds_is_a_time_like_any_other(world):
 def test_a_folder_that_may_not_be_written_is_said_to_be_what_is_in_the_way(world):
     (path,) = world.add("closed/a.mkv")
     path.parent.chmod(0o555)
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     done = world.vpo("process", world.media, through=through)
     path.parent.chmod(0o755)
     assert done.returncode == 1

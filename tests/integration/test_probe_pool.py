@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from tests.support.media import AUDIO, VIDEO, need_tool, sample, to_path
+from tests.support.waiting import is_running
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.blocks import count_blocks
 from vpo_tasks.media.probe import ProbePool
@@ -416,16 +417,6 @@ def test_processes_end_with_the_program(tmp_path):
     pid = int(done.stdout)
     wait_until(lambda: not is_running(pid))
     assert not is_running(pid)
-
-
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        if os.path.isdir("/proc/self"):
-            return False
-    return subprocess.run(["ps", "-p", str(pid)], capture_output=True).returncode == 0
 
 
 def test_a_module_in_the_media_folder_is_not_imported(tmp_path, monkeypatch):

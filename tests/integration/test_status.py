@@ -6,6 +6,7 @@ import json
 import os
 
 from tests.support.library import read_tree
+from tests.support.rights import bound_by_modes
 
 NOBODY_ENCODES = (
     "  - name: video\n    transcode:\n      video: {to: hevc, hw: videotoolbox, hw_fallback: false}\n"
@@ -104,7 +105,7 @@ def test_a_folder_that_cannot_be_searched_is_named(world):
     world.add("a.mkv", "closed/b.mkv")
     (world.media / "closed").chmod(0)
     # root reads everything, unless it gives up the right to
-    through = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    through = bound_by_modes()
     said = world.vpo("status", world.media, through=through).stdout
     document = json.loads(world.vpo("status", "--json", world.media, through=through).stdout)
     (world.media / "closed").chmod(0o755)

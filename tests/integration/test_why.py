@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from tests.support.fake_tools import real_toolbox
 from tests.support.library import read_tree
 
 
@@ -85,7 +86,8 @@ def test_a_failure_and_what_has_changed_since(world):
     assert told["failure"]["changed_since"] == []
     assert told["failure"]["error"] == told["result"]["error"]
     world.watch_tools()
-    assert why(world, path)["failure"]["changed_since"][:2] == ["tool ffmpeg", "tool mkvmerge"]
+    tools = [f"tool {name}" for name in ("ffmpeg", "mkvmerge") if name in real_toolbox().names]
+    assert why(world, path)["failure"]["changed_since"][: len(tools)] == tools
     assert "changed since: tool ffmpeg" in world.vpo("why", path).stdout
 
 

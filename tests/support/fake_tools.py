@@ -7,8 +7,8 @@ import sys
 from functools import cache
 
 import imageio_ffmpeg
-import pytest
 
+from tests.support.tools import leave_out, posix_command
 from vpo_tasks.execute.base import ToolInfo
 from vpo_tasks.execute.tools import Toolbox, find_tools
 
@@ -23,17 +23,19 @@ def wheel_toolbox() -> Toolbox:
     return toolbox_of("ffmpeg", imageio_ffmpeg.get_ffmpeg_exe())
 
 
+def remuxer() -> str:
+    """Return the tool that copies a Matroska file into one here."""
+    return "mkvmerge" if "mkvmerge" in real_toolbox().names else "ffmpeg"
+
+
 def toolbox_of(name: str, path: str) -> Toolbox:
     return Toolbox({name: ToolInfo(name=name, path=path, version="", origin="test")})
 
 
 def require_tool(name: str) -> None:
-    """Skip without the tool, but fail where the machine promises all of them."""
-    if name in real_toolbox().names:
-        return
-    if os.environ.get("VPO_REQUIRE_TOOLS") == "1":
-        pytest.fail(f"{name} is missing")
-    pytest.skip(f"{name} is missing")
+    """Leave the test out where the program itself would not find the tool: the wheel's ffmpeg is one."""
+    if name not in real_toolbox().names:
+        leave_out(name)
 
 
 def fake_tool(folder: str, body: str, name: str = "ffmpeg") -> Toolbox:
@@ -49,3 +51,23 @@ def fake_tool(folder: str, body: str, name: str = "ffmpeg") -> Toolbox:
         )
     os.chmod(path, 0o755)
     return toolbox_of(name, path)
+
+
+def write_copier(path: str, source: str, word: int) -> None:
+    """Write a tool that only copies `source` to its argument number `word`, -1 for the last one.
+
+    By the system's `cp`, which other users may run too and which starts faster than Python; else in Python.
+    """
+    copy = posix_command("cp")
+    if copy is None:
+        text = (
+            f"#!{sys.executable} -IS\nimport sys\n"
+            f"with open({source!r}, 'rb') as old, open(sys.argv[{word}].removeprefix('file:'), 'wb') as new:\n"
+            "    new.write(old.read())\n"
+        )
+    else:
+        chosen = f"shift {word - 1}; word=$1" if word > 0 else "for word; do :; done"
+        text = f'#!/bin/sh\n{chosen}\nexec {copy} "{source}" "${{word#file:}}"\n'
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(path, 0o755)

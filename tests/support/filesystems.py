@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 PAGE = 4096
 _NEW_MOUNTS, _NEW_USERS = 0x00020000, 0x10000000
+_BIND, _RECURSIVE, _PRIVATE = 0x1000, 0x4000, 0x40000
 _NO_NAMESPACE = 77
 
 
@@ -44,7 +44,7 @@ def with_own_mounts(work: Callable[[], object]) -> None:
 def _attempt(work: Callable[[], object], tell: int) -> int:
     try:
         _enter()
-    except (OSError, subprocess.CalledProcessError, AttributeError) as error:
+    except (OSError, AttributeError) as error:
         os.write(tell, str(error).encode())
         return _NO_NAMESPACE
     try:
@@ -64,19 +64,30 @@ def _enter() -> None:
     if uid != 0:
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             Path("/proc/self", name).write_text(text)
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True, capture_output=True)
+    _mount(None, "/", None, _RECURSIVE | _PRIVATE)
     # whether it really may is seen here, and not taken for a failure of the test later
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True, capture_output=True)
+    _mount("tmpfs", "/mnt", "tmpfs")
 
 
 def mount_disk(folder: Path, size_bytes: int) -> None:
     """Mount an empty file system of so many whole pages. Only in `with_own_mounts`."""
     folder.mkdir(exist_ok=True)
     pages = -(-size_bytes // PAGE)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={pages * PAGE}", "tmpfs", folder], check=True)
+    _mount("tmpfs", folder, "tmpfs", data=f"size={pages * PAGE}")
 
 
 def bind(existing: Path, folder: Path) -> None:
     """Show a folder at a second place. Only in `with_own_mounts`."""
     folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "--bind", existing, folder], check=True)
+    _mount(existing, folder, None, _BIND)
+
+
+def _mount(
+    what: str | Path | None, folder: str | Path, kind: str | None, flags: int = 0, data: str | None = None
+) -> None:
+    """mount(2): a plain machine need not have the command."""
+    what, kind, data = (None if word is None else os.fsencode(word) for word in (what, kind, data))
+    flags = ctypes.c_ulong(flags)
+    if ctypes.CDLL(None, use_errno=True).mount(what, os.fsencode(folder), kind, flags, data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fspath(folder))

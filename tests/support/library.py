@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from tests.support.fake_tools import real_toolbox
 from vpo_tasks.media.sample import SampleTrack, make_sample
 
 VPO = (sys.executable, "-m", "vpo_tasks.cli.main")
@@ -28,6 +29,41 @@ phases:
       fallback: {{mode: keep_all}}
   - name: flags
     default_flags: {{}}
+"""
+
+# signals do to it what they do to the tool itself
+_TOOL_BEGINS = """import os, signal, sys, time
+words = sys.argv[1:]
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if real is not None and "version" in "".join(words[:1]):
+    os.execv(real, [real, *words])
+"""
+
+# a line when it starts: its process, the time, the threads of who started it, the video;
+# a line when it ends: its process, the time, the bytes it wrote by system calls, as the kernel counted them
+_WATCHED = """
+def tell(*what):
+    line = " ".join(map(str, what)) + "\\n"
+    with open(log, "ab", 0) as stream:
+        stream.write(os.fsencode(line))
+
+threads = f"/proc/{os.getppid()}/task"
+# the source is named by a descriptor that is inherited
+held = "/proc/self/fd/"
+shown = [os.readlink(held + word.split(held)[1]) if held in word else word for word in words]
+video = shown[shown.index("-i") + 1] if "-i" in shown else shown[-1]
+tell("start", os.getpid(), time.time_ns(), len(os.listdir(threads)) if os.path.isdir(threads) else 0,
+     os.path.basename(video))
+time.sleep(delay + sum(wait for key, wait in delays.items() if key in " ".join(shown)))
+code = os.spawnv(os.P_WAIT, real, [real, *words])
+written = ""
+if os.path.exists("/proc/self/io"):
+    with open("/proc/self/io") as stream:
+        written = dict(line.split(": ") for line in stream.read().splitlines())["wchar"]
+tell("end", os.getpid(), time.time_ns(), written)
+sys.exit(code if code >= 0 else 128 - code)
 """
 
 VIDEO = SampleTrack("video", "mpeg4", default=True)
@@ -147,32 +183,27 @@ class World:
 
     # -- tools in front of the real ones -----------------------------------------------------------------
 
+    def put_tool(self, name: str, body: str) -> None:
+        """Put a tool that does `body`, in Python, in front of the real one.
+
+        In it `words` are the arguments and `real` is where the real tool is, the wheel's too; a plain machine
+        has no other commands. Asked for its version, the real one answers where there is one.
+        """
+        real = real_toolbox().tools.get(name)
+        script = self.bin / name
+        script.write_text(
+            f"#!{sys.executable} -IS\nreal = {real.path if real else None!r}\n{_TOOL_BEGINS}{body}"
+        )
+        script.chmod(0o755)
+
     def watch_tools(self, *, delay: float = 0.0, delays: dict[str, float] | None = None) -> None:
-        """Put wrappers in front of mkvmerge and ffmpeg that log when they start and end, and take their time.
+        """Put wrappers in front of the tools there are that log when they start and end, and take their time.
 
         `delays` are extra seconds for videos whose command line holds the key.
         """
-        log = self.root / "tools.log"
-        slow = "".join(
-            f'case "$shown" in *{key}*) sleep {value};; esac\n' for key, value in (delays or {}).items()
-        )
-        for name in ("mkvmerge", "mkvpropedit", "ffmpeg"):
-            real = shutil.which(name)
-            if real is None:
-                continue
-            script = self.bin / name
-            script.write_text(
-                "#!/bin/bash\n"
-                'case "$*" in *-version*|*--version*) exec ' + real + ' "$@";; esac\n'
-                # the source is named by a descriptor that is inherited
-                'shown=""; last=""\nfor word; do last=${word#file:}\n'
-                'case "$last" in /proc/self/fd/*) last=$(readlink "$last");; esac; shown="$shown $last"; done\n'
-                f'echo "start $$ $(date +%s%N) $(ls /proc/$PPID/task 2>/dev/null | wc -l) $(basename "$last")" >> {log}\n'
-                f"sleep {delay}\n{slow}"
-                f'{real} "$@"\ncode=$?\n'
-                f"echo \"end $$ $(date +%s%N) $(awk '/^wchar/ {{print $2}}' /proc/$$/io 2>/dev/null)\" >> {log}\nexit $code\n"
-            )
-            script.chmod(0o755)
+        settings = f"log, delay, delays = {str(self.root / 'tools.log')!r}, {delay}, {delays or {}}\n"
+        for name in real_toolbox().names:
+            self.put_tool(name, settings + _WATCHED)
 
     def tool_log(self) -> list[list[str]]:
         log = self.root / "tools.log"

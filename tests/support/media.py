@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-import pytest
-
+from tests.support.tools import need_tool
 from vpo_tasks.media.sample import AUDIO, VIDEO, SampleChapter, SampleTrack, make_sample
 
 __all__ = ["AUDIO", "VIDEO", "SampleChapter", "SampleTrack", "make_sample", "need_tool", "sample", "to_path"]
@@ -23,14 +21,3 @@ def sample(folder: Path, name: str | bytes = "a.mkv", *tracks: SampleTrack, **op
     path = to_path(folder, name)
     make_sample(path, tracks or (VIDEO, AUDIO), **options)
     return path
-
-
-def need_tool(name: str) -> str:
-    """Return the tool's path; without it the test is skipped, or fails where CI promised the tools."""
-    found = shutil.which(name)
-    if found is None:
-        message = f"{name} is not on PATH"
-        if os.environ.get("VPO_REQUIRE_TOOLS") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
