@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
+
+from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO
+from vpo_tasks.media.sample import SampleTrack
 
 DODO = "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n"
 CFG = "[GLOBAL]\nloader = vpo\nreporter = vpo\nbackend = vpo\n"
@@ -143,3 +147,40 @@ def test_exit_codes(world, break_it, code):
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert bool(done.stderr.strip()) == (code != 0)
+
+
+GUARD = """
+schema_version: 13
+config: {{on_error: {mode}}}
+phases:
+  - name: clean
+    keep_audio: {{languages: [kor]}}
+    keep_subtitles: {{remove_all: true}}
+    filter_attachments: {{remove_all: true}}
+    video_actions: {{clear_all_default: true}}
+  - name: next
+    audio_actions: {{clear_all_titles: true}}
+"""
+
+
+@pytest.mark.parametrize("mode", ["continue", "skip", "fail"])
+def test_a_phase_whose_audio_guard_fails_removes_no_subtitle_and_no_attachment(world, mode):
+    world.write_policy(GUARD.format(mode=mode))
+    font = SampleTrack("attachment", "ttf", filename="Font.ttf")
+    path = world.templates.get("font.mkv", VIDEO, ENGLISH, FRENCH, SUBTITLE, font)
+    video = world.media / "a.mkv"
+    shutil.copy(path, video)
+    before = json.loads(world.vpo("inspect", "--json", video).stdout)
+    dry = json.loads(world.vpo("process", "-n", "--json", world.media).stdout)["results"]
+    done = world.vpo("process", "--json", world.media)
+    assert done.returncode == 1
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["failed_phase"] == "clean"
+    assert result["changes"] == dry[0]["changes"]
+    after = json.loads(world.vpo("inspect", "--json", video).stdout)
+    assert [track["type"] for track in after["tracks"]] == [track["type"] for track in before["tracks"]]
+    assert [track["default"] for track in after["tracks"]] == [track["default"] for track in before["tracks"]]
+    titles = [track["title"] for track in after["tracks"] if track["type"] == "audio"]
+    assert titles == ([None, None] if mode == "continue" else [None, "VF"])
+    if mode != "continue":
+        assert video.read_bytes() == path.read_bytes()

@@ -220,3 +220,60 @@ def test_an_edit_that_means_the_same_touches_none_and_plans_none(library, same):
     library.write_policy(same)
     summary, told = results(library, "--dry-run", code=0)
     assert (summary["up_to_date_count"], summary["unchanged_count"], told) == (9, 0, {})
+
+
+FAILS = {
+    "a rule": "rules: {match: all, items: [{name: r, when: exists(video), then: {fail: no}}]}",
+    "the guard": "keep_audio: {languages: [kor]}",
+    "what is not known": "file_timestamp: {mode: release_date}",
+}
+DOES = {
+    ".mp4": "container: {target: mkv}",
+    ".mov": "container: {target: mkv}",
+    ".mkv": "container: {target: mp4, on_incompatible_codec: transcode}",
+    ".avi": "audio_actions: {clear_all_titles: true}",
+}
+LATER_FAILS = (
+    "schema_version: 13\nconfig: {{on_error: {}}}\nphases:\n  - {{name: does, {}}}\n  - {{name: fails, {}}}\n"
+)
+
+
+def promise(result):
+    return {key: result[key] for key in ("status", "changes", "step", "error", "failed_phase", "final_file")}
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["new", "recorded"])
+@pytest.mark.parametrize("mode", ["continue", "skip", "fail"])
+@pytest.mark.parametrize("suffix", DOES)
+def test_a_conversion_before_a_phase_that_fails_is_promised_as_it_is_done(world, suffix, mode, recorded):
+    failing = FAILS[list(FAILS)[len(mode + suffix) % len(FAILS)]]
+    tracks = (VIDEO, ENGLISH) if suffix == ".avi" else (VIDEO, ENGLISH, FRENCH)
+    shutil.copy(world.templates.get(f"later{suffix}", *tracks), world.media / f"a{suffix}")
+    if recorded:
+        world.write_policy("schema_version: 13\nphases:\n  - name: nothing\n    default_flags: {}\n")
+        assert world.vpo("process", world.media).returncode == 0
+    world.write_policy(LATER_FAILS.format(mode, DOES[suffix], failing))
+    dry = world.vpo("process", "--json", "-n", world.media)
+    planned = world.vpo("plan", "--json", world.media, "-o", world.root / "a.plan")
+    why = world.vpo("why", "--json", world.media / f"a{suffix}")
+    done = world.vpo("process", "--json", world.media)
+    assert (dry.returncode, planned.returncode, done.returncode) == (1, 1, 1), dry.stderr + done.stderr
+    expected = promise(json.loads(done.stdout)["results"][0])
+    assert (expected["status"], expected["failed_phase"]) == ("failed", "fails")
+    assert bool(expected["changes"]) == (suffix != ".avi")
+    assert os.listdir(world.media).count(os.path.basename(expected["final_file"])) == 1
+    for told in (*json.loads(dry.stdout)["results"], *json.loads(planned.stdout)["results"]):
+        assert promise(told) == expected
+    assert promise(json.loads(why.stdout)["result"]) == expected
+
+
+def test_a_plan_with_a_conversion_before_a_phase_that_fails_is_carried_out(world):
+    world.add("a.mp4")
+    world.write_policy(LATER_FAILS.format("continue", DOES[".mp4"], FAILS["a rule"]))
+    assert world.vpo("plan", world.media, "-o", world.root / "a.plan").returncode == 1
+    done = world.vpo("apply", "--json", world.root / "a.plan")
+    assert done.returncode == 1
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["status"], result["step"], result["reason"]) == ("failed", "remux", None)
+    assert (world.media / "a.mkv").exists()
+    assert not (world.media / "a.mp4").exists()

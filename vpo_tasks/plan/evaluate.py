@@ -132,8 +132,8 @@ class _Simulation:
                 self.outcomes.append(outcome)
 
     def _run_stage(self, stage: Stage, known: dict[str, PhaseOutcome]) -> PhaseOutcome:
-        """Simulate one phase. Failing under `skip` or `fail`, it leaves no trace."""
-        draft, on_error = self.draft, stage.scope.on_error
+        """Simulate one phase. Failing, it leaves no trace."""
+        draft = self.draft
         if stage.has_gate:
             why = closed_gate(stage.phase, draft, known)
             if why is not None:
@@ -143,12 +143,12 @@ class _Simulation:
             later = draft.edited[since:]
             if not later or (stage.reads is not None and stage.reads.isdisjoint(later)):
                 return stage.completed
-        before = draft.copy() if on_error != "continue" else None
+        before = draft.copy()
         video, causes, started = draft.video, draft.causes, len(draft.edited)
         work = Work(stage.phase, stage.terms, stage.titles, stage.scope, draft, self.context)
         run_operations(work, stage.operations)
         if work.failures:
-            return self._failed(stage, work.failures, video, before)
+            return self._failed(stage, work.failures, before)
         if stage.reads is not None or (draft.causes is causes and not stage.is_timed):
             # what a phase says of the file's time is no edit, but it counts each time it is said
             self.idle[stage] = len(draft.edited) if len(stage.operations) == 1 else started
@@ -156,21 +156,14 @@ class _Simulation:
             return stage.completed
         return stage.modified if draft.video != video else stage.completed
 
-    def _failed(
-        self, stage: Stage, failures: list[PlanFailure], video: tuple[object, ...], before: Draft | None
-    ) -> PhaseOutcome:
-        """Note the failures of a phase; `before` is the draft to return to, if the mode says so."""
-        if before is not None:
-            before.warnings = self.draft.warnings
-            self.draft.adopt(before)
-            self.stopped = True
+    def _failed(self, stage: Stage, failures: list[PlanFailure], before: Draft) -> PhaseOutcome:
+        """Note the failures of a phase, and return to the draft `before` it: half a phase is never done."""
+        before.warnings = self.draft.warnings
+        self.draft.adopt(before)
+        self.stopped = stage.scope.on_error != "continue"
         self.failures += failures
         return PhaseOutcome(
-            policy=stage.policy,
-            phase=stage.name,
-            outcome="failed",
-            reason=failures[0].reason,
-            modified=self.draft.video != video,
+            policy=stage.policy, phase=stage.name, outcome="failed", reason=failures[0].reason
         )
 
     def resolve(self, last: _Simulation) -> None:

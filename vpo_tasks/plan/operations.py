@@ -11,11 +11,9 @@ from vpo_tasks.plan.model import Context, PlanFailure
 from vpo_tasks.plan.rules_actions import (
     NOTHING_DECIDED,
     Order,
-    Verdict,
     carry_out,
     decide,
     judge,
-    possible_skips,
 )
 from vpo_tasks.plan.rules_conditions import Scene
 from vpo_tasks.plan.rules_container import convert_container
@@ -64,7 +62,9 @@ class Work:
     @property
     def outcome(self) -> tuple[object, ...]:
         """What came of it so far: equal when nobody could tell two of them apart."""
-        return self.draft.video, self.draft.warnings, self.draft.keep_mtime, self.failures
+        if self.failures:  # then the draft is given up
+            return self.draft.warnings, self.failures
+        return self.draft.video, self.draft.warnings, self.draft.keep_mtime
 
     @property
     def filters_skipped(self) -> bool:
@@ -72,14 +72,13 @@ class Work:
 
 
 class Operation(NamedTuple):
-    """One line of the table. Structural ones fall together when a rule says `fail`.
+    """One line of the table.
 
     `reads` is for an operation that would change nothing if it ran again at once: the edits (`Change.what`)
     that could give it something to do again. None: nobody can say.
     """
 
     name: str
-    structural: bool
     run: Callable[[Work], None]
     reads: frozenset[str] | None = None
 
@@ -128,13 +127,10 @@ def _container(work: Work) -> None:
 
 
 def _after_transcode(work: Work) -> Sequence[Track]:
-    """Return the tracks as the phase's encodes will leave them; as they are where those cannot be done."""
+    """Return the tracks as the phase's encodes will leave them. Raise Refusal where those cannot be done."""
     trial = work.draft.copy()
     if work.phase.transcode is not None:
-        try:
-            transcode(trial, work.phase.transcode, work.verdict.skips, work.scope, work.context)
-        except Refusal:
-            return work.draft.tracks
+        transcode(trial, work.phase.transcode, work.verdict.skips, work.scope, work.context)
     return trial.tracks
 
 
@@ -177,31 +173,32 @@ def _transcription(work: Work) -> None:
 _TRACKS = frozenset({"removed", "created"})
 
 OPERATIONS = (
-    Operation("audio_actions", True, _audio_actions),
-    Operation("subtitle_actions", True, _subtitle_actions),
-    Operation("video_actions", True, _video_actions),
+    Operation("audio_actions", _audio_actions),
+    Operation("subtitle_actions", _subtitle_actions),
+    Operation("video_actions", _video_actions),
     # the filters come before the container, so that only tracks that stay can stand in its way
-    Operation("keep_audio", True, _keep_audio, _TRACKS | {"language", "title", "order"}),
-    Operation("keep_subtitles", True, _keep_subtitles, _TRACKS | {"language", "forced"}),
-    Operation("filter_attachments", True, _filter_attachments, _TRACKS),
-    Operation("container", True, _container),
-    Operation("track_order", True, _track_order, _TRACKS | {"language", "title", "forced", "order"}),
+    Operation("keep_audio", _keep_audio, _TRACKS | {"language", "title", "order"}),
+    Operation("keep_subtitles", _keep_subtitles, _TRACKS | {"language", "forced"}),
+    Operation("filter_attachments", _filter_attachments, _TRACKS),
+    Operation("container", _container),
+    Operation("track_order", _track_order, _TRACKS | {"language", "title", "forced", "order"}),
     Operation(
         "default_flags",
-        True,
         _default_flags,
         _TRACKS | {"language", "title", "forced", "default", "order", "codec"},
     ),
-    Operation("rules", True, _rules),
-    Operation("audio_synthesis", False, _audio_synthesis),
-    Operation("transcode", False, _transcode),
-    Operation("file_timestamp", False, _file_timestamp),
-    Operation("transcription", False, _transcription),
+    Operation("rules", _rules),
+    Operation("audio_synthesis", _audio_synthesis),
+    Operation("transcode", _transcode),
+    Operation("file_timestamp", _file_timestamp),
+    Operation("transcription", _transcription),
 )
 
 
 def run_operations(work: Work, operations: Sequence[Operation]) -> None:
     """Run a phase's operations in canonical order; its rules are judged before anything changes.
+
+    A phase that has failures afterwards does nothing: its draft must be given up.
 
     A rule that nobody can judge fails the phase only where it matters: where the phase as a whole would come
     out differently with it and without.
@@ -225,8 +222,6 @@ def run_operations(work: Work, operations: Sequence[Operation]) -> None:
         return
     unknown, rule = possible.unknown
     work.fail(Refusal("rules", f"needs {unknown.needs}, not available yet", rule.name))
-    work.verdict = Verdict(skips=possible_skips(rules))  # what a rule may protect is not encoded meanwhile
-    _run_in_order(work, operations)
 
 
 def _run_by(orders: tuple[Order, ...], work: Work, operations: Sequence[Operation]) -> None:
@@ -235,17 +230,15 @@ def _run_by(orders: tuple[Order, ...], work: Work, operations: Sequence[Operatio
         work.verdict = decide(orders, work.draft, work.context)
     except Refusal as refusal:
         work.fail(refusal)
+        return
     _run_in_order(work, operations)
 
 
 def _run_in_order(work: Work, operations: Sequence[Operation]) -> None:
-    """Run the operations; of a phase whose rules have failed only those that are not structural."""
-    structural = not work.failures
+    """Run the operations up to the first that cannot be done; the caller gives up the draft then."""
     for operation in operations:
-        if work.failures and work.scope.on_error != "continue":
+        try:
+            operation.run(work)
+        except Refusal as refusal:
+            work.fail(refusal)
             return
-        if structural or not operation.structural:
-            try:
-                operation.run(work)
-            except Refusal as refusal:
-                work.fail(refusal)

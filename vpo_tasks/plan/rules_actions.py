@@ -114,11 +114,6 @@ def decide(orders: tuple[Order, ...], draft: Draft, context: Context) -> Verdict
     return Verdict(orders, _skips(action for _, action in orders))
 
 
-def possible_skips(rules: Rules) -> frozenset[str]:
-    """Return what the rules leave out, whichever of them hold."""
-    return _skips(action for rule in rules.items for action in (*rule.then, *rule.otherwise))
-
-
 def _skips(actions: Iterable[Action]) -> frozenset[str]:
     return frozenset(action.what for action in actions if isinstance(action, Skip))
 

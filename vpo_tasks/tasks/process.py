@@ -168,7 +168,9 @@ class WorkflowProcessor:
         for _ in range(_LOOKS - 1):
             seen = self._look(job.path, job.identity, job.media, job.trials)
             result = self._process_seen(job, seen)
-            if result.status != "failed" or _is_still(job, seen, result):
+            # only what was done has renamed the video: by phases that could be done
+            renamed = None if self._settings.dry_run or job.target is not None else result.final_path
+            if result.status != "failed" or _is_still(renamed or job.path, seen, result):
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
         return self._process_seen(job, self._look(job.path, None, None, job.trials))
@@ -330,10 +332,9 @@ def _check_expected(job: VideoJob, seen: Seen) -> None:
         raise _Skip(f"{NOT_AS_PLANNED}: other changes would be made")
 
 
-def _is_still(job: VideoJob, seen: Seen, result: FileProcessingResult) -> bool:
+def _is_still(path: str, seen: Seen, result: FileProcessingResult) -> bool:
     """Tell whether a video that failed is as the work left it. Raise VanishedError when it is gone."""
-    renamed = result.final_path if job.target is None else None  # by phases that could be done
-    now, _ = _identify(renamed or job.path)
+    now, _ = _identify(path)
     left = result.identity or seen.identity
     return now == left if result.error_kind == ReplaceError.__name__ else now.same_video(left)
 

@@ -249,7 +249,7 @@ def test_an_encode_that_cannot_be_done_leaves_the_container_as_it_was():
         transcode=Transcode(video=VideoTranscode(to="hevc", hw="none")),
     )
     assert planned.changes == ()
-    assert [failure.operation for failure in planned.failures] == ["container", "transcode"]
+    assert [failure.operation for failure in planned.failures] == ["transcode"]
 
 
 def test_a_default_that_mp4_insists_on_is_told_once():

@@ -160,7 +160,7 @@ def test_r13_fail_under_skip_ends_the_video():
     assert [outcome.outcome for outcome in planned.phases] == ["failed", "pending"]
 
 
-def test_fail_under_continue_drops_the_structural_edits_of_its_phase_only():
+def test_fail_under_continue_drops_the_edits_of_its_phase_only():
     planned = plan(
         'a1 eng "x"',
         Phase(

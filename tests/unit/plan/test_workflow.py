@@ -18,6 +18,8 @@ from vpo_tasks.policy.model import (
     FileTimestamp,
     FilterAttachments,
     KeepAudio,
+    KeepSubtitles,
+    MultiLanguage,
     Not,
     Phase,
     Rule,
@@ -28,7 +30,9 @@ from vpo_tasks.policy.model import (
     SkipWhen,
     TrackActions,
     TrackFilter,
+    Transcode,
     Transcription,
+    VideoTranscode,
 )
 
 GB = 1 << 30
@@ -103,6 +107,43 @@ def test_w10_selected_phases_keep_the_order_of_the_file():
 def test_w11_under_continue_only_dependants_are_skipped():
     planned = plan("v0", failing("A"), Phase(name="B", depends_on=("A",)), Phase(name="C"))
     assert outcomes(planned) == {"A": "failed", "B": "skipped", "C": "completed"}
+
+
+REFUSALS = {
+    "keep_audio": {"keep_audio": KeepAudio(languages=("kor",))},
+    "rules": {"rules": Rules(match="first", items=(
+        Rule(name="no", when=Exists(track_type="video"), then=(Fail(message="no"),)),
+    ))},
+    "a rule that nobody can judge": {"rules": Rules(match="first", items=(
+        Rule(name="r", when=MultiLanguage(), then=(Fail(message="no"),)),
+    ))},
+    "container": {"container": Container(target="mp4")},
+    "transcode": {"transcode": Transcode(video=VideoTranscode(to="av1", hw="none"))},
+    "file_timestamp": {"file_timestamp": FileTimestamp(mode="release_date", fallback="skip")},
+}  # fmt: skip
+OTHERS = {
+    "video_actions": TrackActions(clear_all_default=True),
+    "keep_subtitles": KeepSubtitles(remove_all=True),
+    "filter_attachments": FilterAttachments(remove_all=True),
+    "track_order": ("audio_main", "video"),
+    "default_flags": DefaultFlags(),
+}
+
+
+@pytest.mark.parametrize("mode", ["continue", "skip", "fail"])
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
+def test_a_phase_that_fails_does_nothing_and_continue_goes_on_with_the_next(refusal, mode):
+    planned = plan(
+        'v0 D h264, a1 truehd eng "x", s2 eng "y", t3 ttf',
+        Phase(name="A", **OTHERS, **refusal),
+        Phase(name="B", subtitle_actions=CLEAR),
+        config=Config(on_error=mode),
+        context=Context(encoders=frozenset({"aac", "eac3"}), can_encode=True),
+    )
+    assert [(failure.phase, failure.on_error) for failure in planned.failures] == [("A", mode)]
+    assert outcomes(planned) == {"A": "failed", "B": "completed" if mode == "continue" else "pending"}
+    assert {change.phase for change in planned.changes} == ({"B"} if mode == "continue" else set())
+    assert effects(planned) == ("s2:title=None" if mode == "continue" else "")
 
 
 def test_w12_a_phase_s_own_mode_wins():
