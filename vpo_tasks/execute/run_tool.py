@@ -101,6 +101,12 @@ class Children:
         for process in list(self._running.values()):
             _signal_group(process, signal.SIGTERM)
 
+    def kill_all(self) -> None:
+        """End every tool at once, for a caller who waits for nothing: `run` may hang over a disk."""
+        self._kill_at = 0.0
+        for process in list(self._running.values()):
+            _signal_group(process, signal.SIGKILL)
+
     def _attend(self, process: subprocess.Popen[bytes], watch: _Watch, stall_timeout_s: float) -> None:
         kill_at: float | None = None
         with selectors.DefaultSelector() as selector:

@@ -240,7 +240,8 @@ class _Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # it may hang over a disk, where no signal reaches it
+            self._process.wait(_END_S)
 
     def ask(self, path: str, request: Request, silence_s: float) -> Answer:
         """Send a request and wait for its answer. Raise ProbeError when the process dies or falls silent."""

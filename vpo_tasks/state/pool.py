@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     import tempfile
 
 BUSY_TIMEOUT_S = 30.0
+_ROOM_BYTES = 1 << 17
+"""For the side files that SQLite makes when it opens a database."""
+_PAGE_BYTES = 4096
+"""SQLite makes sure of so much room in its shared memory by a byte each. Where a file's blocks are smaller,
+some of such a page are missing, and on a full disk a touch of those is a SIGBUS."""
+_LOG_MODES = (2, 2)
+"""Bytes 18 and 19 of a database with a log (WAL); 1 is a rollback journal."""
 _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ELSEWHERE = "the state folder must be one that can be written; VPO_HOME names another"
 _NOTHING = "file::memory:"
 _TABLES = re.compile(r"(CREATE TABLE IF NOT EXISTS (\w+) .*?;)", re.DOTALL)
 
 
 class DaemonConnectionPool:
-    """Connections to one database in WAL mode, opened as threads ask for them.
+    """Connections to one database, opened as threads ask for them; in WAL mode, but on tiny disks.
 
     Writes go through one connection under a lock and are committed one statement (or one `transaction`) at a
     time: what was committed survives SIGKILL. Every SQLite error comes out as StateError.
@@ -44,6 +52,7 @@ class DaemonConnectionPool:
         self._registry = threading.Lock()
         self._write_lock = threading.RLock()
         self._depth = 0
+        self._keeps_log = True
         with self._errors():
             if read_only:
                 self._read_uri = self._snapshot_uri()
@@ -51,7 +60,11 @@ class DaemonConnectionPool:
             else:
                 self._read_uri = ""
                 os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                _require_room(path)
+                self._keeps_log = os.statvfs(os.path.dirname(path)).f_frsize >= _PAGE_BYTES
                 self._writer = self._connect()
+                if not self._keeps_log:
+                    self._leave_the_log()
             self._prepare(self._writer)
 
     def execute_read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -116,7 +129,18 @@ class DaemonConnectionPool:
             self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA mmap_size=0")  # whatever this build's default is
         return connection
+
+    def _leave_the_log(self) -> None:
+        """Turn a database with a log into one without; it is not shared meanwhile, and so not mapped."""
+        with open(self._path, "rb") as file:
+            if tuple(file.read(20)[18:]) != _LOG_MODES:
+                return
+        self._writer.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._writer.execute("PRAGMA journal_mode=DELETE")
+        self._writer.close()  # the lock goes with the connection
+        self._writer = self._connect()
 
     def _connect_to_snapshot(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._read_uri, uri=True, check_same_thread=False)
@@ -143,7 +167,10 @@ class DaemonConnectionPool:
             for suffix in ("", "-wal"):
                 shutil.copyfile(path + suffix, os.path.join(self._scratch.name, "state.db" + suffix))
             path = os.path.join(self._scratch.name, "state.db")
-            return f"file:{urllib.parse.quote(path)}"
+            # put the log into the copy: to read it beside the copy, SQLite would map a file there
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
+                copy.execute("PRAGMA locking_mode=EXCLUSIVE")
+                copy.execute("PRAGMA journal_mode=DELETE")
         return f"file:{urllib.parse.quote(path)}?immutable=1"
 
     def _check_version(self, connection: sqlite3.Connection) -> None:
@@ -155,7 +182,7 @@ class DaemonConnectionPool:
         if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
             return
         self._check_version(connection)
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_mode={'WAL' if self._keeps_log else 'DELETE'}")
         connection.executescript(f"BEGIN IMMEDIATE;{DDL}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
 
     @contextlib.contextmanager
@@ -169,6 +196,27 @@ class DaemonConnectionPool:
             if error.errno in _NOT_OURS:
                 text = f"{text}: {_ELSEWHERE}"
             raise StateError(self._path, text) from error
+
+
+def _require_room(path: str) -> None:
+    """Raise OSError when the disk, or a quota, has no room for SQLite's side files.
+
+    It maps one of them into memory, where a full disk is a SIGBUS instead of an error.
+    """
+    name = f"{path}-room-{os.getpid()}"
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        return  # SQLite says better what is wrong with the folder
+    try:
+        left = _ROOM_BYTES
+        while left > 0:
+            left -= os.write(descriptor, bytes(left))
+    finally:
+        os.close(descriptor)
+        os.unlink(name)
 
 
 def _explain(error: sqlite3.Error) -> str:

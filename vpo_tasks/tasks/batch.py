@@ -85,6 +85,7 @@ class BatchController:
         self._undo = undo
         self._lessons = lessons
         self._processor: WorkflowProcessor | None = None
+        self.kill: Callable[[], None] = lambda: None  # ends the tools, waiting for nothing
         self._results: list[FileProcessingResult] = []
         self._odd: set[str] = set()
         self._compliant = 0
@@ -211,6 +212,7 @@ class BatchController:
         with self._lock:
             if self._processor is None:
                 self._processor = self._make_processor(self)
+                self.kill = self._processor.kill
             return self._processor
 
     def _process(self, stale: Stale) -> FileProcessingResult | None:

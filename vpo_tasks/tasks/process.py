@@ -88,7 +88,7 @@ class WorkflowProcessor:
         budget: Budget | None = None,
     ) -> None:
         self._settings = settings
-        self._kit = kit
+        self._kit, self.kill = kit, kit.children.kill_all
         self._progress = progress
         self._close = close
         self._budget = budget or Budget()
@@ -283,9 +283,9 @@ class WorkflowProcessor:
         step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
         turner = self._kit.turner
         if turner is not None and turns_matroska(plan, step) and turner.find(plan) is None:
+            # said before any work: the picture would lie on its side afterwards
             if turner.in_doubt:
                 raise ToolError(path, ["ffmpeg"], 1, "", "did not say what it has", cause="moment")
-            # said before any work: the picture would lie on its side afterwards
             hint = "`pip install -U imageio-ffmpeg` brings one"
             raise ToolMissing("an ffmpeg from version 6 on", "keeping the picture turned in Matroska", hint)
         return Seen(*content, plan, step)

@@ -1,5 +1,7 @@
 """Ctrl-C once: nothing new starts. Twice, or a signal that ends: all ends now, every video as it was.
 
+"Now" is five seconds after the second Ctrl-C at the latest, also where a disk hangs.
+
 Python runs its handlers in the main thread, which may hold a lock then, or sleep on: of two signals that come
 together the kernel may give both to another thread. So the interpreter writes each signal's number into a
 pipe at once, in whatever thread, and a thread of ours acts on it.
@@ -16,12 +18,19 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from vpo_tasks.execute.run_tool import GRACE_S
+from vpo_tasks.tasks.last_resort import LastResort
+
 if TYPE_CHECKING:
     from vpo_tasks.tasks.batch import BatchController
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _END = b"\0"
 _REDRAW_MS = 500
+_AT_ONCE_S = 4.5
+_IN_ORDER_S = GRACE_S + 5.0
+"""After a signal that nobody may be waiting for, tools have their time and videos are tidied up."""
+_ABORT_S = 1.0
 
 
 @contextmanager
@@ -63,14 +72,19 @@ def _next(heard: int, controller: BatchController) -> int:
 
 
 def _listen(heard: int, controller: BatchController) -> None:
-    asked = False
+    asked, resort = False, LastResort(lambda: controller.kill())  # noqa: PLW0108 - what it is by then
     while (number := _next(heard, controller)) != _END[0]:
-        if number == signal.SIGINT and not asked:
+        if controller.aborted.is_set():
+            resort.within(_AT_ONCE_S)
+        elif number == signal.SIGINT and not asked:
             asked = True
             controller.stop_handing_out()
             controller.console.message(
                 "stopping: what is in hand finishes, nothing new starts (Ctrl-C again ends it now)"
             )
-        elif not controller.aborted.is_set():
-            controller.abort()
+        else:
+            resort.within(_AT_ONCE_S if number == signal.SIGINT else _IN_ORDER_S)
+            aborting = threading.Thread(target=controller.abort, name="abort", daemon=True)
+            aborting.start()
+            aborting.join(_ABORT_S)  # it waits for processes, which may hang themselves
             controller.console.message("ending now: every video stays as it was")

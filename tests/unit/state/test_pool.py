@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import threading
 
 import pytest
 
+from tests.support.filesystems import with_own_mounts
 from vpo_tasks.errors import StateError
 from vpo_tasks.state.pool import DaemonConnectionPool
 
@@ -147,3 +149,83 @@ def test_read_only_without_a_database_makes_none(path, tmp_path):
         assert pool.execute_read("SELECT * FROM doit") == []
     assert everything_in(tmp_path) == {}
     assert not os.path.exists(os.path.dirname(path))
+
+
+def on_a_full_disk(folder, block_bytes: int, work) -> None:
+    """Have `work` done with a small ext4 whose blocks have a size, for each of some bytes left on it."""
+    with_own_mounts(lambda: _fill(folder, block_bytes, work))
+
+
+def _fill(folder, block_bytes, work):
+    image, disk = folder / "image", folder / "disk"
+    disk.mkdir()
+    for left in (0, 16, 40, 64, 128, 160, 200, 300):
+        image.write_bytes(b"")
+        os.truncate(image, 8 << 20)
+        plain = ["-b", str(block_bytes), "-I", "128", "-m", "0", "-O", "^has_journal"]
+        subprocess.run(["mkfs.ext4", "-q", "-F", *plain, str(image)], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(["mount", "-o", "loop", str(image), str(disk)], check=True)
+        try:
+            status = os.statvfs(disk)
+            with contextlib.suppress(OSError), open(disk / "filler", "wb") as file:
+                file.write(bytes(max(0, status.f_bavail * status.f_frsize - left * 1024)))
+            work(disk)
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+_USE = """
+import sys
+from tests.support.filesystems import with_own_mounts
+from vpo_tasks.errors import StateError
+from vpo_tasks.state.pool import DaemonConnectionPool
+try:
+    with DaemonConnectionPool(sys.argv[1]) as pool:
+        for number in range(400):
+            pool.execute_write("INSERT INTO doit VALUES ('t', ?, ?)", (str(number), "x" * 900))
+            pool.execute_read("SELECT count(*) FROM doit")
+except StateError as error:
+    sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize("block_bytes", [1024, 4096])
+def test_a_full_disk_below_the_database_ends_in_a_word_and_not_in_a_signal(tmp_path, block_bytes):
+    codes = []
+
+    def use(disk):
+        run = subprocess.run([sys.executable, "-c", _USE, str(disk / "vpo" / "state.db")], check=False)
+        codes.append(run.returncode)
+        (disk / "filler").unlink()  # there is room again
+        with DaemonConnectionPool(str(disk / "vpo" / "state.db")) as pool:
+            pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+
+    def attempt(disk):
+        use(disk)
+        assert set(codes) <= {0, 4}
+        assert codes[0] == 4
+
+    on_a_full_disk(tmp_path, block_bytes, attempt)
+
+
+def test_where_blocks_are_small_nothing_is_mapped_and_two_programs_share_it(path, monkeypatch):
+    with DaemonConnectionPool(path) as pool:
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+    real = os.statvfs
+    small = os.statvfs_result((1024, 1024, *real(os.path.dirname(path))[2:]))
+    monkeypatch.setattr(os, "statvfs", lambda _path: small)
+    with DaemonConnectionPool(path) as pool, DaemonConnectionPool(path) as other:
+        assert pool.execute_read("PRAGMA journal_mode") == [("delete",)]
+        assert pool.execute_read("SELECT count(*) FROM doit") == [(1,)]
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k2', 'v')")
+        other.execute_write("INSERT INTO doit VALUES ('t', 'k3', 'v')")
+        assert pool.execute_read("SELECT count(*) FROM doit") == [(3,)]
+        assert not [name for name in os.listdir(os.path.dirname(path)) if name.endswith(("-shm", "-wal"))]
+
+
+def test_a_snapshot_of_a_log_maps_nothing_either(path):
+    with DaemonConnectionPool(path) as pool:
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+        with DaemonConnectionPool(path, read_only=True) as reader:
+            assert reader.execute_read("SELECT task FROM doit") == [("t",)]
+            assert "immutable=1" in reader._read_uri
