@@ -14,6 +14,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from vpo_tasks.execute.disk import Disk
 from vpo_tasks.execute.folders import Folder, Place, is_runners, opened_child
@@ -29,6 +30,9 @@ _NO_EXCHANGE = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNO
 # what gives whoever starts a file the rights of its owner
 _SET_IDS = stat.S_ISUID | stat.S_ISGID
 _CAPABILITY = "security.capability"
+
+Links = Literal["none", "same-inode", "own-inode"]
+"""Whether there are hard links. Some filesystems (mergerfs, sshfs) show each name with its own inode."""
 
 
 def set_modification_time(disk: Disk, fd: int, mtime_ns: int) -> None:
@@ -97,16 +101,18 @@ def has_rival(names: Private) -> bool:
     return any(place != names.journal for place in files_of(names.folder, names.key, b".json"))
 
 
-def can_link(disk: Disk, names: Private, existing: Place) -> bool:
-    """Tell whether a file may have a hard link, by linking it to a name of ours and removing that."""
+def link_kind(disk: Disk, names: Private, existing: Place) -> Links:
+    """Tell what becomes of a hard link, by linking a file to a name of ours and removing that."""
     try:
         disk.link(existing, names.part)
     except OSError as error:
         if error.errno in _NO_LINKS:
-            return False
+            return "none"
         raise
+    one, other = existing.status(), names.part.status()
     remove(disk, names.part)
-    return True
+    same = one is not None and other is not None and os.path.samestat(one, other)
+    return "same-inode" if same else "own-inode"
 
 
 def append_journal(disk: Disk, fd: int, line: bytes) -> None:

@@ -52,6 +52,8 @@ class Job(NamedTuple):
     record: Record
     older: Identity | None = None
     """What has the target's name and may be replaced."""
+    own_inodes: bool = False
+    """The filesystem shows every hard link as another file; content and size tell what it is."""
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ from vpo_tasks.execute.making import (
     newcomer,
 )
 from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.settle import Settled, give_way, settle
+from vpo_tasks.execute.settle import Settled, give_way, settle, which
 from vpo_tasks.execute.undo_store import retire
 from vpo_tasks.execute.work import Done, Kit, Work
 from vpo_tasks.media.identity import Identity
@@ -108,9 +108,9 @@ def _set_time(work: Work, kit: Kit) -> Done:
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
 
-def _replace(job: Job, make: Callable[[Job, Place], Made]) -> Done:
-    disk, names = job.kit.disk, job.names
-    with _journal(job) as journal:
+def _replace(prepared: Job, make: Callable[[Job, Place], Made]) -> Done:
+    disk, names = prepared.kit.disk, prepared.names
+    with _journal(prepared) as (journal, job):
         with fsops.work_folder(disk, names) as work:
             new = work.at(_MADE)
             made = make(job, new)
@@ -162,7 +162,7 @@ def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private, source: P
     if os.access(source.name, os.W_OK, dir_fd=source.folder.fd):
         return
     # Linux has no links made of files that one may neither write to nor owns (fs.protected_hardlinks)
-    if not fsops.can_link(kit.disk, names, source):
+    if fsops.link_kind(kit.disk, names, source) == "none":
         detail = "cannot be hard-linked (another user's, or immutable), so the original could not be kept"
         raise ReplaceError(work.source, f"{detail} while it is replaced (see [safety] without_hard_links)")
 
@@ -179,23 +179,26 @@ def _is_older(job: Job) -> bool:
 
 
 @contextmanager
-def _journal(job: Job) -> Iterator[int]:
+def _journal(job: Job) -> Iterator[tuple[int, Job]]:
+    """Begin the journal; yields it, and the job with what it has shown of the filesystem."""
     fd = fsops.create_journal(job.kit.disk, job.names, encode(job.record))
     try:
         if fsops.has_rival(job.names):
             raise LockedError(job.work.source, "another run has just begun with this video")
         if job.mode != "output" and job.work.without_hard_links == "refuse":
-            _check_hard_links(job)
-        yield fd
+            job = _check_hard_links(job)
+        yield fd, job
     finally:
         os.close(fd)
 
 
-def _check_hard_links(job: Job) -> None:
+def _check_hard_links(job: Job) -> Job:
     """Find out before hours of work, with the journal as the guinea pig."""
-    if not fsops.can_link(job.kit.disk, job.names, job.names.journal):
+    links = fsops.link_kind(job.kit.disk, job.names, job.names.journal)
+    if links == "none":
         detail = "the filesystem has no hard links, so the original cannot be kept while it is replaced"
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
+    return job._replace(own_inodes=links == "own-inode")
 
 
 def committing(job: Job, made: Made) -> Record:
@@ -257,8 +260,13 @@ def _swap(job: Job) -> None:
 
 def _is_original(job: Job, place: Place) -> bool:
     """Tell whether what we hold as the original is it: somebody may have replaced it in the last moment."""
-    status = place.status()
-    return status is not None and Identity.of(status).same_video(job.record.old)
+    status, old = place.status(), job.record.old
+    if status is None:
+        return False
+    found = Identity.of(status)
+    if job.own_inodes:
+        return found[2:4] == old[2:4] and which(place, job.record) == "old"
+    return found.same_video(old)
 
 
 def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | None = None) -> Done:
