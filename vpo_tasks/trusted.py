@@ -79,6 +79,28 @@ def read_file(path: str | bytes, most: int, *, named: bool) -> bytes:
         return opened.read(most)
 
 
+def make_private_folder(path: str | bytes) -> None:
+    """Make a folder and what is missing above it, for the runner alone, under any umask. Raises OSError."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        above = os.path.dirname(path)
+        if above == path:
+            break
+        path = above
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:  # by another thread, or it is no folder: then the next call says so
+            if not os.path.isdir(folder):
+                raise
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file of the state folder, made for the runner alone. For `open(opener=...)`. Raises OSError."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def is_ours(uid: int) -> bool:
     """Tell whether an owner is the runner or root."""
     return uid in (0, os.geteuid())

@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.replacement import Replacement, make_replacement
 from tests.support.faults import in_a_process_that_may_die
+from tests.support.library import World
 from vpo_tasks.errors import ReplaceError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -85,3 +86,17 @@ def test_the_group_is_carried_over_where_the_owner_cannot_be(stage: Replacement)
 def test_a_sticky_folder_lets_only_owners_replace(stage: Replacement) -> None:
     lay(stage, folder_mode=0o1777, file_mode=0o666)
     assert attempt_as_another(stage, "only the owner may replace it") == []
+
+
+def test_nothing_of_ours_is_open_to_others_whatever_the_umask(world: World) -> None:
+    world.add("a.mkv", "b.mkv")
+    before = os.umask(0)
+    try:
+        done = world.vpo("process", world.media, env={"VPO_HOME": str(world.root / "deep" / "down" / "vpo")})
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    ours = [world.root / "deep", *(world.root / "deep").rglob("*"), *world.media.rglob(".vpo-undo")]
+    ours += world.media.rglob(".vpo-*.json")
+    assert len(ours) > 5
+    assert [str(path) for path in ours if path.stat().st_mode & 0o077] == []

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from vpo_tasks.trusted import make_private_folder
+
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -154,7 +156,7 @@ def open_child(folder: Folder, name: bytes) -> Folder:
 @contextmanager
 def own_folder(path: bytes) -> Iterator[Folder]:
     """Open a folder of the state folder, made if it is missing. Raises OSError."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    make_private_folder(path)
     folder = Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
     try:
         yield folder

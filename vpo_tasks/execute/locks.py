@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from vpo_tasks.errors import LockedError
 from vpo_tasks.media.identity import Identity
+from vpo_tasks.trusted import make_private_folder
 
 
 class VideoLock(NamedTuple):
@@ -58,7 +59,7 @@ def _held(locks_dir: str, path: str, keys: tuple[str, ...]) -> Iterator[VideoLoc
         fds = []
         for key in keys:
             folder = os.path.join(locks_dir, key[:2])
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            make_private_folder(folder)
             fd = os.open(os.path.join(folder, key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             stack.callback(os.close, fd)
             try:

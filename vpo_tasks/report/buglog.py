@@ -6,6 +6,7 @@ import os
 import sys
 
 from vpo_tasks import __version__
+from vpo_tasks.trusted import make_private_folder, open_private
 
 
 def write_bug(error: BaseException, log_path: str, about: str) -> str:
@@ -21,8 +22,8 @@ def write_bug(error: BaseException, log_path: str, about: str) -> str:
     head = f"{stamp} vpo {__version__}, Python {python} on {sys.platform}: {about}"
     entry = f"{head}\n{bug_details(error)}\n"
     try:
-        os.makedirs(os.path.dirname(log_path), mode=0o700, exist_ok=True)
-        with open(log_path, "a", encoding="utf-8", errors="backslashreplace") as log:
+        make_private_folder(os.path.dirname(log_path))
+        with open(log_path, "a", encoding="utf-8", errors="backslashreplace", opener=open_private) as log:
             log.write(entry)
     except OSError:
         return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpo_tasks.errors import StateError
 from vpo_tasks.state.schema import DDL, SCHEMA_VERSION
+from vpo_tasks.trusted import make_private_folder, open_private
 
 if TYPE_CHECKING:
     import tempfile
@@ -59,9 +60,10 @@ class DaemonConnectionPool:
                 self._writer = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             else:
                 self._read_uri = ""
-                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                make_private_folder(os.path.dirname(path))
                 _require_room(path)
                 self._keeps_log = os.statvfs(os.path.dirname(path)).f_frsize >= _PAGE_BYTES
+                os.close(open_private(path, os.O_RDWR | os.O_CREAT))  # SQLite's own mode is the umask's
                 self._writer = self._connect()
                 if not self._keeps_log:
                     self._leave_the_log()

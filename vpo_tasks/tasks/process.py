@@ -162,8 +162,6 @@ class WorkflowProcessor:
         """End the helper processes."""
         self._close()
 
-    # -- the way of one video ----------------------------------------------------------------------------
-
     def _process(self, job: VideoJob) -> FileProcessingResult:
         for _ in range(_LOOKS - 1):
             seen = self._look(job.path, job.identity, job.media, job.trials)
