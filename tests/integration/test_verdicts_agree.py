@@ -50,6 +50,9 @@ class Pretender:
             job.path, "unchanged", job.path, identity=Identity.of(status), media=MEDIA, compliant=True
         )
 
+    def kill(self):
+        """End the tools: it has none."""
+
 
 class Library:
     """A library that ages, and the two verdicts on it."""

@@ -22,6 +22,9 @@ class Unrecordable:
     def process(self, job):
         return FileProcessingResult(job.path, "changed", job.path, identity=Identity(1, 1, 1 << 70, 1))
 
+    def kill(self):
+        """End the tools: it has none."""
+
 
 def test_a_bug_while_a_video_is_recorded_is_told_as_one_and_not_passed_over(tmp_path):
     path = tmp_path / "a.mkv"
