@@ -19,7 +19,6 @@ from vpo_tasks.trusted import is_ours, owner_name
 PRIVATE_PREFIX = b".vpo-"
 UNDO_FOLDER = b".vpo-undo"
 IGNORE_FILE = b".vpoignore"
-POLICY_FILE = b"policy.yaml"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
 _MOST_LINKS = 40  # as many as Linux follows
@@ -48,8 +47,7 @@ class Odd(NamedTuple):
 class Discovery(NamedTuple):
     """What was found. `videos` in no order; `private` our own `.vpo-…` files; `hidden` counts dot-names.
 
-    `ignore_files` are the `.vpoignore` files met on the way, `policies` the policy files: what they say is
-    for the caller to do.
+    `ignore_files` are the `.vpoignore` files met on the way: what they say is for the caller to do.
     """
 
     videos: list[Found]
@@ -58,7 +56,6 @@ class Discovery(NamedTuple):
     searched: list[bytes]
     hidden: int
     ignore_files: tuple[bytes, ...] = ()
-    policies: tuple[bytes, ...] = ()
 
 
 def discover(
@@ -88,8 +85,9 @@ def discover(
             walk.linked_file(real, status)
             walk.beside(real)
     walk.add_linked()
-    met = tuple(walk.ignore_files), tuple(walk.policies)
-    return Discovery(walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, *met)
+    return Discovery(
+        walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, tuple(walk.ignore_files)
+    )
 
 
 class _Walk:
@@ -105,7 +103,6 @@ class _Walk:
         self.searched: list[bytes] = []
         self.hidden = 0
         self.ignore_files: list[bytes] = []
-        self.policies: list[bytes] = []
         self.folders: set[tuple[int, int]] = set()
         self.looked_into: set[bytes] = set()
         self.linked: dict[bytes, Found] = {}  # given by name, linked or mounted: perhaps seen elsewhere too
@@ -159,8 +156,6 @@ class _Walk:
             elif entry.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):  # gone as well
                     self._folder_entry(entry.path, entry.stat(follow_symlinks=False), below)
-            elif name == POLICY_FILE:
-                self.policies.append(entry.path)
         return below
 
     def _is_set_aside(self, entry: os.DirEntry[bytes], dot: int) -> bool:
@@ -207,9 +202,6 @@ class _Walk:
             below.append(path)
 
     def _symlink(self, entry: os.DirEntry[bytes], is_video_name: bool, below: list[bytes]) -> None:
-        if entry.name == POLICY_FILE:
-            self.policies.append(entry.path)
-            return
         try:
             status = entry.stat()
         except OSError:

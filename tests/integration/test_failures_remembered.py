@@ -138,9 +138,3 @@ def test_through_doit_it_is_the_same(world, broken):
     assert world.doit("forget", "process:broken.mkv").returncode == 0
     assert "failed before" not in world.doit().stdout
     assert "failed before" in world.doit().stdout
-
-
-def test_a_quiet_run_with_nothing_but_remembered_failures_says_why_it_fails(world, broken):
-    done = world.vpo("process", "-q", world.media)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: 1 video failed before and is not tried again; --retry-failed does\n"

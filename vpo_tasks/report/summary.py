@@ -172,13 +172,6 @@ def _changed_all_the_same(batch: BatchResult) -> str:
     return f"{count:,} of them {changed} all the same" if count else ""
 
 
-def failed_before_text(batch: BatchResult) -> str:
-    """Return a line for a run that says nothing else: what failed before, and how to try it again."""
-    videos = count_noun(batch.failed_before_count, "video")
-    verb = "is" if batch.failed_before_count == 1 else "are"
-    return f"{videos} failed before and {verb} not tried again; --retry-failed does"
-
-
 def _skip_reasons(results: Sequence[FileProcessingResult]) -> str:
     return ", ".join(f"{count:,} {escape(reason)}" for reason, count in skip_reasons(results).items())
 

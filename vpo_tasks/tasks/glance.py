@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from vpo_tasks.config import DiscoveryConfig, VPOConfig
-from vpo_tasks.discover import POLICY_FILE, UNDO_FOLDER
+from vpo_tasks.discover import UNDO_FOLDER
 from vpo_tasks.state.seals import Row, Seal, seal_folder, seal_library
 
 WORTH_IT_BYTES = 1 << 20
@@ -139,7 +139,7 @@ def _first_levels(root: bytes, extensions: frozenset[bytes]) -> tuple[_Seen, lis
     while far and len(far) < _ENOUGH_SHARES:
         here, far = far, []
         for folder in here:
-            rows, below = _look_at(folder, extensions, root)
+            rows, below = _look_at(folder, extensions)
             far += below
             if rows:
                 videos += len(rows)
@@ -161,7 +161,7 @@ def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes]) -> _Seen
     return _Seen(videos, seals)
 
 
-def _look_at(folder: bytes, extensions: frozenset[bytes], root: bytes = b"") -> tuple[list[Row], list[bytes]]:
+def _look_at(folder: bytes, extensions: frozenset[bytes]) -> tuple[list[Row], list[bytes]]:
     """Return one folder's videos and the folders in it. Written out: a call a video is 5 ms over 50,000."""
     rows: list[Row] = []
     below: list[bytes] = []
@@ -183,6 +183,4 @@ def _look_at(folder: bytes, extensions: frozenset[bytes], root: bytes = b"") -> 
                 raise _LookProperly
             elif entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
-            elif name == POLICY_FILE and folder != root:
-                raise _LookProperly  # a policy for this folder alone
     return rows, below

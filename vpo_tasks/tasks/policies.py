@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vpo_tasks import __version__
-from vpo_tasks.discover import POLICY_FILE, Discovery
 from vpo_tasks.errors import PolicyError, UsageError
 from vpo_tasks.policy.version import EVALUATION_VERSION
 from vpo_tasks.state.store import PolicyStamp, Store
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.policy.model import Policy
 
-POLICY_NAME = os.fsdecode(POLICY_FILE)
+POLICY_NAME = "policy.yaml"
 _STRICTEST: tuple[OnError, ...] = ("fail", "skip", "continue")
 
 
@@ -58,28 +57,6 @@ def _nearest(path: str) -> str | None:
         if above == folder:
             return None
         folder = above
-
-
-def refuse_nested(discovery: Discovery, governing: str) -> None:
-    """Raise UsageError where a folder with videos has a policy of its own, and another would govern it.
-
-    `governing` is the policy that was found, or is configured, for all that was searched.
-    """
-    there = os.path.realpath(os.fsencode(governing))
-    nested = sorted(path for path in discovery.policies if os.path.realpath(path) != there)
-    folders = [os.path.dirname(path) + b"/" for path in nested]
-    governed = [f for f in folders if any(video.path.startswith(f) for video in discovery.videos)]
-    if not governed:
-        return
-    import shlex  # only for this message
-
-    listing = ", ".join(os.fsdecode(folder) + POLICY_NAME for folder in governed)
-    first = shlex.quote(os.fsdecode(governed[0]).rstrip("/"))
-    raise UsageError(
-        f"{governing} would be applied to folders that have a policy of their own: {listing}. "
-        f"Process such a folder by itself (vpo process {first}) and leave it out here (a line in "
-        f".vpoignore), or name with -p the one policy that is to govern all"
-    )
 
 
 class PolicySet:

@@ -27,7 +27,7 @@ from vpo_tasks.tasks.compliance import record_compliant
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.glance import Glance, root_to_glance_at
-from vpo_tasks.tasks.policies import PolicySet, find_policy, refuse_nested
+from vpo_tasks.tasks.policies import PolicySet, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
 from vpo_tasks.workers import WorkerCount, count_cores, resolve_threads, resolve_worker_count
 
@@ -306,8 +306,6 @@ class Run:
             hidden="hidden" not in self.config.discovery.skip,
         )
         found, self.left_out = leave_out(found, self.config.discovery)
-        if found.policies and not self.options.policies:
-            refuse_nested(found, self.policies.paths[0])
         if self.output is None:
             return found
         inside = self.output + b"/"  # what was made is not a source
