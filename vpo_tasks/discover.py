@@ -19,6 +19,7 @@ from vpo_tasks.trusted import is_ours, owner_name
 PRIVATE_PREFIX = b".vpo-"
 UNDO_FOLDER = b".vpo-undo"
 IGNORE_FILE = b".vpoignore"
+POLICY_FILE = b"policy.yaml"
 _KIND = 0o170000  # stat.S_IFMT and S_ISREG as the numbers that they are everywhere: no call a video
 _FILE = 0o100000
 _MOST_LINKS = 40  # as many as Linux follows
@@ -47,7 +48,8 @@ class Odd(NamedTuple):
 class Discovery(NamedTuple):
     """What was found. `videos` in no order; `private` our own `.vpo-…` files; `hidden` counts dot-names.
 
-    `ignore_files` are the `.vpoignore` files met on the way: what they say is for the caller to do.
+    `ignore_files` are the `.vpoignore` files met on the way: what they say is for the caller to do. So are
+    `policies`, and the folders that links `led_to`: other policies may lie above those.
     """
 
     videos: list[Found]
@@ -56,6 +58,8 @@ class Discovery(NamedTuple):
     searched: list[bytes]
     hidden: int
     ignore_files: tuple[bytes, ...] = ()
+    policies: tuple[bytes, ...] = ()
+    led_to: tuple[bytes, ...] = ()
 
 
 def discover(
@@ -85,9 +89,8 @@ def discover(
             walk.linked_file(real, status)
             walk.beside(real)
     walk.add_linked()
-    return Discovery(
-        walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, tuple(walk.ignore_files)
-    )
+    met = tuple(walk.ignore_files), tuple(walk.policies), tuple(walk.led_to)
+    return Discovery(walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, *met)
 
 
 class _Walk:
@@ -103,6 +106,8 @@ class _Walk:
         self.searched: list[bytes] = []
         self.hidden = 0
         self.ignore_files: list[bytes] = []
+        self.policies: list[bytes] = []
+        self.led_to: set[bytes] = set()
         self.folders: set[tuple[int, int]] = set()
         self.looked_into: set[bytes] = set()
         self.linked: dict[bytes, Found] = {}  # given by name, linked or mounted: perhaps seen elsewhere too
@@ -156,6 +161,8 @@ class _Walk:
             elif entry.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):  # gone as well
                     self._folder_entry(entry.path, entry.stat(follow_symlinks=False), below)
+            elif name == POLICY_FILE:
+                self.policies.append(entry.path)
         return below
 
     def _is_set_aside(self, entry: os.DirEntry[bytes], dot: int) -> bool:
@@ -210,6 +217,8 @@ class _Walk:
             return
         is_folder = stat.S_ISDIR(status.st_mode)
         if not (is_folder or is_video_name):
+            if entry.name == POLICY_FILE:
+                self.policies.append(entry.path)
             return
         planted = _planted(entry.path, status)
         if planted is not None:
@@ -217,9 +226,13 @@ class _Walk:
         elif is_folder:
             if is_video_name:
                 self.odd.append(Odd(entry.path, "is a folder"))
-            self._folder_entry(os.path.realpath(entry.path), status, below)
+            real = os.path.realpath(entry.path)
+            self.led_to.add(real)
+            self._folder_entry(real, status, below)
         else:
-            self.linked_file(os.path.realpath(entry.path), status)
+            real = os.path.realpath(entry.path)
+            self.led_to.add(os.path.dirname(real))
+            self.linked_file(real, status)
 
     def linked_file(self, real: bytes, status: os.stat_result) -> None:
         """Take in a file that may be reached in another way too; `add_linked` decides at the end."""

@@ -42,6 +42,22 @@ def test_a_failed_video_is_counted_and_not_tried_again(world, broken):
     assert counts(process(world, "--dry-run")) == (1, 1)
 
 
+@pytest.mark.parametrize("command", ["process", "plan"])
+def test_a_quiet_run_says_why_it_ends_with_1_when_it_only_counts_what_failed_before(world, broken, command):
+    (world.media / "worse.mkv").write_bytes(b"no video either")
+    process(world)
+    done = world.vpo(command, "-q", world.media)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: 2 videos failed before and not tried again; --retry-failed does\n"
+    again = world.vpo(command, "-q", "--retry-failed", world.media)
+    assert again.returncode == 1
+    assert "failed before" not in again.stderr
+    for name in ("broken.mkv", "worse.mkv"):
+        shutil.copy(world.templates.right(), world.media / name)
+    done = world.vpo(command, "-q", world.media)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_retry_failed_and_force_try_all(world, broken):
     assert counts(process(world, "--retry-failed")) == (1, 0)
     assert counts(process(world, "--force")) == (1, 0)

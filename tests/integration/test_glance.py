@@ -72,3 +72,13 @@ def test_a_finished_library_costs_one_more_process_and_opens_no_video(large, tmp
     assert calls.count("execve(") == 1
     assert sum(" clone" in line or " fork(" in line or " vfork(" in line for line in calls.splitlines()) == 1
     assert ".mkv" not in calls
+
+
+def test_a_finished_library_with_a_policy_new_in_a_subfolder_stops_all_the_same(large):
+    assert large.vpo("process", large.media).returncode == 0
+    (large.media / "c" / "policy.yaml").write_bytes((large.media / "policy.yaml").read_bytes())
+    done = large.vpo("process", large.media)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(large.media / "c" / "policy.yaml") in done.stderr
+    named = large.vpo("process", "-p", large.media / "policy.yaml", large.media)
+    assert named.returncode == 0, named.stderr

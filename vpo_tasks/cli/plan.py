@@ -8,7 +8,7 @@ import click
 
 from vpo_tasks.config import load_config
 from vpo_tasks.report.console import Console
-from vpo_tasks.report.summary import summary_text
+from vpo_tasks.report.summary import failed_before_text, summary_text
 from vpo_tasks.tasks.plan_file import check_place, plan_of, write_plan
 from vpo_tasks.tasks.run import Run, RunOptions
 from vpo_tasks.tasks.runner import run_batch
@@ -60,4 +60,6 @@ def plan(
         console.answer(batch_as_json(result))
     elif not quiet:
         console.answer(summary_text(result, verbose=verbose))
+    elif result.failed_before_count:
+        console.error(failed_before_text(result))
     return code

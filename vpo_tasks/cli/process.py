@@ -81,10 +81,10 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
     complete, verified new one at any moment.
     """
     config = load_config()
-    with begun_glance(paths, config) as glance:
+    with begun_glance(paths, config, policy_named=bool(asked["policies"])) as glance:
         # function-local: another process looks at the library while these are imported
         from vpo_tasks.report.console import Console
-        from vpo_tasks.report.summary import summary_text
+        from vpo_tasks.report.summary import failed_before_text, summary_text
         from vpo_tasks.tasks.run import Run, RunOptions
         from vpo_tasks.tasks.runner import run_batch
 
@@ -98,4 +98,6 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
         console.answer(batch_as_json(result))
     elif not quiet:
         console.answer(summary_text(result, verbose=verbose))
+    elif result.failed_before_count:
+        console.error(failed_before_text(result))
     return code

@@ -116,6 +116,12 @@ def summary_text(batch: BatchResult, verbose: bool = False) -> str:
     return "\n".join(lines)
 
 
+def failed_before_text(batch: BatchResult) -> str:
+    """Return what a quiet run says of failures that it only counted: nothing else tells of its exit code."""
+    count = count_noun(batch.failed_before_count, "video")
+    return f"{count} failed before and not tried again; --retry-failed does"
+
+
 def _left_out(batch: BatchResult, verbose: bool) -> list[str]:
     if not (verbose and batch.left_out):
         return []

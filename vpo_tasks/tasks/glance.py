@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from vpo_tasks.config import DiscoveryConfig, VPOConfig
-from vpo_tasks.discover import UNDO_FOLDER
+from vpo_tasks.discover import POLICY_FILE, UNDO_FOLDER
 from vpo_tasks.state.seals import Row, Seal, seal_folder, seal_library
 
 WORTH_IT_BYTES = 1 << 20
@@ -42,11 +42,15 @@ class _Seen(NamedTuple):
 class Glance:
     """A look at a folder that has begun in another process. `end` must be called, whatever happens."""
 
-    def __init__(self, root: bytes, extensions: frozenset[bytes]) -> None:
-        """Start. Raises OSError when it cannot. The process must have one thread and no database open."""
+    def __init__(self, root: bytes, extensions: frozenset[bytes], *, policy_named: bool = False) -> None:
+        """Start. Raises OSError when it cannot. The process must have one thread and no database open.
+
+        A policy below the root is for the proper walk to judge, unless somebody named the one in force.
+        """
         self.root = root
+        self._policy = None if policy_named else POLICY_FILE
         self._extensions = extensions
-        self._near, far = _first_levels(root, extensions)
+        self._near, far = _first_levels(root, extensions, self._policy)
         self._shares = [share for number in range(_MOST_SHARES) if (share := far[number::_MOST_SHARES])]
         # one byte a share, for whoever comes first: folders differ in size, and so does each process's start
         self._turns, turns = os.pipe()
@@ -99,20 +103,23 @@ class Glance:
     def _take_shares(self) -> _Seen:
         videos, folders = 0, list[bytes]()
         while turn := os.read(self._turns, 1):
-            seen = _look_below(self._shares[turn[0]], self._extensions)
+            seen = _look_below(self._shares[turn[0]], self._extensions, self._policy)
             videos += seen.videos
             folders += seen.folders
         return _Seen(videos, folders)
 
 
 @contextmanager
-def begun_glance(paths: Sequence[str], config: VPOConfig) -> Iterator[Glance | None]:
+def begun_glance(
+    paths: Sequence[str], config: VPOConfig, *, policy_named: bool = False
+) -> Iterator[Glance | None]:
     """Begin a glance where it is worth it and may say yes; None where it is not."""
     glance = None
     root = root_to_glance_at(paths, config)
     if root is not None:
         with suppress(OSError, _LookProperly):
-            glance = Glance(root, frozenset(map(os.fsencode, config.discovery.extensions)))
+            extensions = frozenset(map(os.fsencode, config.discovery.extensions))
+            glance = Glance(root, extensions, policy_named=policy_named)
     try:
         yield glance
     finally:
@@ -132,14 +139,16 @@ def root_to_glance_at(paths: Sequence[str], config: VPOConfig) -> bytes | None:
     return os.path.realpath(os.fsencode(paths[0]))
 
 
-def _first_levels(root: bytes, extensions: frozenset[bytes]) -> tuple[_Seen, list[bytes]]:
+def _first_levels(
+    root: bytes, extensions: frozenset[bytes], policy: bytes | None
+) -> tuple[_Seen, list[bytes]]:
     """Look at the topmost folders, until there are enough below them to share; return those below too."""
     videos, folders = 0, list[bytes]()
     far = [root]
     while far and len(far) < _ENOUGH_SHARES:
         here, far = far, []
         for folder in here:
-            rows, below = _look_at(folder, extensions)
+            rows, below = _look_at(folder, extensions, None if folder == root else policy)
             far += below
             if rows:
                 videos += len(rows)
@@ -147,13 +156,13 @@ def _first_levels(root: bytes, extensions: frozenset[bytes]) -> tuple[_Seen, lis
     return _Seen(videos, folders), far
 
 
-def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes]) -> _Seen:
+def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes], policy: bytes | None) -> _Seen:
     """Look at folders and all below them. Raises _LookProperly, OSError."""
     videos, seals = 0, list[bytes]()
     pending = list(folders)
     while pending:
         folder = pending.pop()
-        rows, below = _look_at(folder, extensions)
+        rows, below = _look_at(folder, extensions, policy)
         pending += below
         if rows:
             videos += len(rows)
@@ -161,8 +170,13 @@ def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes]) -> _Seen
     return _Seen(videos, seals)
 
 
-def _look_at(folder: bytes, extensions: frozenset[bytes]) -> tuple[list[Row], list[bytes]]:
-    """Return one folder's videos and the folders in it. Written out: a call a video is 5 ms over 50,000."""
+def _look_at(
+    folder: bytes, extensions: frozenset[bytes], policy: bytes | None
+) -> tuple[list[Row], list[bytes]]:
+    """Return one folder's videos and the folders in it. Written out: a call a video is 5 ms over 50,000.
+
+    A file named `policy` is a no.
+    """
     rows: list[Row] = []
     below: list[bytes] = []
     add = rows.append
@@ -183,4 +197,6 @@ def _look_at(folder: bytes, extensions: frozenset[bytes]) -> tuple[list[Row], li
                 raise _LookProperly
             elif entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
+            elif name == policy:
+                raise _LookProperly
     return rows, below

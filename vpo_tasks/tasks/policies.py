@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vpo_tasks import __version__
+from vpo_tasks.discover import POLICY_FILE
 from vpo_tasks.errors import PolicyError, UsageError
 from vpo_tasks.policy.version import EVALUATION_VERSION
 from vpo_tasks.state.store import PolicyStamp, Store
 from vpo_tasks.trusted import Refused, open_file
 
 if TYPE_CHECKING:
+    from vpo_tasks.discover import Discovery
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.policy.model import Policy
 
-POLICY_NAME = "policy.yaml"
+POLICY_NAME = os.fsdecode(POLICY_FILE)
+_SHOWN_POLICIES = 5
 _STRICTEST: tuple[OnError, ...] = ("fail", "skip", "continue")
 
 
@@ -59,6 +62,50 @@ def _nearest(path: str) -> str | None:
         folder = above
 
 
+def check_nearest(found: Discovery, in_force: str) -> None:
+    """Raise UsageError when another policy than the one in force lies nearer to a video of the run.
+
+    What is left out is no longer among the videos, and so its policies do not count either.
+    """
+    nearer = {os.fsdecode(path): os.path.dirname(path) for path in found.policies}
+    for folder in found.led_to:
+        policy = _nearest(os.fsdecode(folder))
+        if policy is not None:
+            nearer.setdefault(policy, folder)
+    others = {
+        policy: os.fsdecode(folder)
+        for policy, folder in sorted(nearer.items())
+        if _is_another(policy, in_force) and _has_videos(found, folder)
+    }
+    if not others:
+        return
+    listing = ", ".join([*others][:_SHOWN_POLICIES])
+    if len(others) > _SHOWN_POLICIES:
+        listing += f" and {len(others) - _SHOWN_POLICIES:,} more"
+    import shlex  # only who is told what to type pays for it
+
+    raise UsageError(
+        f"the videos have different policies: {in_force} for all, and nearer to some of them {listing}; "
+        f"type `vpo process {shlex.quote(next(iter(others.values())))}` for such a folder alone, "
+        f"`--policy {shlex.quote(in_force)}` to let one policy govern all, or leave the folder out of this "
+        "run with `exclude` under [discovery] or a .vpoignore"
+    )
+
+
+def _is_another(policy: str, in_force: str) -> bool:
+    if policy == in_force or not os.path.isfile(policy):
+        return False
+    try:
+        return not os.path.samefile(policy, in_force)
+    except OSError:
+        return True
+
+
+def _has_videos(found: Discovery, folder: bytes) -> bool:
+    below = folder.rstrip(b"/") + b"/"
+    return any(video.path.startswith(below) for video in found.videos)
+
+
 class PolicySet:
     """The policies of a run, in order. An up-to-date run is answered from stamps, without parsing.
 
@@ -81,7 +128,7 @@ class PolicySet:
         self.paths = tuple(os.path.abspath(path) for path in paths)
         self.phases = tuple(name for part in phases for name in map(str.strip, part.split(",")) if name)
         self._override = on_error
-        self._named = named
+        self.named = named
         self._any_arguments = any_arguments
         self._loaded: dict[str, Policy] = {}
         self._doubts: dict[str, tuple[str, ...]] = {}
@@ -126,7 +173,7 @@ class PolicySet:
         if path not in self._loaded:
             from vpo_tasks.policy.load import read_policy  # only a run that plans parses YAML
 
-            loaded = read_policy(path, named=self._named)
+            loaded = read_policy(path, named=self.named)
             if loaded.unsafe and not self._any_arguments:
                 raise PolicyError(path, loaded.unsafe)
             self._loaded[path] = loaded.policy
@@ -140,7 +187,7 @@ class PolicySet:
             raise UsageError(f"no phase {', '.join(unknown)} in {self.paths[0]}: it has {', '.join(known)}")
 
     def _stamp(self, path: str, store: Store) -> PolicyStamp:
-        state = _file_state(path, named=self._named)
+        state = _file_state(path, named=self.named)
         remembered = store.policy_stamp(os.fsencode(path))
         if remembered is not None and remembered.stamp == state:
             return remembered

@@ -27,7 +27,7 @@ from vpo_tasks.tasks.compliance import record_compliant
 from vpo_tasks.tasks.exclusion import leave_out
 from vpo_tasks.tasks.failure_memory import FailureMemory, as_result, describe_circumstances
 from vpo_tasks.tasks.glance import Glance, root_to_glance_at
-from vpo_tasks.tasks.policies import PolicySet, find_policy
+from vpo_tasks.tasks.policies import PolicySet, check_nearest, find_policy
 from vpo_tasks.tasks.survey import Survey, survey
 from vpo_tasks.workers import WorkerCount, count_cores, resolve_threads, resolve_worker_count
 
@@ -104,6 +104,8 @@ class Run:
                 self.survey = Survey(known, known, [])
                 return
             self.discovery = self._walk(paths)
+            if not self.policies.named:
+                check_nearest(self.discovery, self.policies.paths[0])
             if recover and self.recover():
                 self.discovery = self._walk(paths)
             self.survey = self.look()
