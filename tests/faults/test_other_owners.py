@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from tests.faults.replacement import Replacement, make_replacement
 from tests.support.faults import in_a_process_that_may_die
 from tests.support.library import World
+from tests.support.rights import folder_for_all
 from vpo_tasks.errors import ReplaceError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -22,9 +22,8 @@ OWNER, US, GROUP = 12345, 23456, 34567
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Replacement]:
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        yield make_replacement(Path(folder), "replace")
+    with folder_for_all(0o777) as folder:
+        yield make_replacement(folder, "replace")
 
 
 def become_another() -> None:

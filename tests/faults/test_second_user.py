@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.faults.replacement import make_replacement
 from tests.faults.undoing import make_undoing
 from tests.support.execute import make_kit
 from tests.support.faults import KILL, in_a_process_that_may_die
+from tests.support.rights import folder_for_all
 from vpo_tasks.errors import FileError
 from vpo_tasks.execute.recover import recover_all
 
@@ -59,9 +59,8 @@ def as_nobody() -> Iterator[None]:
 class Scene:
     """A library that nobody owns, and beside it what is root's alone."""
 
-    def __init__(self, kind: str) -> None:
-        self.top = Path(tempfile.mkdtemp(prefix="vpo-second-user-"))
-        self.top.chmod(0o755)
+    def __init__(self, kind: str, top: Path) -> None:
+        self.top = top
         self.folder = self.top / "theirs"
         self.folder.mkdir()
         self.kind = kind
@@ -187,14 +186,15 @@ ACTS = (
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
-    found = Scene(request.param)
-    yield found
-    shutil.rmtree(found.top, ignore_errors=True)
+    with folder_for_all(0o755) as top:
+        yield Scene(request.param, top)
 
 
 def operations_of(scene: Scene) -> list[str]:
     scene.set_up()
     disk = scene.stage.disk()
+    with as_nobody():
+        assert scene.stage.folder.exists(), "the other user can come there"
     scene.stage.work(disk)
     assert scene.stage.is_finished(), "an honest video is done"
     scene.check()

@@ -18,6 +18,7 @@ PACKAGES = {
     "gcc": "gcc",
     "getfacl": "acl",
     "mergerfs": "mergerfs",
+    "mkfs.ext4": "e2fsprogs",
     "mkvextract": "mkvtoolnix",
     "mkvmerge": "mkvtoolnix",
     "mkvpropedit": "mkvtoolnix",

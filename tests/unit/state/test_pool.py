@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from tests.support.filesystems import with_own_mounts
+from tests.support.tools import need_tool
 from vpo_tasks.errors import StateError
 from vpo_tasks.state.pool import DaemonConnectionPool
 
@@ -153,17 +154,18 @@ def test_read_only_without_a_database_makes_none(path, tmp_path):
 
 def on_a_full_disk(folder, block_bytes: int, work) -> None:
     """Have `work` done with a small ext4 whose blocks have a size, for each of some bytes left on it."""
-    with_own_mounts(lambda: _fill(folder, block_bytes, work))
+    mkfs = need_tool("mkfs.ext4")
+    with_own_mounts(lambda: _fill(folder, mkfs, block_bytes, work))
 
 
-def _fill(folder, block_bytes, work):
+def _fill(folder, mkfs, block_bytes, work):
     image, disk = folder / "image", folder / "disk"
     disk.mkdir()
     for left in (0, 16, 40, 64, 128, 160, 200, 300):
         image.write_bytes(b"")
         os.truncate(image, 8 << 20)
         plain = ["-b", str(block_bytes), "-I", "128", "-m", "0", "-O", "^has_journal"]
-        subprocess.run(["mkfs.ext4", "-q", "-F", *plain, str(image)], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([mkfs, "-q", "-F", *plain, str(image)], check=True, stderr=subprocess.DEVNULL)
         subprocess.run(["mount", "-o", "loop", str(image), str(disk)], check=True)
         try:
             status = os.statvfs(disk)
@@ -177,6 +179,7 @@ def _fill(folder, block_bytes, work):
 _USE = """
 import sys
 from tests.support.filesystems import with_own_mounts
+from tests.support.tools import need_tool
 from vpo_tasks.errors import StateError
 from vpo_tasks.state.pool import DaemonConnectionPool
 try:

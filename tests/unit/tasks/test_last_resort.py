@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+from tests.support.tools import need_tool
 from tests.support.waiting import wait_for
 
 _HUNG = """
@@ -77,9 +77,9 @@ def test_the_end_does_not_wait_for_whoever_reads_its_words(hung):
 
 
 def test_a_disk_that_hangs_and_answers_again_costs_nothing(world, tmp_path):
-    bindfs = shutil.which("bindfs")
-    if bindfs is None or os.geteuid() != 0:
-        pytest.skip("needs bindfs and root")
+    bindfs = need_tool("bindfs")
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
     world.add_many(8)
     seen = tmp_path / "seen"
     seen.mkdir()
