@@ -37,6 +37,44 @@ def test_a_place_where_no_plan_can_be_written_is_said_before_anything_is_planned
     assert done.stderr == f"error: {place}: there is no folder {world.root}/none\n"
 
 
+@pytest.mark.parametrize("leads_to", ["none/plan.json", "link.json"])
+def test_a_link_to_where_no_plan_can_be_is_refused_before_anything_is_planned(world, leads_to):
+    world.add("a.mkv")
+    place = world.root / "link.json"
+    place.symlink_to(world.root / leads_to)
+    done = world.vpo("plan", "-o", place, world.media)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {place}")
+    assert done.stderr.count("\n") == 1
+    assert place.is_symlink()
+
+
+def test_a_plan_goes_where_a_dangling_link_leads(world):
+    world.add("a.mkv")
+    (world.root / "plan.json").symlink_to("elsewhere.json")
+    plan(world)
+    assert (world.root / "plan.json").is_symlink()
+    assert json.loads((world.root / "elsewhere.json").read_text())["videos"]
+    assert apply(world)["summary"]["changed_count"] == 1
+
+
+@pytest.mark.parametrize("path", ["/x\0y", "/x\ud800y"])
+@pytest.mark.parametrize("place", ["paths", "policies", "output", "file", "target"])
+def test_a_plan_file_that_names_what_can_be_no_path_is_refused(world, place, path):
+    world.add("a.mkv")
+    document = plan(world)
+    if place in ("file", "target"):
+        document["videos"][0][place] = path
+    else:
+        document[place] = path if place == "output" else [path]
+    (world.root / "plan.json").write_text(json.dumps(document))
+    before = read_tree(world.media)
+    done = world.vpo("apply", world.root / "plan.json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not a plan that `vpo plan -o` wrote" in done.stderr
+    assert read_tree(world.media) == before
+
+
 def test_what_of_a_plan_is_done_already_is_up_to_date_and_not_refused(world):
     world.write_policy(
         "schema_version: 13\nname: mkv\nphases:\n  - name: c\n    container: {target: mkv}\n"

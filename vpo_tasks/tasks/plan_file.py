@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -96,7 +96,10 @@ def plan_of(run: Run, result: BatchResult) -> PlanFile:
 
 def check_place(path: str) -> None:
     """Raise UsageError when writing a plan to `path` would fail, or overwrite what is no plan."""
-    folder = os.path.dirname(os.path.abspath(path))
+    real = os.path.realpath(path)  # a link may lead to a plan, or to where one is to be
+    if os.path.islink(real):
+        raise UsageError(f"{path} is a link that leads nowhere")
+    folder = os.path.dirname(real)
     if not os.path.isdir(folder):
         raise UsageError(f"{path}: there is no folder {folder}")
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
@@ -135,7 +138,22 @@ def read_plan(path: str) -> PlanFile:
         raise UsageError(f"{path} is not a plan that `vpo plan -o` wrote: {error}") from error
     if plan.vpo_plan != FORMAT:
         raise UsageError(f"{path} was written by another version of vpo ({plan.made_by}): make a new plan")
+    if not all(map(_can_be_a_path, _paths_in(plan))):
+        raise UsageError(f"{path} is not a plan that `vpo plan -o` wrote: it names what can be no path")
     return plan
+
+
+def _paths_in(plan: PlanFile) -> Iterator[str]:
+    yield from (*plan.paths, *plan.policies, plan.output or "")
+    for video in plan.videos:
+        yield from (video.file, video.target or "")
+
+
+def _can_be_a_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # half of a pair that stands for no byte of a name
+        return False
 
 
 def open_plan(
