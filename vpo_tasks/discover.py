@@ -93,6 +93,11 @@ def discover(
     return Discovery(walk.videos, walk.odd, walk.private, walk.searched, walk.hidden, *met)
 
 
+def own_files(folder: bytes, *, recursive: bool) -> list[bytes]:
+    """Return our own files in a folder in which no videos are looked for."""
+    return discover([folder], (), recursive=recursive).private if os.path.isdir(folder) else []
+
+
 class _Walk:
     """The state of one walk: what was seen already, and what came of it."""
 

@@ -101,6 +101,57 @@ def test_what_a_killed_run_left_in_the_output_folder_goes_with_the_next(world, o
     assert sorted(path.name for path in out.iterdir()) == ["a.mkv"]
 
 
+def killed_in_the_output_folder(world, out):
+    world.watch_tools(delay=1.5)
+    run = world.start("process", "--output", out, world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    tools = working_in(out / "film")
+    os.kill(run.pid, signal.SIGKILL)
+    for pid in tools:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate()
+    wait_for(lambda: not working_in(out / "film"))
+    assert list(out.rglob(".vpo-*"))
+
+
+@pytest.mark.parametrize("then", ["renamed", "moved with its folder", "converted", "deleted"])
+def test_what_a_killed_run_left_goes_with_the_next_although_the_source_has_another_name(world, out, then):
+    world.add("right.mkv", kind="right")
+    process(world, out)
+    world.add("film/a.mkv")
+    source = world.media / "film" / "a.mkv"
+    killed_in_the_output_folder(world, out)
+    if then == "renamed":
+        source.rename(source.with_name("A (2001).mkv"))
+    elif then == "moved with its folder":
+        source.parent.rename(world.media / "Film (2001)")
+    else:
+        source.unlink()
+        if then == "converted":
+            world.add("film/a.mp4")
+    process(world, out)
+    assert not list(out.rglob(".vpo-*"))
+    assert len(list(out.rglob("*.m*"))) == (1 if then == "deleted" else 2)
+    assert process(world, out)["summary"]["changed_count"] == 0
+
+
+def test_what_another_run_has_in_hand_in_the_output_folder_is_left_alone(world, out):
+    world.add("a.mkv")
+    other = world.media.with_name("other library")
+    shutil.copytree(world.media, other)
+    (other / "a.mkv").rename(other / "b.mkv")
+    world.watch_tools(delay=3)
+    run = world.start("process", "--output", out, world.media)
+    wait_for(lambda: world.tool_runs() == 1)
+    left = {path.name for path in out.glob(".vpo-*")}
+    assert left
+    done = world.vpo("process", "--output", out, other)
+    assert done.returncode == 0, done.stderr
+    run.communicate()
+    assert run.returncode == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.mkv", "b.mkv"]
+
+
 def test_what_was_made_and_not_recorded_any_more_is_taken_as_made(world, out):
     # as a kill between the two leaves it, and as an older record of the library does
     world.add("a.mkv", "b.mkv")

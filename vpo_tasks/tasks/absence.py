@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from vpo_tasks.discover import Discovery, Found
 from vpo_tasks.errors import UsageError
@@ -86,3 +86,12 @@ def is_gone(path: bytes) -> bool:
     except OSError:
         return False
     return False
+
+
+def nothing_found(
+    searched: Iterable[bytes], extensions: Iterable[str], left_out: dict[str, int]
+) -> UsageError:
+    """Return the error for a run without a single video."""
+    places = ", ".join(os.fsdecode(path) for path in searched)
+    why = "".join(f"; {count:,} left out: {kind}" for kind, count in left_out.items())
+    return UsageError(f"no video found in {places} (extensions: {', '.join(extensions)}{why})")

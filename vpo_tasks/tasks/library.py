@@ -119,6 +119,7 @@ class Library:
             raise_exit(error)
         self._run.settle_vanished()
         self._run.recover()
+        self._run.recover_output()
         controller = self.controller()
         if self._run.survey.stale:
             try:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vpo_tasks.execute.locks import path_key
+from vpo_tasks.execute.private import id_of
 from vpo_tasks.execute.recover import recover_all
 from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.execute.space import SpaceLedger
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
     from vpo_tasks.report.console import Console
     from vpo_tasks.state.store import Store
+    from vpo_tasks.tasks.survey import Survey
 
 
 def recover_private(
@@ -43,3 +46,17 @@ def recover_private(
             else:
                 console.message(f"recovered: {text}")
     return tuple(notes)
+
+
+def recover_output(
+    private: Sequence[bytes], survey: Survey, config: VPOConfig, store: Store, console: Console
+) -> tuple[str, ...]:
+    """Do as `recover_private` with what lies in an output folder, but for what videos of this run settle.
+
+    Of the others the source was renamed, converted or deleted since, or is not to be worked on: nothing of
+    this run would lead there.
+    """
+    ours = {path_key(os.fsdecode(item.found.path)) for item in survey.stale}
+    keys = ((path, id_of(os.path.basename(path))) for path in private)
+    left = [path for path, id_ in keys if id_ is not None and id_[:16] not in ours]
+    return recover_private(left, config, store, console) if left else ()

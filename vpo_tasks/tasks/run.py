@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.config import DEFAULT_WORKERS
-from vpo_tasks.discover import Discovery, discover
+from vpo_tasks.discover import Discovery, discover, own_files
 from vpo_tasks.errors import StateError, UsageError
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
@@ -21,7 +21,7 @@ from vpo_tasks.state.seals import Seals
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders
 from vpo_tasks.tasks.abilities import digest_with, find_abilities
-from vpo_tasks.tasks.absence import absence_error, settle_vanished
+from vpo_tasks.tasks.absence import absence_error, nothing_found, settle_vanished
 from vpo_tasks.tasks.batch import BatchController, BatchSettings
 from vpo_tasks.tasks.compliance import record_compliant
 from vpo_tasks.tasks.exclusion import leave_out
@@ -109,6 +109,8 @@ class Run:
             if recover and self.recover():
                 self.discovery = self._walk(paths)
             self.survey = self.look()
+            if recover:
+                self.recover_output()
             if not allow_none:
                 self.check_present()
         except BaseException:
@@ -207,6 +209,15 @@ class Run:
         self.notes = recover_private(self.discovery.private, self.config, self.store, self.console)
         return bool(self.notes)
 
+    def recover_output(self) -> None:
+        """Settle what a crashed run left in the output folder and this one's videos will not lead to."""
+        if self.output is None or self.options.dry_run:
+            return
+        if left := own_files(self.output, recursive=self.options.recursive):
+            from vpo_tasks.tasks.recovery import recover_output  # only after a crash
+
+            self.notes += recover_output(left, self.survey, self.config, self.store, self.console)
+
     def check_present(self) -> None:
         """Raise UsageError when there is no video, or when the library looks unmounted."""
         if self.options.accept_missing:
@@ -224,10 +235,7 @@ class Run:
 
     def nothing_found(self) -> UsageError:
         """Return the error for a run without a single video."""
-        places = ", ".join(os.fsdecode(path) for path in self.discovery.searched)
-        extensions = ", ".join(self.config.discovery.extensions)
-        left_out = "".join(f"; {count:,} left out: {kind}" for kind, count in self.left_out.items())
-        return UsageError(f"no video found in {places} (extensions: {extensions}{left_out})")
+        return nothing_found(self.discovery.searched, self.config.discovery.extensions, self.left_out)
 
     def controller(self, on_error: OnError | None = None, *, take_odd: bool = True) -> BatchController:
         """Return the controller for this run's videos; odd things are already taken in, and told."""
