@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.frame import OperationMatrix
-from tests.faults.header_edit import HeaderEdit, make_header_edit
+from tests.faults.header_edit import MTIME_NS, HeaderEdit, make_header_edit
 from vpo_tasks.errors import LockedError
 from vpo_tasks.execute.locks import path_key
 
@@ -59,3 +59,44 @@ def test_newcomer_in_its_place_after_a_crash_is_left_alone(stage: HeaderEdit) ->
     stage.video.write_bytes(newcomer)
     assert stage.recover() == ["kept"]
     assert stage.video.read_bytes() == bytes(newcomer)
+
+
+@pytest.mark.parametrize("another_inode", [False, True])
+def test_video_renamed_in_its_folder_after_a_crash_has_its_header_back(
+    stage: HeaderEdit, another_inode: bool
+) -> None:
+    half_written(stage)
+    renamed = stage.video.with_name("Film (2001).mkv")
+    (stage.video.parent / "a copy from before.mkv").write_bytes(stage.old)
+    if another_inode:
+        renamed.write_bytes(stage.video.read_bytes())
+        stage.video.unlink()
+    else:
+        stage.video.rename(renamed)
+    assert renamed.read_bytes() != stage.old
+    assert stage.recover() == ["undone"]
+    assert renamed.read_bytes() == stage.old
+    assert renamed.stat().st_mtime_ns == MTIME_NS
+    assert not stage.video.exists()
+    assert stage.private() == []
+
+
+def test_video_renamed_after_a_crash_has_its_header_back_although_another_has_its_name(
+    stage: HeaderEdit,
+) -> None:
+    half_written(stage)
+    renamed = stage.video.rename(stage.video.with_name("Film (2001).mkv"))
+    newcomer = bytes(len(stage.old))
+    stage.video.write_bytes(newcomer)
+    assert stage.recover() == ["undone"]
+    assert renamed.read_bytes() == stage.old
+    assert stage.video.read_bytes() == newcomer
+
+
+def test_journal_of_a_video_that_left_its_folder_waits_for_it(stage: HeaderEdit) -> None:
+    half_written(stage)
+    away = stage.video.rename(stage.folder / "away.mkv")
+    assert stage.recover() == ["kept"]
+    away.rename(stage.video.with_name("back.mkv"))
+    assert stage.recover() == ["undone"]
+    assert stage.video.with_name("back.mkv").read_bytes() == stage.old

@@ -227,7 +227,7 @@ def _after_failure(job: _Job, names: Private, record: HeaderRecord, error: OSErr
     try:
         written = read_record(names.journal)
         record = written if isinstance(written, HeaderRecord) else record
-        settled = settle_header(job.kit.disk, names, record)
+        settled = settle_header(job.kit.disk, names, record, names.folder.at(record.source))
     except OSError as second:
         raise UnsettledError(video, f"{reason_of(error)}; to be settled at the next start") from second
     if settled.outcome == "finished":

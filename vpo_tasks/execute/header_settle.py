@@ -6,24 +6,63 @@ A journal that was begun holds every old byte, so the way back is always the sam
 from __future__ import annotations
 
 import os
+import stat
 
 from vpo_tasks.execute import fsops, header_bytes
 from vpo_tasks.execute.disk import Disk
+from vpo_tasks.execute.folders import Place
 from vpo_tasks.execute.journal import HeaderRecord
-from vpo_tasks.execute.private import Private
+from vpo_tasks.execute.private import Private, id_of
 from vpo_tasks.execute.settle import Settled
 from vpo_tasks.execute.undo_store import retire
 
 
-def settle_header(disk: Disk, names: Private, record: HeaderRecord) -> Settled:
-    """Bring the video to rest: finished when the journal says so, else as it was. Raises OSError."""
+def find_video(names: Private, record: HeaderRecord) -> Place:
+    """Return the video that was begun, also when it has another name in its folder by now.
+
+    The content decides; of several the same file, else one that is half-written. The recorded name when there
+    is none. Raises OSError.
+    """
+    source = names.folder.at(record.source)
+    if record.state == "done" or _likeness(source, record) is not None:
+        return source
+    places = [names.folder.at(name) for name in names.folder.names() if id_of(name) is None]
+    likely = [(rank, place.name) for place in places if (rank := _likeness(place, record)) is not None]
+    return names.folder.at(min(likely)[1]) if likely else source
+
+
+def _likeness(place: Place, record: HeaderRecord) -> int | None:
+    """Return how surely a file is the video of the record, 0 the most; None when it is not."""
+    status = place.status()
+    sizes = record.old.size, record.new_size
+    if status is None or not stat.S_ISREG(status.st_mode) or not min(sizes) <= status.st_size <= max(sizes):
+        return None
+    try:
+        fd = place.open()
+    except OSError:  # it may be any file of the folder
+        return None
+    try:
+        if os.fstat(fd).st_nlink > 1 or not header_bytes.is_ours(fd, record):
+            return None
+        if status.st_ino == record.old.inode:
+            return 0
+        return 2 if header_bytes.is_untouched(fd, record) or header_bytes.is_new(fd, record) else 1
+    finally:
+        os.close(fd)
+
+
+def settle_header(disk: Disk, names: Private, record: HeaderRecord, video: Place) -> Settled:
+    """Bring the video to rest (see `find_video`): finished when the journal says so, else as it was.
+
+    Raises OSError.
+    """
     if record.state == "done":
         retire(disk, names, record)
         return Settled("finished", "was complete, cleaned up")
-    video = names.folder.at(record.source)
     shown = os.fsdecode(video.path)
     if video.status() is None:
-        return Settled("kept", f"{shown} is gone; its journal was left where it is")
+        detail = "is not in its folder any more; its journal was left, and settles it once it is back there"
+        return Settled("kept", f"{shown} {detail}")
     fd = disk.open_to_edit(video)
     try:
         if os.fstat(fd).st_nlink > 1 or not header_bytes.is_ours(fd, record):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from vpo_tasks.errors import LockedError, ProbeError
 from vpo_tasks.execute import fsops
 from vpo_tasks.execute.folders import Place, open_folder, opened, opened_child
-from vpo_tasks.execute.header_settle import settle_header
+from vpo_tasks.execute.header_settle import find_video, settle_header
 from vpo_tasks.execute.journal import (
     AnyRecord,
     ForeignRecordError,
@@ -60,8 +60,10 @@ def _recover(names: Private, shown: str, kit: Kit) -> RecoveryNote:
         return RecoveryNote(shown, "kept", f"cannot be read: {error.strerror}")
     except ForeignRecordError as error:
         return RecoveryNote(shown, "kept", str(error))
-    video = shown if record is None else _video(names, record)
-    status = None if record is None or _is_elsewhere(record) else names.folder.at(record.source).status()
+    video, place = shown, None if record is None or _is_elsewhere(record) else _place(names, record)
+    if record is not None:  # of what is made elsewhere the source is a whole path
+        video = os.fsdecode(record.source if place is None else place.path)
+    status = None if place is None else place.status()
     try:
         with key_lock(kit.locks_dir, names.key, video, Identity.of(status) if status else None):
             return _recover_locked(names, video, kit)
@@ -105,7 +107,7 @@ def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
 
 def _settle(names: Private, record: AnyRecord, kit: Kit) -> Settled:
     if isinstance(record, HeaderRecord):
-        return settle_header(kit.disk, names, record)
+        return settle_header(kit.disk, names, record, find_video(names, record))
     return settle(kit.disk, names, record, lambda place: _verified(place, record, kit))
 
 
@@ -135,9 +137,9 @@ def _is_fresh(names: Private) -> bool:
     return any(time.time() - max(status.st_mtime, status.st_ctime) < STALE_S for status in found)
 
 
-def _video(names: Private, record: AnyRecord) -> str:
-    # of what is made elsewhere the source is a whole path
-    return os.fsdecode(os.path.join(names.folder.path, record.source))
+def _place(names: Private, record: AnyRecord) -> Place:
+    """Return the video's place. Raises OSError."""
+    return find_video(names, record) if isinstance(record, HeaderRecord) else names.folder.at(record.source)
 
 
 def _verified(place: Place, record: Record, kit: Kit) -> bool:

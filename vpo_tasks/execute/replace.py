@@ -23,6 +23,7 @@ from vpo_tasks.execute.endpoints import (
     target_folder,
     target_name,
 )
+from vpo_tasks.execute.fixed import is_fixed, is_fixed_at
 from vpo_tasks.execute.folders import Place
 from vpo_tasks.execute.journal import (
     Mode,
@@ -129,6 +130,7 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place)
     source, file = video
     mode = mode_of(work, source, target)
     names = Private.new(target.folder, path_key(work.source))
+    _check_not_fixed(work, source if mode != "output" else target)
     if mode != "output":
         _check_permitted(work, kit, mode, names, source)
     old = Identity.of(os.fstat(file.fd))  # a link and its end move the ctime
@@ -147,6 +149,14 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place)
         at=time.time(),
     )
     return Job(work, kit, lock, mode, source, file, target, names, record, _older(work, target))
+
+
+def _check_not_fixed(work: Work, place: Place) -> None:
+    """Raise ReplaceError, before hours of work, for what nobody may rename."""
+    if is_fixed(place.folder.fd):
+        raise ReplaceError(work.source, "the folder is immutable or append-only (chattr)")
+    if is_fixed_at(place):
+        raise ReplaceError(work.source, f"{os.fsdecode(place.name)} is immutable or append-only (chattr)")
 
 
 def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private, source: Place) -> None:

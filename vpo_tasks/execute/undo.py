@@ -86,7 +86,7 @@ def _undo_locked(beside: Private, store: Folder, disk: Disk, video: str) -> Undo
 
 def _settle(disk: Disk, names: Private, record: AnyRecord) -> Settled:
     if isinstance(record, HeaderRecord):
-        return settle_header(disk, names, record)
+        return settle_header(disk, names, record, names.folder.at(record.source))
     return settle(disk, names, record, lambda _place: False)
 
 
