@@ -196,9 +196,8 @@ class Run:
         )
 
     def _circumstances(self) -> str:
-        options = self.options
         output = None if self.output is None else os.fsdecode(self.output)
-        return describe_circumstances(self.config, on_error=options.on_error, output=output)
+        return describe_circumstances(self.config, on_error=self.options.on_error, output=output)
 
     def recover(self) -> bool:
         """Finish or undo what a crashed run left behind. Return whether anything was found."""
@@ -211,9 +210,8 @@ class Run:
 
     def recover_output(self) -> None:
         """Settle what a crashed run left in the output folder and this one's videos will not lead to."""
-        if self.output is None or self.options.dry_run:
-            return
-        if left := own_files(self.output, recursive=self.options.recursive):
+        output = None if self.options.dry_run else self.output
+        if output and (left := own_files(output, recursive=self.options.recursive)):
             from vpo_tasks.tasks.recovery import recover_output  # only after a crash
 
             self.notes += recover_output(left, self.survey, self.config, self.store, self.console)
