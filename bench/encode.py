@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from bench.command import BenchError, ask, environment, in_turn, need_tool, version_of, vpo_command
 from bench.series import Row
 from bench.table import Options
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 _RUNS = 3
 _SECONDS = 60

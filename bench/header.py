@@ -15,7 +15,7 @@ from bench.command import BenchError, ask, environment, in_turn, need_tool, run,
 from bench.large import Bytes, bytes_moved
 from bench.series import Row
 from bench.table import Options
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 _FILES = 200
 _RUNS = 3

@@ -109,11 +109,11 @@ class Large:
     def bare_arguments(self, output: str) -> list[str]:
         """Return the very command line that ours runs for the one-phase policy, with another output."""
         # function-local: the parent of what is measured stays small
-        from vpo_tasks.execute.base import ToolInfo
-        from vpo_tasks.execute.mkvmerge import MKVMERGE
         from vpo_tasks.media.probe import ProbePool
         from vpo_tasks.plan.evaluate import evaluate
         from vpo_tasks.policy.load import load_policy
+        from vpo_tasks.tools.base import ToolInfo
+        from vpo_tasks.tools.mkvmerge import MKVMERGE
 
         policy = os.path.join(self.folder, "bare.yaml")
         with open(policy, "w", encoding="utf-8") as stream:

@@ -89,11 +89,11 @@ def _record(root: str, files: int) -> None:
     from vpo_tasks.config import load_config
     from vpo_tasks.media.identity import Identity
     from vpo_tasks.media.probe import ProbePool
-    from vpo_tasks.media.sample import SampleTrack, make_sample
+    from vpo_tasks.media.synthetic import SampleTrack, make_sample
+    from vpo_tasks.run.policies import PolicySet
     from vpo_tasks.state.pool import DaemonConnectionPool
     from vpo_tasks.state.store import Store
-    from vpo_tasks.state.uptodate import fingerprint
-    from vpo_tasks.tasks.policies import PolicySet
+    from vpo_tasks.state.up_to_date import sample_digest
 
     tracks = [SampleTrack("video", default=True)]
     tracks += [SampleTrack("audio", language="eng", default=True), SampleTrack("audio", language="ger")]
@@ -112,7 +112,7 @@ def _record(root: str, files: int) -> None:
                 Identity.of(os.stat(path)),
                 digest=digest,
                 media=media[number % ODD_EVERY == 0],
-                fingerprint=fingerprint(path),
+                fingerprint=sample_digest(path),
                 status="unchanged",
             )
 

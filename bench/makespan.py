@@ -11,7 +11,7 @@ import time
 from bench.command import BenchError, ask, environment, need_tool, vpo_command
 from bench.series import Row
 from bench.table import Options
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 _FILES = 40
 _RUNS = 2

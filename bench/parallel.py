@@ -11,7 +11,7 @@ from statistics import median
 from bench.command import BenchError, ask, environment, in_turn, need_tool, run, version_of, vpo_command
 from bench.series import Row
 from bench.table import Options
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 _FILES = 64
 _RUNS = 3

@@ -16,7 +16,7 @@ from bench.table import Options
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.media.probe import ProbePool
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate, prepare
 from vpo_tasks.plan.model import Context, Plan
 from vpo_tasks.policy.load import load_policy

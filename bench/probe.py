@@ -14,7 +14,7 @@ from bench.command import environment, in_turn, need_tool, run, version_of
 from bench.series import Row
 from bench.table import Options
 from vpo_tasks.media.probe import ProbePool
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 _FILES = 200
 _RUNS = 5

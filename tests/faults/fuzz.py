@@ -31,11 +31,11 @@ from tests.support.execute import make_kit
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, Templates, World
 from tests.support.private import Private, recover
 from vpo_tasks.config import load_config
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.disk.undo_store import entries
 from vpo_tasks.errors import ConfigError, FileError, Issue, PolicyError
-from vpo_tasks.execute.disk import RealDisk
 from vpo_tasks.execute.undo import undo
-from vpo_tasks.execute.undo_store import entries
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.plan.evaluate import evaluate
 from vpo_tasks.policy.load import parse_policy
 

@@ -16,9 +16,9 @@ from tests.faults.frame import (
 from tests.support.execute import make_kit
 from tests.support.fake_tools import require_tool, toolbox_of, write_copier
 from tests.support.header import edit_with_the_bare_tool, header_plan, header_work
-from vpo_tasks.execute.header_edit import edit_header
-from vpo_tasks.execute.undo_store import entries
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.disk.undo_store import entries
+from vpo_tasks.execute.in_place.edit import edit_header
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Plan
 
 MTIME_NS = 1_400_000_000_987_654_321

@@ -13,11 +13,10 @@ from tests.faults.frame import (
 )
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import toolbox_of, write_copier
-from vpo_tasks.execute.export import export_unchanged
-from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.execute.replace import carry_out, export_unchanged
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Plan
 
 MODES = (

@@ -22,13 +22,13 @@ from tests.support.faults import in_a_process_that_may_die
 from tests.support.filesystems import PAGE, mount_disk, with_own_mounts
 from tests.support.header import header_plan, header_work
 from tests.support.library import Templates, World
+from vpo_tasks.disk.space import SpaceLedger
 from vpo_tasks.errors import FileError, SpaceError
-from vpo_tasks.execute.header_edit import edit_header
+from vpo_tasks.execute.in_place.edit import edit_header
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.execute.space import SpaceLedger
-from vpo_tasks.execute.work import Kit
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.execute.work import Environment
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Encode
 
 FULL_S = r"[Nn]o space left|not enough space|disk|File too large|signal|could not be written|Broken pipe"
@@ -36,14 +36,14 @@ PLENTY = SpaceLedger(0, free_bytes=lambda _folder: 1 << 50)
 SOURCE = (SampleTrack("video", "mpeg4"), SampleTrack("audio", "ac3"), SampleTrack("audio", "ac3", "fre"))
 
 
-def remux_by(tool: str) -> Callable[[Path, Kit], None]:
-    def work(video: Path, kit: Kit) -> None:
+def remux_by(tool: str) -> Callable[[Path, Environment], None]:
+    def work(video: Path, kit: Environment) -> None:
         carry_out(work_for(str(video), plan_for(read_media(str(video)), change=flip_default), tool), kit)
 
     return work
 
 
-def encode(video: Path, kit: Kit) -> None:
+def encode(video: Path, kit: Environment) -> None:
     sound = Encode(codec="flac")
     plan = plan_for(
         read_media(str(video)), encode={1: sound},
@@ -52,7 +52,7 @@ def encode(video: Path, kit: Kit) -> None:
     carry_out(work_for(str(video), plan, "ffmpeg"), kit)
 
 
-def grow_header(video: Path, kit: Kit) -> None:
+def grow_header(video: Path, kit: Environment) -> None:
     plan = header_plan(str(video), "tags")
     tags = plan.result.tags | {f"tag{number}": "Somebody" * 60 for number in range(25)}
     plan = msgspec.structs.replace(plan, result=msgspec.structs.replace(plan.result, tags=tags))
@@ -84,11 +84,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def kit_at(state: Path, ledger: SpaceLedger = PLENTY) -> Kit:
+def kit_at(state: Path, ledger: SpaceLedger = PLENTY) -> Environment:
     return make_kit(state)._replace(ledger=ledger)
 
 
-def needed_bytes(film: Path, folder: Path, work: Callable[[Path, Kit], None]) -> int:
+def needed_bytes(film: Path, folder: Path, work: Callable[[Path, Environment], None]) -> int:
     """What the work takes at its peak beside the original: its output, or its growth, and the journal.
 
     The journal of a header edit holds what the file grows by as base64 text.
@@ -102,7 +102,9 @@ def needed_bytes(film: Path, folder: Path, work: Callable[[Path, Kit], None]) ->
     return PAGE + (grown * 7 // 3 if work is grow_header else made)
 
 
-def attempt_on_a_disk_with(spare: int, film: Path, tmp_path: Path, work: Callable[[Path, Kit], None]) -> None:
+def attempt_on_a_disk_with(
+    spare: int, film: Path, tmp_path: Path, work: Callable[[Path, Environment], None]
+) -> None:
     """Do the work on a disk that has so many bytes to spare; it must fail and leave everything."""
     before = film.read_bytes()
     disk = tmp_path / "disk"

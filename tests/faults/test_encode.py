@@ -13,8 +13,8 @@ from tests.support.execute import make_kit, plan_for, work_for
 from tests.support.fake_tools import fake_tool, wheel_toolbox
 from vpo_tasks.errors import FileError, ToolError, VerifyError
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Encode
 
 VIDEO = Encode(codec="h264", crf=30, preset="ultrafast")

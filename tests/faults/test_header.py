@@ -9,8 +9,8 @@ import pytest
 
 from tests.faults.frame import OperationMatrix
 from tests.faults.header_edit import MTIME_NS, HeaderEdit, make_header_edit
+from vpo_tasks.disk.locks import path_key
 from vpo_tasks.errors import LockedError
-from vpo_tasks.execute.locks import path_key
 
 
 @pytest.fixture(scope="module", params=["in-place", "growing", "shrinking", "kept"])

@@ -16,8 +16,8 @@ from tests.support.fake_tools import require_tool
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.header import VARIANTS, edit_with_the_bare_tool, header_plan, header_work
 from tests.support.header_corpus import Corpus, Specimen
-from vpo_tasks.execute.header_edit import edit_header
-from vpo_tasks.execute.header_layout import HeaderRefused
+from vpo_tasks.execute.in_place.edit import edit_header
+from vpo_tasks.execute.in_place.layout import HeaderRefused
 from vpo_tasks.execute.recover import recover_all
 
 EVERY = 7

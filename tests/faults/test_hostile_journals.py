@@ -16,20 +16,12 @@ import pytest
 from tests.support.execute import make_kit
 from tests.support.library import World
 from tests.support.private import Private, fingerprint, recover, retire
+from vpo_tasks.disk.journal import AnyRecord, HeaderRecord, Range, Record, encode, owner_of
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.disk.undo_store import entries, prune
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.journal import (
-    AnyRecord,
-    HeaderRecord,
-    Range,
-    Record,
-    encode,
-    owner_of,
-)
-from vpo_tasks.execute.pruning import prune
 from vpo_tasks.execute.undo import undo
-from vpo_tasks.execute.undo_store import entries
-from vpo_tasks.execute.work import Kit
+from vpo_tasks.execute.work import Environment
 from vpo_tasks.media.identity import Identity
 
 PRECIOUS = b"precious" * 1000
@@ -55,7 +47,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Kit:
+def kit(tmp_path: Path) -> Environment:
     return make_kit(tmp_path)
 
 
@@ -64,7 +56,7 @@ def names(library: Path) -> Private:
     return Private(os.fsencode(library), "0123456789abcdef-0000")
 
 
-def record_of(video: Path, kit: Kit, **changes: object) -> Record:
+def record_of(video: Path, kit: Environment, **changes: object) -> Record:
     record = Record(
         mode="replace", state="intent", owner=owner_of(kit.locks_dir), source=b"film.mkv", target=b"film.mkv",
         old=Identity.of(os.stat(video)), old_print=fingerprint(os.fsencode(video)),
@@ -72,7 +64,7 @@ def record_of(video: Path, kit: Kit, **changes: object) -> Record:
     return msgspec.structs.replace(record, **changes)
 
 
-def header_of(video: Path, kit: Kit, **changes: object) -> HeaderRecord:
+def header_of(video: Path, kit: Environment, **changes: object) -> HeaderRecord:
     """A record that asks for the first bytes of a video to be overwritten."""
     size = video.stat().st_size
     before = EVIL[:8] + video.read_bytes()[8:]
@@ -93,7 +85,7 @@ def write(path: bytes | Path, data: bytes, owner: int | None = None) -> None:
         os.chown(path, owner, owner)
 
 
-def exchanging(video: Path, outside: Path, orig: bytes, kit: Kit) -> Record:
+def exchanging(video: Path, outside: Path, orig: bytes, kit: Environment) -> Record:
     """A record that asks for `orig` to take the place of a video elsewhere."""
     old, new = os.stat(orig), os.stat(outside)
     return record_of(
@@ -104,7 +96,7 @@ def exchanging(video: Path, outside: Path, orig: bytes, kit: Kit) -> Record:
 
 
 def test_an_undo_that_names_a_path_elsewhere_puts_nothing_there(
-    library: Path, outside: Path, names: Private, kit: Kit
+    library: Path, outside: Path, names: Private, kit: Environment
 ) -> None:
     write(names.orig, EVIL)
     write(names.journal, encode(exchanging(library / "film.mkv", outside, names.orig, kit)))
@@ -114,7 +106,7 @@ def test_an_undo_that_names_a_path_elsewhere_puts_nothing_there(
 
 
 def test_an_entry_of_the_undo_store_that_names_a_path_elsewhere_is_none(
-    library: Path, outside: Path, names: Private, kit: Kit
+    library: Path, outside: Path, names: Private, kit: Environment
 ) -> None:
     store = names._replace(folder=os.path.join(names.folder, b".vpo-undo"))
     os.mkdir(store.folder)
@@ -132,7 +124,7 @@ def test_an_entry_of_the_undo_store_that_names_a_path_elsewhere_is_none(
 
 @as_root
 def test_a_strangers_journal_writes_nothing_into_a_hard_link_of_another_users_file(
-    library: Path, outside: Path, names: Private, kit: Kit
+    library: Path, outside: Path, names: Private, kit: Environment
 ) -> None:
     os.link(outside, library / "linked.mkv")
     write(names.journal, encode(header_of(library / "linked.mkv", kit)), owner=NOBODY)
@@ -143,7 +135,7 @@ def test_a_strangers_journal_writes_nothing_into_a_hard_link_of_another_users_fi
 
 @as_root
 def test_another_users_journal_is_no_order_even_about_that_users_own_video(
-    library: Path, names: Private, kit: Kit
+    library: Path, names: Private, kit: Environment
 ) -> None:
     video = library / "film.mkv"
     os.chown(video, NOBODY, NOBODY)
@@ -155,7 +147,7 @@ def test_another_users_journal_is_no_order_even_about_that_users_own_video(
 
 @as_root
 def test_a_strangers_entry_in_the_undo_store_writes_nothing_into_another_users_file(
-    library: Path, outside: Path, names: Private, kit: Kit
+    library: Path, outside: Path, names: Private, kit: Environment
 ) -> None:
     os.link(outside, library / "linked.mkv")
     store = names._replace(folder=os.path.join(names.folder, b".vpo-undo"))
@@ -191,7 +183,7 @@ def test_something_else_under_a_private_name_neither_hangs_nor_ends_the_run(
     assert world.vpo("process", world.media, timeout=60).returncode == 0
 
 
-def numbers_that_cannot_be(video: Path, kit: Kit) -> list[AnyRecord]:
+def numbers_that_cannot_be(video: Path, kit: Environment) -> list[AnyRecord]:
     header, record = header_of(video, kit), record_of(video, kit)
     huge = (1 << 63) + 5
     change = msgspec.structs.replace
@@ -214,7 +206,7 @@ def numbers_that_cannot_be(video: Path, kit: Kit) -> list[AnyRecord]:
 
 @pytest.mark.parametrize("number", range(13))
 def test_a_record_that_we_could_not_have_written_costs_nothing(
-    library: Path, names: Private, kit: Kit, number: int
+    library: Path, names: Private, kit: Environment, number: int
 ) -> None:
     video = library / "film.mkv"
     write(names.journal, encode(numbers_that_cannot_be(video, kit)[number]))
@@ -223,7 +215,7 @@ def test_a_record_that_we_could_not_have_written_costs_nothing(
 
 
 def test_a_linked_undo_store_is_neither_used_nor_emptied(
-    library: Path, names: Private, kit: Kit, tmp_path: Path
+    library: Path, names: Private, kit: Environment, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -241,7 +233,7 @@ def test_a_linked_undo_store_is_neither_used_nor_emptied(
 
 
 def test_journals_with_random_fields_never_harm_anything_else(
-    library: Path, outside: Path, names: Private, kit: Kit
+    library: Path, outside: Path, names: Private, kit: Environment
 ) -> None:
     dice = random.Random(7)
     video = library / "film.mkv"

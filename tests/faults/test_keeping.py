@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.filesystems import mount_disk, with_own_mounts
 from tests.support.private import Private, stored_in
-from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.pruning import Keeping, prune
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.disk.undo_store import Keeping, prune
 
 MEBIBYTE = 1 << 20
 ENTRY_BYTES = 100 * 1024

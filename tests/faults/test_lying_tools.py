@@ -14,9 +14,9 @@ from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import fake_tool, require_tool
 from vpo_tasks.errors import FileError, VerifyError
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.packet_counts import count_packets
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 TRACKS = (
     SampleTrack("video", "h264"),

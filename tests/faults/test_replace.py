@@ -14,8 +14,8 @@ import pytest
 from tests.faults.frame import OperationMatrix
 from tests.faults.replacement import MODES, Replacement, make_replacement
 from tests.support.faults import KILL, in_a_process_that_may_die
+from vpo_tasks.disk.locks import path_key
 from vpo_tasks.errors import FileError, LockedError
-from vpo_tasks.execute.locks import path_key
 
 only_replace = pytest.mark.parametrize("stage", ["replace"], indirect=True)
 

@@ -16,8 +16,8 @@ from tests.support.faults import in_a_process_that_may_die
 from tests.support.waiting import is_running, wait_for
 from vpo_tasks.errors import FileError, Interrupted, ToolError, VerifyError
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 HONEST = "subprocess.run([real] + sys.argv[1:], check=True)\n"
 

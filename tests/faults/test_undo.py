@@ -12,10 +12,9 @@ import pytest
 from tests.faults.frame import OperationMatrix
 from tests.faults.undoing import Undoing, make_undoing
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.disk.undo_store import entries, prune
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.pruning import prune
-from vpo_tasks.execute.undo_store import entries
 
 
 @pytest.fixture(scope="module", params=["replace", "rename", "header"])

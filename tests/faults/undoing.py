@@ -14,13 +14,13 @@ from tests.faults.frame import (
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import require_tool
 from tests.support.header import header_plan, header_work
-from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.header_edit import edit_header
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.disk.undo_store import entries
+from vpo_tasks.execute.in_place.edit import edit_header
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.undo import undo
-from vpo_tasks.execute.undo_store import entries
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 MTIME_NS = 1_400_000_000_987_654_321
 

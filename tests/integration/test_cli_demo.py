@@ -57,10 +57,10 @@ def test_an_occupied_folder_is_refused_untouched(tmp_path, capsys):
 
 def test_a_former_demo_is_cleared_of_its_own_files_only(tmp_path):
     folder = str(tmp_path / "demo")
-    library.prepare(folder)
+    library.prepare_library(folder)
     library.fill(folder, lambda _: None)
     (tmp_path / "demo" / "films" / "mine.mkv").write_bytes(b"mine")
-    library.prepare(folder)
+    library.prepare_library(folder)
     left = sorted(name for _, _, names in os.walk(folder) for name in names)
     assert left == [library.MARKER, "mine.mkv"]
 
@@ -68,12 +68,12 @@ def test_a_former_demo_is_cleared_of_its_own_files_only(tmp_path):
 def test_a_file_in_the_place_of_the_folder_is_a_usage_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError):
-        library.prepare(str(tmp_path / "file"))
+        library.prepare_library(str(tmp_path / "file"))
 
 
 def test_the_videos_differ_and_the_edit_changes_the_policy(tmp_path):
     folder = str(tmp_path / "demo")
-    library.prepare(folder)
+    library.prepare_library(folder)
     library.fill(folder, lambda _: None)
     contents = [(tmp_path / "demo" / video.name).read_bytes() for video in library.VIDEOS]
     assert len(set(contents)) == len(library.VIDEOS)
@@ -85,7 +85,7 @@ def test_the_videos_differ_and_the_edit_changes_the_policy(tmp_path):
 
 def test_a_write_to_a_video_is_noticed_even_if_size_and_time_are_put_back(tmp_path):
     folder = str(tmp_path / "demo")
-    library.prepare(folder)
+    library.prepare_library(folder)
     library.fill(folder, lambda _: None)
     before = library.look(folder)
     assert library.touched(before, library.look(folder)) == set()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fake_tools import wheel_toolbox
 from tests.support.media import need_tool
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.film import film_of
 
 HEVC = """

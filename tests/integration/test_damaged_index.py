@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.media import SampleTrack, sample
 from vpo_tasks.errors import VerifyError
-from vpo_tasks.execute.payload import verify_index, verify_payload
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
+from vpo_tasks.execute.verify import verify_index, verify_payload
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.model import StreamCount
+from vpo_tasks.media.packet_counts import count_packets
 
 _TRACKS = (SampleTrack("video", "hevc"), SampleTrack("audio", "aac", language="eng"))
 CONVERT = "schema_version: 13\nphases:\n  - {name: f, container: {target: mkv}}\n"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from vpo_tasks.tasks.library import Library
+from vpo_tasks.doit_plugin.session import Library
 
 
 @pytest.fixture

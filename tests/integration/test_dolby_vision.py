@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.dolby_vision import say_dolby_vision, with_hdr10_plus
 from tests.support.fake_tools import wheel_toolbox
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.matroska import read_layout
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.matroska.header import read_layout
 
 PQ = "log-level=none:pools=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
 CONVERT = "schema_version: 13\nname: c\nphases:\n  - name: c\n    container: {target: %s}\n"

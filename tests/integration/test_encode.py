@@ -12,12 +12,11 @@ import pytest
 from tests.support.execute import make_kit, plan_for, work_for
 from tests.support.fake_tools import real_toolbox, require_tool, wheel_toolbox
 from vpo_tasks.errors import LargerError
-from vpo_tasks.execute.encoders import ask_encoders
-from vpo_tasks.execute.hardware import Hardware
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Encode
+from vpo_tasks.tools.encoders import Hardware, ask_encoders
 
 T = SampleTrack
 FFMPEGS = {"path": real_toolbox, "wheel": wheel_toolbox}
@@ -130,7 +129,7 @@ def test_audio_codecs(tmp_path, video, codec, ffmpeg):
 
 
 def packets(path: Path) -> int:
-    from vpo_tasks.media.counting import count_packets
+    from vpo_tasks.media.packet_counts import count_packets
 
     return count_packets(str(path), read_media(str(path)))[0].packets
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.fake_tools import wheel_toolbox
 from tests.support.media import need_tool
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
 
 T = SampleTrack
 CHAPTERS = (SampleChapter(0, 0.4, "one"), SampleChapter(0.4, 0.8, "two"))

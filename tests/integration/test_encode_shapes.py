@@ -11,8 +11,8 @@ import pytest
 from tests.integration.test_encode_keeps import POLICY, encode, ffmpeg, frame_times, stream
 from tests.support.fake_tools import wheel_toolbox
 from tests.support.media import need_tool
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.packet_counts import count_packets
 
 COPY = """
 schema_version: 13

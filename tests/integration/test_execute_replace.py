@@ -13,17 +13,16 @@ import pytest
 
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from tests.support.fake_tools import fake_tool, real_toolbox, require_tool, wheel_toolbox
+from vpo_tasks.disk.locks import video_lock
+from vpo_tasks.disk.space import SpaceLedger
 from vpo_tasks.errors import LockedError, ReplaceError, SpaceError, VanishedError, VerifyError
-from vpo_tasks.execute.export import export_unchanged
-from vpo_tasks.execute.locks import video_lock
-from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.execute.space import SpaceLedger
-from vpo_tasks.execute.tools import Toolbox
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.execute.replace import carry_out, export_unchanged
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import Track
-from vpo_tasks.media.sample import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
 from vpo_tasks.plan.model import Encode
+from vpo_tasks.tools.toolbox import Toolbox
 
 T = SampleTrack
 CHAPTERS = (SampleChapter(0, 0.5, "one"), SampleChapter(0.5, 1, "two"))
@@ -326,7 +325,7 @@ def test_progress_reaches_the_end(film: Path, tmp_path: Path) -> None:
 
 
 def test_wheel_alone_is_a_toolbox(tmp_path: Path) -> None:
-    from vpo_tasks.execute.tools import find_tools
+    from vpo_tasks.tools.toolbox import find_tools
 
     toolbox: Toolbox = find_tools(path_env=str(tmp_path))
     assert toolbox.names == {"ffmpeg"}

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vpo_tasks.execute.disk import RealDisk
-from vpo_tasks.execute.header_bytes import is_new, is_ours, is_untouched, write_new, write_old
-from vpo_tasks.execute.journal import HeaderRecord, Range, fingerprint_of
+from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_head_tail_digest
+from vpo_tasks.disk.system_calls import RealDisk
+from vpo_tasks.execute.in_place.writes import is_new, is_planned_state, is_untouched, write_new, write_old
 from vpo_tasks.media.identity import Identity
 
 OLD = bytes(range(200)) * 3
@@ -27,7 +27,7 @@ def record_for(new: bytes) -> HeaderRecord:
     shorter = min(len(OLD), len(new))
     return HeaderRecord(
         mode="header", state="writing", owner="", source=b"film.mkv",
-        old=Identity(1, 1, len(OLD), 10**18), old_print=fingerprint_of(len(OLD), lambda at, count: OLD[at : at + count]),
+        old=Identity(1, 1, len(OLD), 10**18), old_print=recorded_head_tail_digest(len(OLD), lambda at, count: OLD[at : at + count]),
         new_size=len(new), ranges=(Range(50, OLD[50:53], b"xyz"),), old_end=OLD[shorter:], new_end=new[shorter:],
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def test_every_mixture_of_old_and_new_bytes_is_ours_and_goes_back(video: int, ne
         for size in {len(OLD), len(new), (len(OLD) + len(new)) // 2}:
             end = (record.old_end or record.new_end)[: size - min(len(OLD), len(new))]
             put(video, OLD[:50] + mixed + OLD[53 : min(len(OLD), len(new))] + end)
-            assert is_ours(video, record)
+            assert is_planned_state(video, record)
             assert is_new(video, record) == (read(video) == new)
             assert is_untouched(video, record) == (read(video) == OLD)
             write_old(RealDisk(), video, record)
@@ -73,7 +73,7 @@ def test_every_mixture_of_old_and_new_bytes_is_ours_and_goes_back(video: int, ne
 def test_zeros_where_a_file_grew_are_ours(video: int) -> None:
     new = EDITS["growing"]
     put(video, new[:-2] + b"\0\0")
-    assert is_ours(video, record_for(new))
+    assert is_planned_state(video, record_for(new))
     assert not is_new(video, record_for(new))
 
 
@@ -88,7 +88,7 @@ def test_what_is_neither_is_not_ours(video: int, new: bytes) -> None:
         b"",
     ):
         put(video, damaged)
-        assert not is_ours(video, record)
+        assert not is_planned_state(video, record)
         assert not is_new(video, record)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.library import ENGLISH, SUBTITLE, VIDEO
-from vpo_tasks.execute.locks import path_key
+from vpo_tasks.disk.locks import path_key
 
 pytestmark = pytest.mark.usefixtures("mkvtoolnix")
 

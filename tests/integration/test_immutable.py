@@ -13,8 +13,8 @@ import pytest
 from tests.support.execute import flip_default, make_kit, plan_for, work_for
 from vpo_tasks.errors import ReplaceError
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 TO_MKV = {"container": "mkv", "doc_type": "matroska"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, read_tree
 from vpo_tasks.media.probe import ProbePool
-from vpo_tasks.media.sample import make_sample
+from vpo_tasks.media.synthetic import make_sample
 
 GERMAN = ENGLISH._replace(language="ger", default=False)
 KINDS = [

@@ -13,8 +13,8 @@ DRIVER = """
 import gc, io, json, os, sys, threading
 from vpo_tasks.config import load_config
 from vpo_tasks.report.console import Console
-from vpo_tasks.tasks.run import Run, RunOptions
-from vpo_tasks.tasks.runner import run_batch
+from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.doit_plugin.runner import run_batch
 
 media, runs = sys.argv[1], int(sys.argv[2])
 seen = []

@@ -12,13 +12,12 @@ import pytest
 
 from tests.support.media import need_tool
 from vpo_tasks.errors import SilentError, ToolError, UnreadableError
-from vpo_tasks.execute.base import Call
-from vpo_tasks.execute.encoders import TOO_OLD, ask_encoders
-from vpo_tasks.execute.hardware import Hardware
-from vpo_tasks.execute.run_tool import Children
 from vpo_tasks.media.probe import ProbePool
-from vpo_tasks.state.lessons import Lessons
+from vpo_tasks.state.measurements import Measurements
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.tools.base import Call
+from vpo_tasks.tools.encoders import TOO_OLD, Hardware, ask_encoders
+from vpo_tasks.tools.running import Children
 
 ENCODE = (
     "schema_version: 13\nphases:\n"
@@ -130,10 +129,10 @@ def test_an_ffmpeg_that_did_not_name_its_encoders_is_asked_again_by_the_next_run
     script.chmod(0o755)
     status = script.stat()
     assert ask_encoders(str(script)) == frozenset()
-    from vpo_tasks.tasks.abilities import _encoders_of
+    from vpo_tasks.run.capabilities import _encoders_of
 
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
-        lessons = Lessons(pool)
+        lessons = Measurements(pool)
         key = os.fsencode(script), status.st_mtime_ns, status.st_size
         assert _encoders_of(str(script), lessons) == frozenset()
         assert lessons.encoders(*key) is None

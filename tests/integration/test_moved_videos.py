@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.support.fake_tools import remuxer
-from vpo_tasks.state.lessons import Lessons
+from vpo_tasks.state.measurements import Measurements
 from vpo_tasks.state.pool import DaemonConnectionPool
 
 
@@ -145,11 +145,11 @@ def test_a_video_that_is_gone_is_kept_a_while_and_then_forgotten(library):
 def test_what_was_learned_of_a_forgotten_video_says_nothing_of_another_under_its_name(library):
     path = library.media / "a.mkv"
     with DaemonConnectionPool(str(library.home / "state.db")) as pool:
-        Lessons(pool).keep_larger(os.fsencode(path), {"an encode that came out larger"})
+        Measurements(pool).keep_larger(os.fsencode(path), {"an encode that came out larger"})
     path.unlink()
     process(library, "--accept-missing")
     with DaemonConnectionPool(str(library.home / "state.db")) as pool:
-        assert Lessons(pool).larger([os.fsencode(path)]) == {}
+        assert Measurements(pool).larger([os.fsencode(path)]) == {}
 
 
 def test_a_video_that_comes_back_is_missed_no_more(library):

@@ -72,7 +72,7 @@ def files(world) -> dict[str, bytes]:
 
 
 def test_the_same_through_doit(odd):
-    (odd.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    (odd.media / "dodo.py").write_text("from vpo_tasks.dodo import DOIT_CONFIG, task_process\n")
     done = odd.doit("-n", 2)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -170,7 +170,7 @@ def test_a_time_beyond_what_the_database_holds_is_a_time_like_any_other(world):
     summary = json.loads(world.vpo("process", "--json", world.media).stdout)["summary"]
     assert (summary["up_to_date_count"], summary["failed_before_count"]) == (2, 1)
     assert json.loads(world.vpo("why", "--json", made[0]).stdout)["up_to_date"]
-    (world.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    (world.media / "dodo.py").write_text("from vpo_tasks.dodo import DOIT_CONFIG, task_process\n")
     assert re.search(r"up to date +2$", world.doit().stdout, re.MULTILINE)
 
 

@@ -9,9 +9,9 @@ import shutil
 import pytest
 
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO
-from vpo_tasks.media.sample import SampleTrack
+from vpo_tasks.media.synthetic import SampleTrack
 
-DODO = "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n"
+DODO = "from vpo_tasks.dodo import DOIT_CONFIG, task_process\n"
 CFG = "[GLOBAL]\nloader = vpo\nreporter = vpo\nbackend = vpo\n"
 
 

@@ -214,7 +214,7 @@ def test_an_output_folder_inside_the_library_is_no_source(world):
 def test_the_configured_output_folder_is_used_by_both_doors(world, out):
     world.add("a.mkv")
     world.configure(f"[processing]\noutput = '{out}'\n")
-    (world.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    (world.media / "dodo.py").write_text("from vpo_tasks.dodo import DOIT_CONFIG, task_process\n")
     before = (world.media / "a.mkv").read_bytes()
     done = world.doit()
     assert done.returncode == 0, done.stderr
@@ -238,7 +238,7 @@ def test_a_conversion_gives_the_target_the_new_suffix_and_rivals_fail_alone(worl
     status = {os.path.basename(result["file"]): result["status"] for result in report["results"]}
     assert status == {"a.avi": "failed", "a.mp4": "failed", "b.mp4": "changed"}
     assert sorted(read_tree(out)) == ["b.mkv"]
-    (world.media / "dodo.py").write_text("from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n")
+    (world.media / "dodo.py").write_text("from vpo_tasks.dodo import DOIT_CONFIG, task_process\n")
     world.configure(f"[processing]\noutput = '{out}'\n")
     done = world.doit()
     assert done.returncode == 1, done.stderr

@@ -10,11 +10,11 @@ import pytest
 from tests.support.execute import make_kit
 from tests.support.fake_tools import real_toolbox, require_tool, wheel_toolbox
 from vpo_tasks.execute.replace import carry_out
-from vpo_tasks.execute.work import Work
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.execute.work import Replacement
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.media.sample import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
@@ -100,7 +100,9 @@ def bring_in_line(path: str, policy_text: str, folder: Path, toolbox):
         return None
     check_convergence(policies, plan)
     step = compile_step(plan, toolbox.names)
-    done = carry_out(Work(path, Identity.of(os.stat(path)), plan, step), make_kit(folder, toolbox=toolbox))
+    done = carry_out(
+        Replacement(path, Identity.of(os.stat(path)), plan, step), make_kit(folder, toolbox=toolbox)
+    )
     found = read_media(done.final_path)
     again = evaluate(policies, found)
     assert (again.changes, again.failures) == ((), ())

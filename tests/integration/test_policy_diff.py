@@ -8,7 +8,7 @@ import os
 import pytest
 
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, read_tree
-from vpo_tasks.media.sample import SampleTrack
+from vpo_tasks.media.synthetic import SampleTrack
 
 FLAC = SampleTrack("audio", "flac", language="ger")
 KEEP_ALL = "schema_version: 13\nphases:\n  - name: nothing\n    default_flags: {}\n"

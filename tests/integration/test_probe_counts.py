@@ -13,11 +13,11 @@ from tests.support.matroska import UNKNOWN, block, cluster, element, matroska, n
 from tests.support.media import AUDIO, VIDEO, SampleTrack, need_tool, sample, to_path
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.execute.verify import VORBIS_TOLERANCE_S
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.blocks import BlockCount, count_blocks, open_blocks
-from vpo_tasks.media.counting import Following, _count_matroska, _count_movie, count_packets
-from vpo_tasks.media.matroska import read_layout
-from vpo_tasks.media.mp4 import read_movie
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.matroska.blocks import BlockCount, count_blocks, open_blocks
+from vpo_tasks.media.matroska.header import read_layout
+from vpo_tasks.media.mp4.movie import read_movie
+from vpo_tasks.media.packet_counts import Following, _count_matroska, _count_movie, count_packets
 
 MANY = (
     VIDEO,

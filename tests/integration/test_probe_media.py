@@ -20,7 +20,7 @@ from tests.support.media import (
     to_path,
 )
 from vpo_tasks.errors import ToolError
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.model import Chapter, MediaInfo
 
 CHAPTERS = (SampleChapter(0, 0.5, "One"), SampleChapter(0.5, 1, "Zwei ü"))

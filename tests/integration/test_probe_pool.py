@@ -21,10 +21,10 @@ import pytest
 from tests.support.media import AUDIO, VIDEO, need_tool, sample, to_path
 from tests.support.waiting import is_running
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.blocks import count_blocks
+from vpo_tasks.media.matroska.blocks import count_blocks
 from vpo_tasks.media.probe import ProbePool
-from vpo_tasks.media.probe_messages import LENGTH, Answer, Request
-from vpo_tasks.media.probe_process import Reader
+from vpo_tasks.media.probe_messages import LENGTH_PREFIX, Answer, Request
+from vpo_tasks.media.probe_process import ProbeReader
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n"
 CONCAT = "ffconcat version 1.0\nfile '{secret}'\n"
@@ -320,10 +320,12 @@ def test_long_count_that_makes_progress_is_left_alone(tmp_path):
 def test_reading_tells_its_progress(tmp_path):
     said = io.BytesIO()
     path = sample(tmp_path, "a.ts")
-    final = Reader().answer(Request("count", os.fsencode(path)), said, progress_s=0)
+    final = ProbeReader().answer(Request("count", os.fsencode(path)), said, progress_s=0)
     assert [count.index for count in final.counts] == [0, 1]
-    (length,) = LENGTH.unpack(said.getvalue()[: LENGTH.size])
-    first = msgspec.msgpack.decode(said.getvalue()[LENGTH.size : LENGTH.size + length], type=Answer)
+    (length,) = LENGTH_PREFIX.unpack(said.getvalue()[: LENGTH_PREFIX.size])
+    first = msgspec.msgpack.decode(
+        said.getvalue()[LENGTH_PREFIX.size : LENGTH_PREFIX.size + length], type=Answer
+    )
     assert not first.is_final
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-DODO = "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n"
+DODO = "from vpo_tasks.dodo import DOIT_CONFIG, task_process\n"
 
 
 def summary_of(done):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.test_encode_keeps import ffmpeg
 from tests.support.fake_tools import wheel_toolbox
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.av_reader import read_media
 
 LAYOUTS = {
     "mono": 1, "stereo": 2, "2.1": 3, "3.0": 3, "3.0(back)": 3, "4.0": 4, "quad": 4, "quad(side)": 4, "3.1": 4,

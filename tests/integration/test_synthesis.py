@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.support.fake_tools import wheel_toolbox
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.media.av_reader import read_media
 
 CHANNELS = {
     "5.1": ("FL", "FR", "FC", "LFE", "BL", "BR"),

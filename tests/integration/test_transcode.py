@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from tests.support.fake_tools import wheel_toolbox
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 T = SampleTrack
 POLICY = """

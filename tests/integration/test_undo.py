@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, read_tree
+from vpo_tasks.disk.undo_store import entries
 from vpo_tasks.execute.undo import undo
-from vpo_tasks.execute.undo_store import entries
 
 pytestmark = pytest.mark.usefixtures("mkvtoolnix")
 

@@ -10,8 +10,8 @@ import pytest
 from tests.support.library import read_tree
 from tests.support.media import SampleTrack, need_tool, sample
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.packet_counts import count_packets
 from vpo_tasks.media.probe import ProbePool
 
 _TRACKS = (
@@ -80,7 +80,7 @@ def test_a_bug_of_the_reader_costs_an_answer_not_the_process(tmp_path, monkeypat
     monkeypatch.setattr(probe_process, "read_media", read)
     path = sample(tmp_path)
     request = probe_process.Request("probe", os.fsencode(path))
-    answer = probe_process.Reader().answer(request, open(os.devnull, "wb"))  # noqa: SIM115
+    answer = probe_process.ProbeReader().answer(request, open(os.devnull, "wb"))  # noqa: SIM115
     assert "AttributeError" in (answer.error or "")
 
 

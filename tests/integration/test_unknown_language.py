@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.library import ENGLISH, VIDEO
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 POLICY = """
 schema_version: 13

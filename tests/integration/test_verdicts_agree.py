@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vpo_tasks.config import load_config
+from vpo_tasks.doit_plugin.video_tasks import VideoTasks
+from vpo_tasks.library.quick_check import QuickCheck
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
-from vpo_tasks.state.seals import Seals
-from vpo_tasks.tasks.batch import BatchController, BatchSettings
-from vpo_tasks.tasks.glance import Glance
-from vpo_tasks.tasks.run import Run, RunOptions
-from vpo_tasks.tasks.videos import VideoTasks
+from vpo_tasks.run.batch import BatchController, BatchSettings
+from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.state.library_digest import LibraryDigests
 
 NAMES = [f"{folder}{letter}.mkv" for folder in ("", "deep/") for letter in "abc"]
 POLICY = "schema_version: 13\nphases:\n  - name: p\n    keep_audio: {{languages: [{}]}}\n"
@@ -154,8 +154,8 @@ class Library:
     def glance(self):
         """Tell whether the first glance, which a run begins with in a large library, finds nothing to do."""
         with self.open() as run:
-            recorded = Seals(run.pool).find(os.fsencode(self.media.resolve()), run.digest)
-        glance = Glance(os.fsencode(self.media.resolve()), frozenset([b"mkv"]))
+            recorded = LibraryDigests(run.pool).find(os.fsencode(self.media.resolve()), run.digest)
+        glance = QuickCheck(os.fsencode(self.media.resolve()), frozenset([b"mkv"]))
         try:
             return glance.finds(recorded)
         finally:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-DODO = "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process\n"
+DODO = "from vpo_tasks.dodo import DOIT_CONFIG, task_process\n"
 CFG = "[GLOBAL]\nloader = vpo\nreporter = vpo\nbackend = vpo\n"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from vpo_tasks.media.ebml import open_source
-from vpo_tasks.media.mp4 import _walk_file  # the boxes of the file itself
+from vpo_tasks.media.matroska.ebml import open_source
+from vpo_tasks.media.mp4.movie import _walk_file  # the boxes of the file itself
 
 _TO_ENTRY = (b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 HDR10_PLUS = b"\xb5\x00\x3c\x00\x01\x04\x01\x40\x00"

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 import msgspec
 
 from tests.support.fake_tools import real_toolbox
-from vpo_tasks.execute.disk import Disk, RealDisk
-from vpo_tasks.execute.run_tool import Children
-from vpo_tasks.execute.space import SpaceLedger
-from vpo_tasks.execute.tools import Toolbox
-from vpo_tasks.execute.work import Kit, Work
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import count_packets
+from vpo_tasks.disk.space import SpaceLedger
+from vpo_tasks.disk.system_calls import Disk, RealDisk
+from vpo_tasks.execute.work import Environment, Replacement
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount, Track
+from vpo_tasks.media.packet_counts import count_packets
 from vpo_tasks.plan.model import Change, Encode, Plan, Step, Stream
+from vpo_tasks.tools.running import Children
+from vpo_tasks.tools.toolbox import Toolbox
 
 
 class DirectProbes:
@@ -75,8 +75,8 @@ def flip_default(track: Track) -> Track:
 
 def make_kit(
     folder: object, *, toolbox: Toolbox | None = None, disk: Disk | None = None, **rest: object
-) -> Kit:
-    return Kit(
+) -> Environment:
+    return Environment(
         toolbox=toolbox or real_toolbox(),
         children=Children(),
         probes=DirectProbes(),
@@ -87,7 +87,7 @@ def make_kit(
     )
 
 
-def work_for(path: str, plan: Plan, tool: str = "ffmpeg", **rest: object) -> Work:
+def work_for(path: str, plan: Plan, tool: str = "ffmpeg", **rest: object) -> Replacement:
     kind = "encode" if any(stream.encode for stream in plan.streams) else "remux"
     step = Step(kind=kind, tool=tool, writes_bytes=plan.source.size_bytes)
-    return Work(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
+    return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]

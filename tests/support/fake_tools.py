@@ -9,8 +9,8 @@ from functools import cache
 import imageio_ffmpeg
 
 from tests.support.tools import leave_out, posix_command
-from vpo_tasks.execute.base import ToolInfo
-from vpo_tasks.execute.tools import Toolbox, find_tools
+from vpo_tasks.tools.base import ToolInfo
+from vpo_tasks.tools.toolbox import Toolbox, find_tools
 
 
 @cache

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from vpo_tasks.execute.disk import RealDisk
+from vpo_tasks.disk.system_calls import RealDisk
 
 KILL = -1
 

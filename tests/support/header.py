@@ -7,14 +7,14 @@ import os
 import msgspec
 
 from tests.support.execute import plan_for
-from vpo_tasks.execute.folders import OpenFile
-from vpo_tasks.execute.header_layout import track_numbers
-from vpo_tasks.execute.mkvpropedit import edit_call
-from vpo_tasks.execute.work import Kit, Work
-from vpo_tasks.media.av_reading import read_media
+from vpo_tasks.disk.folders import OpenFile
+from vpo_tasks.execute.in_place.layout import track_numbers
+from vpo_tasks.execute.work import Environment, Replacement
+from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Plan, Step
+from vpo_tasks.tools.mkvpropedit import edit_call
 
 VARIANTS = ("flags", "names", "tags", "emptied")
 
@@ -42,12 +42,12 @@ def header_plan(path: str, variant: str = "flags", **options: object) -> Plan:
     return plan_for(media, change=change, tags=tags, **options)
 
 
-def header_work(path: str, plan: Plan, **rest: object) -> Work:
+def header_work(path: str, plan: Plan, **rest: object) -> Replacement:
     step = Step(kind="header-edit", tool="mkvpropedit")
-    return Work(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
+    return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
 
 
-def edit_with_the_bare_tool(path: str, plan: Plan, kit: Kit) -> int:
+def edit_with_the_bare_tool(path: str, plan: Plan, kit: Environment) -> int:
     """Run mkvpropedit on the file itself, as anybody would. Returns its exit status."""
     call = edit_call(plan, kit.toolbox.info("mkvpropedit", "the test"), _numbers(path), os.fsencode(path))
     assert call is not None

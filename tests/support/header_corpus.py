@@ -16,8 +16,8 @@ import av
 import imageio_ffmpeg
 
 from tests.support.matroska import UNKNOWN, element
-from vpo_tasks.media.ebml import children_of, parse_element
-from vpo_tasks.media.sample import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.media.matroska.ebml import children_of, parse_element
+from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
 
 INFO, TRACKS, CLUSTER, CUES, TAGS = 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B, 0x1254C367
 SEEK_HEAD, VOID, CRC, SEGMENT = 0x114D9B74, 0xEC, 0xBF, 0x18538067

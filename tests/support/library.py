@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 from tests.support.fake_tools import real_toolbox
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 VPO = (sys.executable, "-m", "vpo_tasks.cli.main")
 DOIT = (sys.executable, "-m", "doit")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.support.tools import need_tool
-from vpo_tasks.media.sample import AUDIO, VIDEO, SampleChapter, SampleTrack, make_sample
+from vpo_tasks.media.synthetic import AUDIO, VIDEO, SampleChapter, SampleTrack, make_sample
 
 __all__ = ["AUDIO", "VIDEO", "SampleChapter", "SampleTrack", "make_sample", "need_tool", "sample", "to_path"]
 

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vpo_tasks.execute import journal as journals
-from vpo_tasks.execute import private, undo_store
+from vpo_tasks.disk import journal as journals
+from vpo_tasks.disk import sidecars, undo_store
+from vpo_tasks.disk.folders import open_folder
+from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.execute import recover as recovery
-from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.folders import open_folder
-from vpo_tasks.execute.work import Kit, RecoveryNote
+from vpo_tasks.execute.work import Environment, RecoveryNote
 
 
 class Private(NamedTuple):
@@ -25,7 +25,7 @@ class Private(NamedTuple):
 
     @classmethod
     def parse(cls, path: bytes) -> Private | None:
-        found = private.id_of(os.path.basename(path))
+        found = sidecars.id_of(os.path.basename(path))
         return None if found is None else cls(os.path.dirname(path), found)
 
     @property
@@ -51,12 +51,12 @@ class Private(NamedTuple):
 def fingerprint(path: bytes) -> str:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return journals.file_fingerprint(fd)
+        return journals.file_head_tail_digest(fd)
     finally:
         os.close(fd)
 
 
-def recover(journal: bytes, kit: Kit) -> RecoveryNote:
+def recover(journal: bytes, kit: Environment) -> RecoveryNote:
     names = Private.parse(journal)
     assert names is not None
     return recovery.recover(names.folder, names.id, kit)
@@ -64,7 +64,7 @@ def recover(journal: bytes, kit: Kit) -> RecoveryNote:
 
 def retire(disk: Disk, names: Private, record: journals.AnyRecord) -> str | None:
     with open_folder(names.folder) as folder:
-        return undo_store.retire(disk, private.Private(folder, names.id), record)
+        return undo_store.retire(disk, sidecars.Sidecars(folder, names.id), record)
 
 
 def stored_in(folder: bytes) -> Iterator[Private]:

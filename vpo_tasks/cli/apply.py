@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from vpo_tasks.config import load_config
+from vpo_tasks.doit_plugin.runner import run_batch
 from vpo_tasks.errors import EXIT_FAILED, EXIT_OK
+from vpo_tasks.queries.plan_file import has_refused, open_plan, read_plan
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import summary_text
-from vpo_tasks.tasks.plan_file import has_refused, open_plan, read_plan
-from vpo_tasks.tasks.runner import run_batch
 
 
 @click.command()

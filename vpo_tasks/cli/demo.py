@@ -44,7 +44,7 @@ def demo(folder: str | None) -> int:
     DIR must be new, empty or a former demo. Your own videos and your own state are not touched.
     """
     folder = folder or tempfile.mkdtemp(prefix="vpo-demo-")
-    library.prepare(folder)
+    library.prepare_library(folder)
     _title("A small library, a second of real video each")
     library.fill(folder, lambda line: click.echo(f"  {escape(line)}"))
     theatre = _Theatre(folder)

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vpo_tasks.cli.init import read_template, write_new
+from vpo_tasks.cli.init import create_file, read_template
 from vpo_tasks.errors import UsageError
-from vpo_tasks.media.sample import SampleTrack, make_sample
+from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
 # not `.vpo-…`: such names are journals and parts of replacements, and a run would look into them
 MARKER = ".made-by-vpo-demo"
@@ -30,7 +30,7 @@ class DemoVideo(NamedTuple):
     in_second_policy: bool = False
 
 
-VIDEO = SampleTrack("video", default=True)
+DEMO_VIDEO = SampleTrack("video", default=True)
 
 
 def _audio(language: str | None, *, default: bool = False, title: str | None = None) -> SampleTrack:
@@ -43,38 +43,39 @@ def _subtitle(language: str, *, default: bool = False, forced: bool = False) -> 
 
 VIDEOS = (
     DemoVideo(
-        "films/Already Right.mkv", "nothing to do", (VIDEO, _audio("eng", default=True), _subtitle("eng")),
+        "films/Already Right.mkv", "nothing to do",
+        (DEMO_VIDEO, _audio("eng", default=True), _subtitle("eng")),
         "films/Already Right.mkv", in_first_run=False,
     ),
     DemoVideo(
         "films/Wrong Flags.mkv", "German plays by default, and so does a subtitle",
-        (VIDEO, _audio("eng"), _audio("ger", default=True), _subtitle("eng", default=True)),
+        (DEMO_VIDEO, _audio("eng"), _audio("ger", default=True), _subtitle("eng", default=True)),
         "films/Wrong Flags.mkv", in_first_run=True, in_second_policy=True,
     ),
     DemoVideo(
         "films/Four Languages.mkv", "audio in four languages, subtitles in three",
         (
-            VIDEO, _audio("eng", default=True), _audio("fre", title="VF"), _audio("ita"), _audio("ger"),
+            DEMO_VIDEO, _audio("eng", default=True), _audio("fre", title="VF"), _audio("ita"), _audio("ger"),
             _subtitle("eng"), _subtitle("fre"), _subtitle("spa", forced=True),
         ),
         "films/Four Languages.mkv", in_first_run=True, in_second_policy=True,
     ),
     DemoVideo(
         "films/Subtitle First.mkv", "tracks in a strange order",
-        (VIDEO, _subtitle("eng"), _audio("eng", default=True)),
+        (DEMO_VIDEO, _subtitle("eng"), _audio("eng", default=True)),
         "films/Subtitle First.mkv", in_first_run=True,
     ),
     DemoVideo(
         "phone/Holiday.mp4", "a French audio track in an MP4",
-        (VIDEO, _audio("eng", default=True), _audio("fre")),
+        (DEMO_VIDEO, _audio("eng", default=True), _audio("fre")),
         "phone/Holiday.mp4", in_first_run=True,
     ),
     DemoVideo(
-        "phone/Garden.mov", "nothing to do in a QuickTime file", (VIDEO, _audio("eng", default=True)),
+        "phone/Garden.mov", "nothing to do in a QuickTime file", (DEMO_VIDEO, _audio("eng", default=True)),
         "phone/Garden.mov", in_first_run=False,
     ),
     DemoVideo(
-        "old/Tape.avi", "an AVI, which becomes Matroska", (VIDEO, _audio(None)),
+        "old/Tape.avi", "an AVI, which becomes Matroska", (DEMO_VIDEO, _audio(None)),
         "old/Tape.mkv", in_first_run=True,
     ),
 )  # fmt: skip
@@ -82,7 +83,7 @@ VIDEOS = (
 BROKEN = "films/Broken.mkv"
 
 
-def prepare(folder: str) -> None:
+def prepare_library(folder: str) -> None:
     """Make `folder`, or clear a former demo's own files out of it. Raise UsageError for any other folder."""
     marker = os.path.join(folder, MARKER)
     if os.path.isfile(marker):
@@ -95,7 +96,7 @@ def prepare(folder: str) -> None:
         raise UsageError(f"{folder}: {error.strerror}") from error
     if occupied:
         raise UsageError(f"{folder} is there and is no former demo; name a new folder: vpo demo DIR")
-    write_new(marker, _MARKER_TEXT)
+    create_file(marker, _MARKER_TEXT)
 
 
 def _clear(folder: str) -> None:
@@ -119,12 +120,12 @@ def fill(folder: str, tell: Callable[[str], None]) -> None:
         tell(f"{video.name:<26} {video.about}")
     _break(folder, seed=len(VIDEOS))
     tell(f"{BROKEN:<26} cut off in the middle, as a download may be")
-    write_new(os.path.join(folder, POLICY), read_template("demo-policy.yaml"))
+    create_file(os.path.join(folder, POLICY), read_template("demo-policy.yaml"))
 
 
 def _break(folder: str, seed: int) -> None:
     path = os.path.join(folder, BROKEN)
-    make_sample(path, (VIDEO, _audio("eng", default=True)), seed=seed)
+    make_sample(path, (DEMO_VIDEO, _audio("eng", default=True)), seed=seed)
     os.truncate(path, os.path.getsize(path) * 6 // 10)
 
 
@@ -139,7 +140,7 @@ def edit_policy(folder: str) -> None:
     old, new = EDIT
     text = read_template("demo-policy.yaml").decode()
     os.unlink(path)
-    write_new(path, text.replace(old, new, 1).encode())
+    create_file(path, text.replace(old, new, 1).encode())
 
 
 def look(folder: str) -> dict[str, tuple[int, ...]]:

@@ -13,8 +13,8 @@ import click
 from vpo_tasks import __version__
 from vpo_tasks.config import VPOConfig, load_config
 from vpo_tasks.errors import EXIT_OK, EXIT_STATE, EXIT_TOOL_MISSING, StateError
-from vpo_tasks.execute.tools import TABLE, Toolbox, find_tools
 from vpo_tasks.report.text import count_noun, escape, human_bytes
+from vpo_tasks.tools.toolbox import TABLE, Toolbox, find_tools
 from vpo_tasks.workers import count_cores, resolve_worker_count
 
 _PACKAGES = {
@@ -90,7 +90,7 @@ def doctor(as_json: bool) -> int:
 
         click.echo(json.dumps(as_document(found), indent=2))
     else:
-        click.echo("\n".join(describe(found)))
+        click.echo("\n".join(describe_examination(found)))
     return found.exit_code
 
 
@@ -181,7 +181,7 @@ def as_document(found: Examination) -> dict[str, Any]:
     }
 
 
-def describe(found: Examination) -> list[str]:
+def describe_examination(found: Examination) -> list[str]:
     """Return the examination as lines for a person."""
     lines = [f"vpo {found.vpo} on {found.python}, {found.system}", "", "Tools"]
     for tool in found.tools:

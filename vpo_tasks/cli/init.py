@@ -15,7 +15,7 @@ TEMPLATES = ("policy.yaml", "dodo.py", "doit.cfg")
 
 # what a kept file has to hold for `doit` to find the videos, and how to add it
 _NEEDED = {
-    "dodo.py": (b"vpo_tasks", "from vpo_tasks.tasks.dodo import DOIT_CONFIG, task_process"),
+    "dodo.py": (b"vpo_tasks", "from vpo_tasks.dodo import DOIT_CONFIG, task_process"),
     "doit.cfg": (b"vpo", "[GLOBAL] loader = vpo, reporter = vpo, backend = vpo (a line each)"),
 }
 
@@ -31,7 +31,7 @@ def init(folder: str) -> None:
         raise UsageError(f"{folder} is not a folder; make it first, or name the folder of your videos")
     for name in TEMPLATES:
         path = os.path.join(folder, name)
-        if write_new(path, read_template(name)):
+        if create_file(path, read_template(name)):
             click.echo(f"written  {escape(path)}")
         else:
             click.echo(f"kept     {escape(path)}")
@@ -45,7 +45,7 @@ def read_template(name: str) -> bytes:
     return resources.files("vpo_tasks.cli").joinpath("templates").joinpath(name).read_bytes()
 
 
-def write_new(path: str, content: bytes) -> bool:
+def create_file(path: str, content: bytes) -> bool:
     """Write a file that is not there yet; return False when something is. Raise FileError."""
     try:
         # "x" never opens what exists, not even through a symlink: so this needs no replace protocol

@@ -25,7 +25,7 @@ def inspect(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(to_document(file, media), indent=2))
     else:
-        click.echo("\n".join(render(file, media)))
+        click.echo("\n".join(render_media(file, media)))
 
 
 def to_document(path: str, media: MediaInfo) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _to_plain(value: Any) -> Any:
     return value
 
 
-def render(path: str, media: MediaInfo) -> Iterator[str]:
+def render_media(path: str, media: MediaInfo) -> Iterator[str]:
     """Yield the lines of the report. Nothing in them can steer a terminal."""
     yield escape(path)
     kind = f"{media.container} ({media.doc_type or media.format_name})"
@@ -49,7 +49,7 @@ def render(path: str, media: MediaInfo) -> Iterator[str]:
     if media.duration_s is not None:
         facts.append(format_clock(media.duration_s))
     if media.bit_rate:
-        facts.append(format_rate(media.bit_rate))
+        facts.append(format_bit_rate(media.bit_rate))
     yield escape("  " + ", ".join(facts))
     tracks = [track for track in media.tracks if track.type != "attachment"]
     yield from _section("Tracks", [_track_cells(track) for track in tracks])
@@ -111,7 +111,7 @@ def _describe(track: Track) -> str:
     if track.sample_rate:
         facts.append(f"{track.sample_rate / 1000:g} kHz")
     if track.bit_rate and track.type != "subtitle":
-        facts.append(format_rate(track.bit_rate))
+        facts.append(format_bit_rate(track.bit_rate))
     return ", ".join(facts)
 
 
@@ -132,7 +132,7 @@ def format_clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
-def format_rate(bits_per_second: int) -> str:
+def format_bit_rate(bits_per_second: int) -> str:
     """Return a bit rate in kb/s, or in Mb/s from 10 000 kb/s on."""
     if bits_per_second >= 10_000_000:
         return f"{bits_per_second / 1_000_000:.1f} Mb/s"

@@ -13,14 +13,13 @@ import click
 
 from vpo_tasks import __version__
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, VpoError
-from vpo_tasks.report.failure import describe_error
 from vpo_tasks.report.stream import discard
-from vpo_tasks.report.text import escape, escape_lines
+from vpo_tasks.report.text import describe_error, escape, escape_lines
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-class Entry(NamedTuple):
+class Command(NamedTuple):
     """Where a command is, and its line in `vpo --help`, kept here so that help imports none of them."""
 
     module: str
@@ -29,24 +28,24 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "process": Entry("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
-    "plan": Entry("vpo_tasks.cli.plan", "plan", "Plan what would be done, into a file if you like."),
-    "apply": Entry("vpo_tasks.cli.apply", "apply", "Carry out a plan made before, exactly."),
-    "status": Entry("vpo_tasks.cli.status", "status", "Show where a library stands."),
-    "why": Entry("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
-    "inspect": Entry("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),
-    "policy": Entry("vpo_tasks.cli.policy", "policy", "Check, show and compare policies."),
-    "undo": Entry("vpo_tasks.cli.undo", "undo", "Take back what a run did, as far as originals are kept."),
-    "init": Entry("vpo_tasks.cli.init", "init", "Make a folder ready for `doit` and `vpo process`."),
-    "doctor": Entry("vpo_tasks.cli.doctor", "doctor", "Show the tools found and what is missing."),
-    "demo": Entry("vpo_tasks.cli.demo", "demo", "See it at work on a small library made on the spot."),
+    "process": Command("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
+    "plan": Command("vpo_tasks.cli.plan", "plan", "Plan what would be done, into a file if you like."),
+    "apply": Command("vpo_tasks.cli.apply", "apply", "Carry out a plan made before, exactly."),
+    "status": Command("vpo_tasks.cli.status", "status", "Show where a library stands."),
+    "why": Command("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
+    "inspect": Command("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),
+    "policy": Command("vpo_tasks.cli.policy", "policy", "Check, show and compare policies."),
+    "undo": Command("vpo_tasks.cli.undo", "undo", "Take back what a run did, as far as originals are kept."),
+    "init": Command("vpo_tasks.cli.init", "init", "Make a folder ready for `doit` and `vpo process`."),
+    "doctor": Command("vpo_tasks.cli.doctor", "doctor", "Show the tools found and what is missing."),
+    "demo": Command("vpo_tasks.cli.demo", "demo", "See it at work on a small library made on the spot."),
 }
 
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports only the one asked for."""
 
-    def __init__(self, table: Mapping[str, Entry], **settings: Any) -> None:
+    def __init__(self, table: Mapping[str, Command], **settings: Any) -> None:
         super().__init__(**settings)
         self.table = table
 
@@ -70,7 +69,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, entry.short_help) for name, entry in self.table.items()])
 
 
-def make_group(table: Mapping[str, Entry]) -> click.Group:
+def make_group(table: Mapping[str, Command]) -> click.Group:
     """Return the top command over `table`."""
     version = click.version_option(
         __version__, "-V", "--version", prog_name="vpo", message="%(prog)s %(version)s"
@@ -85,7 +84,7 @@ def make_group(table: Mapping[str, Entry]) -> click.Group:
     return version(group)
 
 
-def main(argv: Sequence[str] | None = None, table: Mapping[str, Entry] = COMMANDS) -> int:
+def main(argv: Sequence[str] | None = None, table: Mapping[str, Command] = COMMANDS) -> int:
     """Run one command line and return its exit code; never raises."""
     _occupy_standard_streams()
     for stream in (sys.stdout, sys.stderr):

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from vpo_tasks.config import load_config
+from vpo_tasks.doit_plugin.runner import run_batch
+from vpo_tasks.queries.plan_file import check_place, plan_of, write_plan
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import failed_before_text, summary_text
-from vpo_tasks.tasks.plan_file import check_place, plan_of, write_plan
-from vpo_tasks.tasks.run import Run, RunOptions
-from vpo_tasks.tasks.runner import run_batch
+from vpo_tasks.run.opening import Run, RunOptions
 
 
 @click.command()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from vpo_tasks.cli.policy_diff import diff
-from vpo_tasks.errors import EXIT_USAGE, PolicyError
+from vpo_tasks.errors import EXIT_USAGE, PolicyError, UsageError
+from vpo_tasks.report.console import Console
 from vpo_tasks.report.text import count_noun, escape, escape_lines
 
 _FILE = click.Path(path_type=str)
@@ -14,9 +16,6 @@ _FILE = click.Path(path_type=str)
 @click.group()
 def policy() -> None:
     """Check policies, show what one means, compare two over the library, help editors."""
-
-
-policy.add_command(diff)
 
 
 @policy.command()
@@ -52,8 +51,8 @@ def check(context: click.Context, files: tuple[str, ...]) -> None:
 def show(file: str) -> None:
     """Print FILE as understood: names of version 13, defaults filled in."""
     # function-local: `vpo --help` needs none of it
-    from vpo_tasks.policy.dump import dump_policy
     from vpo_tasks.policy.load import load_policy
+    from vpo_tasks.policy.written import dump_policy
 
     click.echo(dump_policy(load_policy(file)), nl=False)
 
@@ -62,6 +61,38 @@ def show(file: str) -> None:
 def schema() -> None:
     """Print the JSON Schema of policies, for editors."""
     # function-local: `vpo --help` needs none of it
-    from vpo_tasks.policy.schema import schema_text
+    from vpo_tasks.policy.written import schema_text
 
     click.echo(schema_text(), nl=False)
+
+
+@click.command()
+@click.argument("old", type=click.Path(), metavar="OLD")
+@click.argument("new", type=click.Path(), metavar="NEW")
+@click.argument("path", type=click.Path(), default=".", metavar="[PATH]")
+@click.option("--list", "list_videos", is_flag=True, help="Name each video and what would differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+def diff(old: str, new: str, path: str, list_videos: bool, as_json: bool) -> None:
+    """Compare what policies OLD and NEW would do to the videos recorded in PATH (default: here).
+
+    Nothing is written and no video is opened: the answer comes from what earlier runs found in them.
+    """
+    # function-local: `vpo policy check` needs neither planning nor the database
+    from vpo_tasks.config import load_config
+    from vpo_tasks.queries.policy_diff import compare_policies, difference_document, difference_lines
+    from vpo_tasks.state.pool import DaemonConnectionPool
+
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: no such file or folder")
+    with DaemonConnectionPool(load_config().database_path, read_only=True) as pool:
+        found = compare_policies(old, new, pool, os.fsencode(os.path.realpath(path)))
+    console = Console(quiet=True)
+    if as_json:
+        import json  # only --json pays for it
+
+        console.answer(json.dumps(difference_document(found, list_videos=list_videos), indent=2))
+    else:
+        console.answer("\n".join(difference_lines(found, list_videos=list_videos)))
+
+
+policy.add_command(diff)

@@ -8,7 +8,7 @@ import click
 
 from vpo_tasks.cli.amounts import Duration, Size
 from vpo_tasks.config import load_config
-from vpo_tasks.tasks.glance import begun_glance
+from vpo_tasks.library.quick_check import begun_quick_check
 
 
 @click.command(short_help="Bring videos in line with a policy.")
@@ -81,12 +81,12 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
     complete, verified new one at any moment.
     """
     config = load_config()
-    with begun_glance(paths, config, policy_named=bool(asked["policies"])) as glance:
+    with begun_quick_check(paths, config, policy_named=bool(asked["policies"])) as glance:
         # function-local: another process looks at the library while these are imported
+        from vpo_tasks.doit_plugin.runner import run_batch
         from vpo_tasks.report.console import Console
         from vpo_tasks.report.summary import failed_before_text, summary_text
-        from vpo_tasks.tasks.run import Run, RunOptions
-        from vpo_tasks.tasks.runner import run_batch
+        from vpo_tasks.run.opening import Run, RunOptions
 
         options = RunOptions(json=as_json, **asked)
         console = Console(quiet=quiet or as_json, verbose=verbose)

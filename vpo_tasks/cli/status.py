@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from vpo_tasks.config import load_config
+from vpo_tasks.queries.status import status_document, status_lines, take_status
 from vpo_tasks.report.console import Console
-from vpo_tasks.tasks.run import Run, RunOptions
-from vpo_tasks.tasks.standing import standing_document, standing_lines, take_standing
+from vpo_tasks.run.opening import Run, RunOptions
 
 
 @click.command()
@@ -25,10 +25,10 @@ def status(paths: tuple[str, ...], policies: tuple[str, ...], as_json: bool, ver
     console = Console(quiet=as_json, verbose=verbose)
     options = RunOptions(policies=policies, dry_run=True)
     with Run(paths or (".",), options, load_config(), console, allow_none=True) as run:
-        standing = take_standing(run)
+        standing = take_status(run)
     if as_json:
         import json  # only --json pays for it
 
-        console.answer(json.dumps(standing_document(standing), indent=2))
+        console.answer(json.dumps(status_document(standing), indent=2))
     else:
-        console.answer("\n".join(standing_lines(standing, verbose)))
+        console.answer("\n".join(status_lines(standing, verbose)))

@@ -8,15 +8,15 @@ import time
 import click
 
 from vpo_tasks.config import load_config
+from vpo_tasks.disk.journal import HeaderRecord
+from vpo_tasks.disk.undo_store import StoredUndo
 from vpo_tasks.errors import EXIT_FAILED, EXIT_OK, UsageError
-from vpo_tasks.execute.journal import HeaderRecord
-from vpo_tasks.execute.undo_store import Entry
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.text import escape, human_bytes
+from vpo_tasks.run.undo import choose, find_entries, resolve_interrupted, undo_all
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders
-from vpo_tasks.tasks.undo import choose, find_entries, settle_interrupted, undo_all
 
 
 @click.command(short_help="Take back what a run did, as far as originals are kept.")
@@ -32,7 +32,7 @@ def undo(what: str | None, as_list: bool) -> int:
     console = Console()
     with DaemonConnectionPool(config.database_path) as pool:
         folders, store = UndoFolders(pool), Store(pool)
-        settled = not as_list and settle_interrupted(folders, what, config, store, console)
+        settled = not as_list and resolve_interrupted(folders, what, config, store, console)
         found = find_entries(folders, what if as_list else None)
         if as_list:
             console.answer("\n".join(map(_line, found)) or "nothing can be undone")
@@ -54,7 +54,7 @@ def undo(what: str | None, as_list: bool) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: StoredUndo) -> str:
     record = entry.record
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.at))
     kind = "header" if isinstance(record, HeaderRecord) else "original"

@@ -8,9 +8,9 @@ import click
 
 from vpo_tasks.config import load_config
 from vpo_tasks.errors import UsageError
+from vpo_tasks.queries.why import explain, explanation_document, explanation_lines
 from vpo_tasks.report.console import Console
-from vpo_tasks.tasks.explanation import explain, explanation_document, explanation_lines
-from vpo_tasks.tasks.run import Run, RunOptions
+from vpo_tasks.run.opening import Run, RunOptions
 
 
 @click.command()

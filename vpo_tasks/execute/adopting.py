@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import stat
 
+from vpo_tasks.disk import fsops
+from vpo_tasks.disk.folders import OpenFile, Place, opened
 from vpo_tasks.errors import FileError
-from vpo_tasks.execute import fsops
 from vpo_tasks.execute.comparing import compare, probe
-from vpo_tasks.execute.folders import OpenFile, Place, opened
-from vpo_tasks.execute.making import wanted_mtime_ns
-from vpo_tasks.execute.work import Done, Kit, Versions, Work
+from vpo_tasks.execute.stage import wanted_mtime_ns
+from vpo_tasks.execute.work import Done, Environment, Replacement, Versions
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 
 
-def adopt(work: Work, kit: Kit, source: OpenFile, target: Place, fds: tuple[int, ...]) -> Done | None:
+def adopt(
+    work: Replacement, kit: Environment, source: OpenFile, target: Place, fds: tuple[int, ...]
+) -> Done | None:
     """Return the work as done when its target is, as far as any verification sees; None when it is not.
 
     Only reads. `fds` are the lock's. Raises OSError or Interrupted.
@@ -37,7 +39,7 @@ def adopt(work: Work, kit: Kit, source: OpenFile, target: Place, fds: tuple[int,
     return Done(os.fsdecode(target.path), Identity.of(status), media, size, 0, (), size, status.st_size)
 
 
-def _same_as_source(work: Work, source: OpenFile, found: OpenFile) -> MediaInfo | None:
+def _same_as_source(work: Replacement, source: OpenFile, found: OpenFile) -> MediaInfo | None:
     status = os.fstat(found.fd)
     if work.step.kind != "none" or status.st_size != work.identity.size:
         return None
@@ -47,7 +49,7 @@ def _same_as_source(work: Work, source: OpenFile, found: OpenFile) -> MediaInfo 
 
 
 def _as_made(
-    work: Work, kit: Kit, source: OpenFile, found: OpenFile, fds: tuple[int, ...]
+    work: Replacement, kit: Environment, source: OpenFile, found: OpenFile, fds: tuple[int, ...]
 ) -> MediaInfo | None:
     mtime_ns = wanted_mtime_ns(work.plan, work.identity)
     if work.step.kind == "none" or mtime_ns not in (None, os.fstat(found.fd).st_mtime_ns):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.execute.folders import OpenFile
-from vpo_tasks.execute.proof import prove_content
+from vpo_tasks.execute.packet_checks import prove_content
 from vpo_tasks.execute.verify import verify_chapters, verify_counts, verify_headers, verify_media
-from vpo_tasks.execute.work import Kit, Versions, Work
+from vpo_tasks.execute.work import Environment, Replacement, Versions
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
 
@@ -25,7 +25,7 @@ class Made(NamedTuple):
     """Its fingerprint, taken where only we can write."""
 
 
-def probe(kit: Kit, file: OpenFile) -> MediaInfo:
+def probe(kit: Environment, file: OpenFile) -> MediaInfo:
     """Return what is in an open file. Raises ProbeError, which names it as people do."""
     try:
         return kit.probes.probe(file.probe_path)
@@ -33,7 +33,7 @@ def probe(kit: Kit, file: OpenFile) -> MediaInfo:
         raise type(error)(os.fsdecode(file.path), error.detail) from error
 
 
-def count(kit: Kit, file: OpenFile, *, demux: bool = False) -> tuple[StreamCount, ...]:
+def count(kit: Environment, file: OpenFile, *, demux: bool = False) -> tuple[StreamCount, ...]:
     """Return packets and timestamps of every stream of an open file. Raises ProbeError as `probe` does."""
     try:
         return kit.probes.count(file.probe_path, demux=demux)
@@ -42,8 +42,8 @@ def count(kit: Kit, file: OpenFile, *, demux: bool = False) -> tuple[StreamCount
 
 
 def compare(
-    work: Work,
-    kit: Kit,
+    work: Replacement,
+    kit: Environment,
     versions: Versions,
     found: MediaInfo,
     *,

@@ -9,10 +9,10 @@ import os
 import zlib
 from collections.abc import Collection, Iterator
 
-from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.folders import OpenFile
-from vpo_tasks.media.ebml import Element, Source, open_source
-from vpo_tasks.media.matroska import BLOCK_ADDITION_MAPPING, mapped_dolby_vision
+from vpo_tasks.disk.folders import OpenFile
+from vpo_tasks.disk.system_calls import Disk
+from vpo_tasks.media.matroska.ebml import Element, Source, open_source
+from vpo_tasks.media.matroska.header import BLOCK_ADDITION_MAPPING, mapped_dolby_vision
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES
 
 _SEGMENT, _TRACKS, _TRACK_ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675

@@ -7,11 +7,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vpo_tasks.disk.folders import Folder, OpenFile, Place, made_folder, open_folder, opened
+from vpo_tasks.disk.journal import Mode
 from vpo_tasks.errors import ReplaceError, VanishedError
-from vpo_tasks.execute.folders import Folder, OpenFile, Place, made_folder, open_folder, opened
-from vpo_tasks.execute.journal import Mode
-from vpo_tasks.execute.making import newcomer
-from vpo_tasks.execute.work import Work
+from vpo_tasks.execute.stage import foreign_file
+from vpo_tasks.execute.work import Replacement
 from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 
@@ -20,7 +20,7 @@ Video = tuple[Place, OpenFile]
 
 
 @contextmanager
-def opened_video(work: Work) -> Iterator[Video]:
+def opened_video(work: Replacement) -> Iterator[Video]:
     """Open the video's folder, and in it the video that was planned.
 
     Raises VanishedError, ReplaceError when it is another by now, or OSError.
@@ -31,12 +31,12 @@ def opened_video(work: Work) -> Iterator[Video]:
         current_identity(source, work)
         with opened(source) as file:
             if not Identity.of(os.fstat(file.fd)).same_video(work.identity):
-                raise newcomer(work.source)
+                raise foreign_file(work.source)
             yield source, file
 
 
 @contextmanager
-def target_folder(work: Work, source: Place) -> Iterator[Folder]:
+def target_folder(work: Replacement, source: Place) -> Iterator[Folder]:
     if work.destination is None:
         yield source.folder
     else:
@@ -44,11 +44,11 @@ def target_folder(work: Work, source: Place) -> Iterator[Folder]:
             yield folder
 
 
-def _destination(work: Work) -> bytes:
+def _destination(work: Replacement) -> bytes:
     return os.path.abspath(os.fsencode(work.destination or work.source))
 
 
-def current_identity(source: Place, work: Work) -> Identity:
+def current_identity(source: Place, work: Replacement) -> Identity:
     """Return the source's identity now. Raises VanishedError, or ReplaceError when it is another."""
     status = source.status()
     if status is None:
@@ -61,7 +61,7 @@ def current_identity(source: Place, work: Work) -> Identity:
     return identity
 
 
-def target_name(work: Work) -> bytes:
+def target_name(work: Replacement) -> bytes:
     """Return the name that the new video will have. Raises ReplaceError when it is too long."""
     name = os.path.basename(_destination(work))
     if work.destination is None and work.plan.result.container != work.plan.source.container:
@@ -74,7 +74,7 @@ def target_name(work: Work) -> bytes:
     return name
 
 
-def mode_of(work: Work, source: Place, target: Place) -> Mode:
+def mode_of(work: Replacement, source: Place, target: Place) -> Mode:
     """Return what becomes of the two names. Raises ReplaceError when the new one is taken."""
     if work.destination is not None:
         if not work.may_overwrite and target.status() is not None:

@@ -9,36 +9,36 @@ import os
 import time
 from collections.abc import Sequence
 
-from vpo_tasks.errors import LockedError, ProbeError
-from vpo_tasks.execute import fsops
-from vpo_tasks.execute.folders import Place, open_folder, opened, opened_child
-from vpo_tasks.execute.header_settle import find_video, settle_header
-from vpo_tasks.execute.journal import (
+from vpo_tasks.disk import fsops
+from vpo_tasks.disk.folders import Place, open_folder, opened, opened_child
+from vpo_tasks.disk.journal import (
     AnyRecord,
     ForeignRecordError,
     HeaderRecord,
     Record,
-    file_fingerprint,
+    file_head_tail_digest,
     owner_of,
     read_found_record,
 )
-from vpo_tasks.execute.locks import key_lock
-from vpo_tasks.execute.private import Private, id_of
-from vpo_tasks.execute.settle import Settled, settle
-from vpo_tasks.execute.work import Kit, RecoveryNote
+from vpo_tasks.disk.locks import key_lock
+from vpo_tasks.disk.sidecars import Sidecars, id_of
+from vpo_tasks.errors import LockedError, ProbeError
+from vpo_tasks.execute.in_place.resolve import find_video, resolve_header
+from vpo_tasks.execute.resolve import Resolution, resolve
+from vpo_tasks.execute.work import Environment, RecoveryNote
 from vpo_tasks.media.identity import Identity
 
 STALE_S = 3600.0
 """Another machine's locks cannot be seen; its work writes more often than this, or is dead."""
 
 
-def recover_all(private: Sequence[bytes], kit: Kit) -> list[RecoveryNote]:
+def recover_all(private: Sequence[bytes], kit: Environment) -> list[RecoveryNote]:
     """Settle everything behind the private files that discovery met: one note a piece of work."""
     found = {(os.path.dirname(path), id_of(os.path.basename(path))) for path in private}
     return [recover(folder, item, kit) for folder, item in sorted((f, i) for f, i in found if i is not None)]
 
 
-def recover(folder: bytes, id_: str, kit: Kit) -> RecoveryNote:
+def recover(folder: bytes, id_: str, kit: Environment) -> RecoveryNote:
     """Settle one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
 
     A piece of work that is still in hand is left alone. What the disk refuses is reported as kept.
@@ -46,12 +46,12 @@ def recover(folder: bytes, id_: str, kit: Kit) -> RecoveryNote:
     shown = os.fsdecode(os.path.join(folder, f".vpo-{id_}.json".encode()))
     try:
         with open_folder(folder) as opened_folder:
-            return _recover(Private(opened_folder, id_), shown, kit)
+            return _recover(Sidecars(opened_folder, id_), shown, kit)
     except OSError as error:
         return RecoveryNote(shown, "kept", f"cannot be settled now: {error.strerror}")
 
 
-def _recover(names: Private, shown: str, kit: Kit) -> RecoveryNote:
+def _recover(names: Sidecars, shown: str, kit: Environment) -> RecoveryNote:
     try:
         record = read_found_record(names.journal)
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def _is_elsewhere(record: AnyRecord) -> bool:
     return isinstance(record, Record) and record.mode == "output"
 
 
-def _recover_locked(names: Private, video: str, kit: Kit) -> RecoveryNote:
+def _recover_locked(names: Sidecars, video: str, kit: Environment) -> RecoveryNote:
     # read again under the lock: whoever held it may have ended its work
     status = names.journal.status()
     record = read_found_record(names.journal) if status else None
@@ -94,7 +94,7 @@ def _recover_locked(names: Private, video: str, kit: Kit) -> RecoveryNote:
 def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
     """Tell whether another machine, user or state folder seems to be at work: its locks cannot be seen."""
     id_ = id_of(journal.name)
-    if id_ is None or not _is_fresh(Private(journal.folder, id_)):
+    if id_ is None or not _is_fresh(Sidecars(journal.folder, id_)):
         return False
     try:
         record = read_found_record(journal)
@@ -105,13 +105,13 @@ def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
     return record is not None and record.owner != owner_of(locks_dir)
 
 
-def _settle(names: Private, record: AnyRecord, kit: Kit) -> Settled:
+def _settle(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
     if isinstance(record, HeaderRecord):
-        return settle_header(kit.disk, names, record, find_video(names, record))
-    return settle(kit.disk, names, record, lambda place: _verified(place, record, kit))
+        return resolve_header(kit.disk, names, record, find_video(names, record))
+    return resolve(kit.disk, names, record, lambda place: _verified(place, record, kit))
 
 
-def _recover_unknown(names: Private, video: str, kit: Kit, *, journal: bool) -> RecoveryNote:
+def _recover_unknown(names: Sidecars, video: str, kit: Environment, *, journal: bool) -> RecoveryNote:
     """Handle private files without a readable journal: work that had not begun, or debris."""
     if names.orig.status() is not None:
         shown = os.fsdecode(names.orig.path)
@@ -126,7 +126,7 @@ def _recover_unknown(names: Private, video: str, kit: Kit, *, journal: bool) -> 
     return RecoveryNote(video, "undone", "was not begun; still to do")
 
 
-def _is_fresh(names: Private) -> bool:
+def _is_fresh(names: Sidecars) -> bool:
     found = [s for place in (names.journal, names.part, names.work) if (s := place.status())]
     try:
         with opened_child(names.folder, names.work.name) as work:
@@ -137,16 +137,16 @@ def _is_fresh(names: Private) -> bool:
     return any(time.time() - max(status.st_mtime, status.st_ctime) < STALE_S for status in found)
 
 
-def _place(names: Private, record: AnyRecord) -> Place:
+def _place(names: Sidecars, record: AnyRecord) -> Place:
     """Return the video's place. Raises OSError."""
     return find_video(names, record) if isinstance(record, HeaderRecord) else names.folder.at(record.source)
 
 
-def _verified(place: Place, record: Record, kit: Kit) -> bool:
+def _verified(place: Place, record: Record, kit: Environment) -> bool:
     """Tell whether a video is, still, what was verified before the crash."""
     try:
         with opened(place) as file:
-            if file_fingerprint(file.fd) != record.new_print:
+            if file_head_tail_digest(file.fd) != record.new_print:
                 return False
             # a copy of the source was compared byte for byte, and is not ours to judge
             return not record.counts or (

@@ -11,8 +11,21 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
+from vpo_tasks.disk import fsops
+from vpo_tasks.disk.folders import Place, is_fixed, is_fixed_at
+from vpo_tasks.disk.journal import (
+    Mode,
+    Record,
+    encode,
+    file_head_tail_digest,
+    head_tail_digest,
+    owner_of,
+    read_record,
+)
+from vpo_tasks.disk.locks import VideoLock, path_key, video_lock
+from vpo_tasks.disk.sidecars import Sidecars
+from vpo_tasks.disk.undo_store import retire
 from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VpoError
-from vpo_tasks.execute import fsops
 from vpo_tasks.execute.adopting import adopt
 from vpo_tasks.execute.comparing import Made
 from vpo_tasks.execute.endpoints import (
@@ -23,38 +36,25 @@ from vpo_tasks.execute.endpoints import (
     target_folder,
     target_name,
 )
-from vpo_tasks.execute.fixed import is_fixed, is_fixed_at
-from vpo_tasks.execute.folders import Place
-from vpo_tasks.execute.journal import (
-    Mode,
-    Record,
-    encode,
-    file_fingerprint,
-    fingerprint,
-    owner_of,
-    read_record,
-)
-from vpo_tasks.execute.locks import VideoLock, path_key, video_lock
-from vpo_tasks.execute.making import (
+from vpo_tasks.execute.resolve import Resolution, resolve, restore_foreign, which
+from vpo_tasks.execute.stage import (
     Job,
     check_unchanged,
+    foreign_file,
     make_by_copy,
     make_by_link,
     make_by_tool,
-    newcomer,
 )
-from vpo_tasks.execute.private import Private
-from vpo_tasks.execute.settle import Settled, give_way, settle, which
-from vpo_tasks.execute.undo_store import retire
-from vpo_tasks.execute.work import Done, Kit, Work
+from vpo_tasks.execute.work import Done, Environment, Replacement
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.model import Plan, Step, Stream
 
 _MADE = b"video.part"
 """What tools call the new video, in a folder of its own."""
 
 
-def carry_out(work: Work, kit: Kit) -> Done:
+def carry_out(work: Replacement, kit: Environment) -> Done:
     """Bring one video in line. Returns when the new video is in its place and nothing of ours is left.
 
     Raises FileError (LockedError, SpaceError, ToolError, VerifyError, ReplaceError, VanishedError, or what
@@ -68,7 +68,9 @@ def carry_out(work: Work, kit: Kit) -> Done:
     return _set_time(work, kit)
 
 
-def carry_out_by(make: Callable[[Job, Place], Made], work: Work, kit: Kit, room_bytes: int) -> Done:
+def carry_out_by(
+    make: Callable[[Job, Place], Made], work: Replacement, kit: Environment, room_bytes: int
+) -> Done:
     """Carry out work whose new video is made and verified by `make`, at a place where only we can write."""
     try:
         with (
@@ -93,7 +95,7 @@ def carry_out_by(make: Callable[[Job, Place], Made], work: Work, kit: Kit, room_
         raise as_file_error(work.source, error) from error
 
 
-def _set_time(work: Work, kit: Kit) -> Done:
+def _set_time(work: Replacement, kit: Environment) -> Done:
     """Carry out a plan that changes nothing but the file's time; that is one call, so it has no journal."""
     try:
         with (
@@ -119,23 +121,23 @@ def _replace(prepared: Job, make: Callable[[Job, Place], Made]) -> Done:
             fsops.bring_out(disk, names, new)
         record = committing(job, made)
         fsops.append_journal(disk, journal, encode(record))
-        put_in_place(job)
+        commit(job)
         fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
         not_kept = retire(disk, names, record)
     warnings = made.warnings if not_kept is None else (*made.warnings, not_kept)
     return _done(job, made.media, warnings, made.bytes_written)
 
 
-def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place) -> Job:
+def _prepare(work: Replacement, kit: Environment, lock: VideoLock, video: Video, target: Place) -> Job:
     source, file = video
     mode = mode_of(work, source, target)
-    names = Private.new(target.folder, path_key(work.source))
+    names = Sidecars.new(target.folder, path_key(work.source))
     _check_not_fixed(work, source if mode != "output" else target)
     if mode != "output":
         _check_permitted(work, kit, mode, names, source)
     old = Identity.of(os.fstat(file.fd))  # a link and its end move the ctime
     if not old.same_video(work.identity):
-        raise newcomer(work.source)
+        raise foreign_file(work.source)
     record = Record(
         mode=mode,
         state="intent",
@@ -143,7 +145,7 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place)
         source=source.path if mode == "output" else source.name,
         target=target.name,
         old=old,
-        old_print=file_fingerprint(file.fd),
+        old_print=file_head_tail_digest(file.fd),
         keep=work.keep is not None and mode != "output",
         run=work.keep or "",
         at=time.time(),
@@ -151,7 +153,7 @@ def _prepare(work: Work, kit: Kit, lock: VideoLock, video: Video, target: Place)
     return Job(work, kit, lock, mode, source, file, target, names, record, _older(work, target))
 
 
-def _check_not_fixed(work: Work, place: Place) -> None:
+def _check_not_fixed(work: Replacement, place: Place) -> None:
     """Raise ReplaceError, before hours of work, for what nobody may rename."""
     if is_fixed(place.folder.fd):
         raise ReplaceError(work.source, "the folder is immutable or append-only (chattr)")
@@ -159,7 +161,7 @@ def _check_not_fixed(work: Work, place: Place) -> None:
         raise ReplaceError(work.source, f"{os.fsdecode(place.name)} is immutable or append-only (chattr)")
 
 
-def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private, source: Place) -> None:
+def _check_permitted(work: Replacement, kit: Environment, mode: Mode, names: Sidecars, source: Place) -> None:
     """Raise ReplaceError, before hours of work, where the system would not let us replace the video."""
     status, folder = source.status(), names.folder.status()
     owners = (0, folder.st_uid, status.st_uid if status else 0)
@@ -177,7 +179,7 @@ def _check_permitted(work: Work, kit: Kit, mode: Mode, names: Private, source: P
         raise ReplaceError(work.source, f"{detail} while it is replaced (see [safety] without_hard_links)")
 
 
-def _older(work: Work, target: Place) -> Identity | None:
+def _older(work: Replacement, target: Place) -> Identity | None:
     status = target.status() if work.may_overwrite else None
     return None if status is None else Identity.of(status)
 
@@ -217,7 +219,7 @@ def committing(job: Job, made: Made) -> Record:
     Raises ReplaceError when what lies beside the old one by now is not what was verified.
     """
     status = job.names.part.status()
-    if status is None or fingerprint(job.names.part) != made.print:
+    if status is None or head_tail_digest(job.names.part) != made.print:
         raise ReplaceError(job.work.source, "somebody else has replaced the new video; nothing was touched")
     return msgspec.structs.replace(
         job.record,
@@ -229,7 +231,7 @@ def committing(job: Job, made: Made) -> Record:
     )
 
 
-def put_in_place(job: Job) -> None:
+def commit(job: Job) -> None:
     """Give the new video its name. Raises OSError or ReplaceError."""
     disk, names, source = job.kit.disk, job.names, job.source
     by_rename = job.work.without_hard_links == "rename"
@@ -243,10 +245,10 @@ def put_in_place(job: Job) -> None:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
             fsops.place_original(disk, names, source)
-            raise newcomer(job.work.source)
+            raise foreign_file(job.work.source)
     elif fsops.link_original(disk, names, source):
         if not _is_original(job, names.orig):
-            raise newcomer(job.work.source)
+            raise foreign_file(job.work.source)
         _swap(job)
     elif not by_rename:
         raise ReplaceError(job.work.source, "the filesystem has no hard links")
@@ -254,18 +256,18 @@ def put_in_place(job: Job) -> None:
         fsops.set_original_aside(disk, names, source)
         if not _is_original(job, names.orig):
             fsops.place_original(disk, names, source)
-            raise newcomer(job.work.source)
+            raise foreign_file(job.work.source)
         fsops.swap_in(disk, names, source)
 
 
 def _swap(job: Job) -> None:
     """Put the new video in place, and look at what that took out: a newcomer goes back at once."""
     disk, names = job.kit.disk, job.names
-    if not fsops.exchange(disk, names, names.part, job.source):
+    if not fsops.swap(disk, names, names.part, job.source):
         fsops.swap_in(disk, names, job.source)
     elif not _is_original(job, names.part):
-        give_way(disk, names, job.source)
-        raise newcomer(job.work.source)
+        restore_foreign(disk, names, job.source)
+        raise foreign_file(job.work.source)
 
 
 def _is_original(job: Job, place: Place) -> bool:
@@ -292,42 +294,66 @@ def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | 
 
 def _after_failure(job: Job, error: OSError | VpoError) -> Done:
     """Undo, or end what was already in place; the journal stays for the next start if even that fails."""
-    settled: Settled | None = None
+    settled: Resolution | None = None
     found: list[Record] = []
 
     def verified(place: Place) -> bool:
         # it was verified before it was put in place; only its being the same file is in question
-        return bool(found) and fingerprint(place) == found[0].new_print
+        return bool(found) and head_tail_digest(place) == found[0].new_print
 
     try:
         if job.names.journal.status() is not None:
             written = read_record(job.names.journal)
             found.append(written if isinstance(written, Record) else job.record)
-            settled = settle(job.kit.disk, job.names, found[0], verified)
+            settled = resolve(job.kit.disk, job.names, found[0], verified)
     except OSError as second:
-        later = f"{reason_of(error)}; to be settled at the next start"
+        later = f"{os_error_reason(error)}; to be settled at the next start"
         raise ReplaceError(job.work.source, later) from second
     if settled is not None and settled.outcome == "finished":
-        return _done(job, found[0].media or job.work.plan.result, (f"{reason_of(error)}; {settled.detail}",))
+        return _done(
+            job, found[0].media or job.work.plan.result, (f"{os_error_reason(error)}; {settled.detail}",)
+        )
     if settled is not None and settled.outcome == "kept":
-        raise ReplaceError(job.work.source, f"{reason_of(error)}; {settled.detail}") from error
+        raise ReplaceError(job.work.source, f"{os_error_reason(error)}; {settled.detail}") from error
     raise error
 
 
 def as_file_error(video: str, error: OSError) -> FileError:
     """Return what the system said as an error of this video."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SpaceError(video, reason_of(error))
+        return SpaceError(video, os_error_reason(error))
     folder = os.path.dirname(os.path.abspath(video))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not os.access(folder, os.W_OK | os.X_OK):
-        return ReplaceError(video, f"its folder may not be written ({reason_of(error)})")
-    return ReplaceError(video, reason_of(error))
+        return ReplaceError(video, f"its folder may not be written ({os_error_reason(error)})")
+    return ReplaceError(video, os_error_reason(error))
 
 
-def reason_of(error: OSError | VpoError) -> str:
+def os_error_reason(error: OSError | VpoError) -> str:
     """Return an error's words without its path."""
     if isinstance(error, FileError):
         return error.detail
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def export_unchanged(
+    source: str,
+    destination: str,
+    kit: Environment,
+    *,
+    identity: Identity,
+    media: MediaInfo,
+    link: bool = False,
+    may_overwrite: bool = False,
+) -> Done:
+    """Put `source` (a real path) at `destination` as it is; `identity` and `media` are what was probed.
+
+    Reflinked where the filesystem can, else copied and read back; with `link` hard-linked. Raises as
+    `carry_out` does.
+    """
+    streams = tuple(Stream(track.index) for track in media.tracks)
+    plan = Plan(source=media, result=media, streams=streams)
+    step = Step(kind="none", writes_bytes=identity.size)
+    work = Replacement(source, identity, plan, step, destination, may_overwrite)
+    return carry_out_by(make_by_link if link else make_by_copy, work, kit, 0 if link else identity.size)

@@ -11,24 +11,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from vpo_tasks.errors import FileError, ReplaceError
-from vpo_tasks.execute import fsops, header_bytes
-from vpo_tasks.execute.disk import Disk
-from vpo_tasks.execute.folders import Folder, Place, open_folder, opened
-from vpo_tasks.execute.header_settle import settle_header
-from vpo_tasks.execute.journal import (
+from vpo_tasks.disk import fsops
+from vpo_tasks.disk.folders import Folder, Place, open_folder, opened
+from vpo_tasks.disk.journal import (
     AnyRecord,
     ForeignRecordError,
     HeaderRecord,
     encode,
-    fingerprint,
+    head_tail_digest,
     read_found_record,
 )
-from vpo_tasks.execute.locks import key_lock
-from vpo_tasks.execute.private import Private
+from vpo_tasks.disk.locks import key_lock
+from vpo_tasks.disk.sidecars import Sidecars
+from vpo_tasks.disk.system_calls import Disk
+from vpo_tasks.disk.undo_store import StoredUndo, opened_store, remove_if_empty
+from vpo_tasks.errors import FileError, ReplaceError
+from vpo_tasks.execute.in_place import writes
+from vpo_tasks.execute.in_place.resolve import resolve_header
 from vpo_tasks.execute.replace import as_file_error
-from vpo_tasks.execute.settle import Settled, settle
-from vpo_tasks.execute.undo_store import Entry, opened_store, remove_if_empty
+from vpo_tasks.execute.resolve import Resolution, resolve
 from vpo_tasks.media.identity import Identity
 
 
@@ -39,7 +40,7 @@ class Undone(NamedTuple):
     was: bytes
 
 
-def undo(entry: Entry, disk: Disk, locks_dir: str) -> Undone:
+def undo(entry: StoredUndo, disk: Disk, locks_dir: str) -> Undone:
     """Take one piece of work back. Returns the path of the old video.
 
     Raises FileError (ReplaceError when the video has changed since, LockedError); then nothing was touched.
@@ -51,7 +52,7 @@ def undo(entry: Entry, disk: Disk, locks_dir: str) -> Undone:
                 raise ReplaceError(
                     video, "its undo folder is gone, or belongs to another user; nothing was touched"
                 )
-            beside = Private(folder, entry.id)
+            beside = Sidecars(folder, entry.id)
             status = folder.at(os.path.basename(entry.video)).status()
             with key_lock(locks_dir, beside.key, video, Identity.of(status) if status else None):
                 return _undo_locked(beside, store, disk, video)
@@ -61,12 +62,12 @@ def undo(entry: Entry, disk: Disk, locks_dir: str) -> Undone:
         raise ReplaceError(video, str(error)) from error
 
 
-def _undo_locked(beside: Private, store: Folder, disk: Disk, video: str) -> Undone:
+def _undo_locked(beside: Sidecars, store: Folder, disk: Disk, video: str) -> Undone:
     stored = beside._replace(folder=store)
     record = read_found_record(stored.journal)  # whoever held the lock may have taken it back
     if record is None:
         raise ReplaceError(video, "its journal is damaged; nothing was touched")
-    reason = why_not(beside, stored, record)
+    reason = why_no_undo(beside, stored, record)
     if reason is not None:
         raise ReplaceError(video, reason)
     undoing = msgspec.structs.replace(record, state="undoing")
@@ -84,13 +85,13 @@ def _undo_locked(beside: Private, store: Folder, disk: Disk, video: str) -> Undo
     return Undone(beside.folder.at(record.source).path, os.fsencode(video))
 
 
-def _settle(disk: Disk, names: Private, record: AnyRecord) -> Settled:
+def _settle(disk: Disk, names: Sidecars, record: AnyRecord) -> Resolution:
     if isinstance(record, HeaderRecord):
-        return settle_header(disk, names, record, names.folder.at(record.source))
-    return settle(disk, names, record, lambda _place: False)
+        return resolve_header(disk, names, record, names.folder.at(record.source))
+    return resolve(disk, names, record, lambda _place: False)
 
 
-def why_not(beside: Private, stored: Private, record: AnyRecord) -> str | None:
+def why_no_undo(beside: Sidecars, stored: Sidecars, record: AnyRecord) -> str | None:
     """Return why the work cannot be taken back, None when it can."""
     if isinstance(record, HeaderRecord):
         video = beside.folder.at(record.source)
@@ -103,7 +104,7 @@ def why_not(beside: Private, stored: Private, record: AnyRecord) -> str | None:
     if record.mode == "rename" and record.state == "done" and beside.folder.at(record.source).status():
         return f"{os.fsdecode(record.source)} exists already"
     video = beside.folder.at(record.target)
-    return _changed(video, record.new, lambda: fingerprint(video) == record.new_print)
+    return _changed(video, record.new, lambda: head_tail_digest(video) == record.new_print)
 
 
 def _changed(video: Place, new: Identity | None, is_new: Callable[[], bool]) -> str | None:
@@ -119,4 +120,4 @@ def _changed(video: Place, new: Identity | None, is_new: Callable[[], bool]) -> 
 
 def _has_new_header(video: Place, record: HeaderRecord) -> bool:
     with opened(video) as file:
-        return header_bytes.is_new(file.fd, record)
+        return writes.is_new(file.fd, record)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
-from vpo_tasks.execute.disk import Disk, RealDisk
-from vpo_tasks.execute.folders import OpenFile
-from vpo_tasks.execute.hardware import Hardware
-from vpo_tasks.execute.run_tool import Children
-from vpo_tasks.execute.space import SpaceLedger
-from vpo_tasks.execute.tools import Toolbox
-from vpo_tasks.execute.turning import Turner
+from vpo_tasks.disk.folders import OpenFile
+from vpo_tasks.disk.space import SpaceLedger
+from vpo_tasks.disk.system_calls import Disk, RealDisk
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.model import Plan, Step
+from vpo_tasks.tools.encoders import Hardware
+from vpo_tasks.tools.rotation import Rotation
+from vpo_tasks.tools.running import Children
+from vpo_tasks.tools.toolbox import Toolbox
 
 
 class Probes(Protocol):
@@ -46,7 +46,7 @@ class Follower(Protocol):
         ...
 
 
-class Work(NamedTuple):
+class Replacement(NamedTuple):
     """One video to be brought in line. `source` is its real path, `identity` what it was when planned.
 
     `destination` None is in place (renamed when the container changes), else the path of the target; then
@@ -73,7 +73,7 @@ def _no_progress(_fraction: float | None, _speed: float | None = None) -> None:
     pass
 
 
-class Kit(NamedTuple):
+class Environment(NamedTuple):
     """What the work is done with. `recheck` plans the probed output again and raises when it is refused.
 
     `progress` is called with the part that is done, 0 to 1, and the speed in seconds of video a second, from
@@ -91,7 +91,7 @@ class Kit(NamedTuple):
     disk: Disk = RealDisk()
     threads: int | None = None
     hardware: Hardware | None = None
-    turner: Turner | None = None
+    turner: Rotation | None = None
     """None: the ffmpeg of the toolbox does everything."""
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from vpo_tasks.errors import CRASHES, ProbeError, SilentError, UnreadableError
 from vpo_tasks.media.model import MediaInfo, StreamCount
-from vpo_tasks.media.probe_messages import LENGTH, MAX_MESSAGE, Answer, Question, Request, pack
+from vpo_tasks.media.probe_messages import LENGTH_PREFIX, MAX_MESSAGE, Answer, Question, Request, pack
 
 # Isolated mode: a media folder may hold an `av.py`. The parent's search path keeps editable installs working.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from vpo_tasks.media.probe_process import main; main()"
@@ -76,9 +76,9 @@ class ProbePool:
         return counts
 
     @contextmanager
-    def following(self, path: str) -> Iterator[Follower]:
+    def following(self, path: str) -> Iterator[FollowingCount]:
         """Return what counts a file while a tool reads it; meanwhile this thread must ask nothing else."""
-        follower = Follower(self, path)
+        follower = FollowingCount(self, path)
         try:
             yield follower
         finally:
@@ -165,7 +165,7 @@ class _Lent:
         return answer
 
 
-class Follower:
+class FollowingCount:
     """A count of a Matroska file that goes on while a tool reads the file, so that it is read once.
 
     It is only ever a help: what it cannot do is done at the end, from the beginning.
@@ -253,7 +253,7 @@ class _Child:
             raise self._obituary(path) from error
         while True:
             deadline = time.monotonic() + silence_s
-            (length,) = LENGTH.unpack(self._read(path, LENGTH.size, deadline, silence_s))
+            (length,) = LENGTH_PREFIX.unpack(self._read(path, LENGTH_PREFIX.size, deadline, silence_s))
             if length > MAX_MESSAGE:
                 raise ProbeError(path, "the probe process answered too much")
             try:

@@ -10,7 +10,7 @@ import msgspec
 from vpo_tasks.media.model import MediaInfo, StreamCount
 
 Question = Literal["probe", "count", "demux", "follow"]
-LENGTH = struct.Struct(">I")
+LENGTH_PREFIX = struct.Struct(">I")
 MAX_MESSAGE = 64 << 20
 
 
@@ -45,4 +45,4 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 def pack(message: Request | Answer) -> bytes:
     """Return the message as it goes through the pipe."""
     body = msgspec.msgpack.encode(message)
-    return LENGTH.pack(len(body)) + body
+    return LENGTH_PREFIX.pack(len(body)) + body

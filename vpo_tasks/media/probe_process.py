@@ -18,9 +18,9 @@ from typing import BinaryIO
 import msgspec
 
 from vpo_tasks.errors import ProbeError, UnreadableError
-from vpo_tasks.media.av_reading import read_media
-from vpo_tasks.media.counting import Following, count_packets
-from vpo_tasks.media.probe_messages import LENGTH, Answer, Request, pack
+from vpo_tasks.media.av_reader import read_media
+from vpo_tasks.media.packet_counts import Following, count_packets
+from vpo_tasks.media.probe_messages import LENGTH_PREFIX, Answer, Request, pack
 
 _MEMORY_BYTES = 4 << 30
 """More than the index of any real video; a size field that lies must not eat the machine."""
@@ -33,9 +33,9 @@ def main() -> None:
     _settle()
     requests, answers = _take_pipes()
     threading.Thread(target=_end_with, args=(requests.fileno(),), daemon=True).start()
-    decoder, reader = msgspec.msgpack.Decoder(Request), Reader()
-    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
-        (length,) = LENGTH.unpack(head)
+    decoder, reader = msgspec.msgpack.Decoder(Request), ProbeReader()
+    while len(head := requests.read(LENGTH_PREFIX.size)) == LENGTH_PREFIX.size:
+        (length,) = LENGTH_PREFIX.unpack(head)
         request = decoder.decode(requests.read(length))
         try:
             _send(answers, reader.answer(request, answers))
@@ -79,7 +79,7 @@ def _send(answers: BinaryIO, message: Answer) -> None:
         data = data[answers.write(data) :]
 
 
-class Reader:
+class ProbeReader:
     """Does what is asked. Between two questions it holds at most one count that is under way."""
 
     def __init__(self) -> None:

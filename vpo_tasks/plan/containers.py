@@ -132,7 +132,7 @@ def can_rewrite(container: str) -> bool:
     return container in _LIMITS
 
 
-def settle(draft: Draft) -> None:
+def fit_container(draft: Draft) -> None:
     """Bring the draft down to what its container can hold, with a warning for each edit that is left out."""
     limits = _LIMITS.get(draft.container)
     if limits is None:

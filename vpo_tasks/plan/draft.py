@@ -13,7 +13,7 @@ from vpo_tasks.plan.model import Encode, OnError
 UNKNOWN_CODECS = frozenset({"", "none", "unknown"})
 """What a track's codec is called where FFmpeg does not know it."""
 
-Edit = tuple[int | None, str]
+DraftEdit = tuple[int | None, str]
 """Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
 
 
@@ -59,7 +59,7 @@ class Draft:
         self.tags: Mapping[str, str] = source.tags
         self.encodes: Mapping[int, Encode] = {}
         self.made: Mapping[int, int] = {}
-        self.causes: Mapping[Edit, Cause] = {}
+        self.causes: Mapping[DraftEdit, Cause] = {}
         self.edited: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
         self.keep_mtime = True
@@ -104,7 +104,7 @@ class Draft:
         """Say something to the owner of the video."""
         self.warnings = (*self.warnings, text)
 
-    def note(self, edit: Edit, cause: Cause) -> None:
+    def note(self, edit: DraftEdit, cause: Cause) -> None:
         """Remember who asked for an edit; the last one counts."""
         self.causes = {**self.causes, edit: cause}
         self.edited = (*self.edited, edit[1])

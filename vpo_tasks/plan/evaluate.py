@@ -11,13 +11,13 @@ import msgspec
 
 from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.containers import can_rewrite, holds_encoded, is_changed, settle
+from vpo_tasks.plan.containers import can_rewrite, fit_container, holds_encoded, is_changed
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft
-from vpo_tasks.plan.gates import closed_gate
 from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
-from vpo_tasks.plan.operations import Work, run_operations
-from vpo_tasks.plan.stages import Policies, Prepared, Stage, prepare
+from vpo_tasks.plan.operations import PhaseState, run_operations
+from vpo_tasks.plan.phase_conditions import closed_gate
+from vpo_tasks.plan.prepared import Policies, Prepared, PreparedPhase, prepare
 from vpo_tasks.policy.patterns import PatternTimeout
 
 __all__ = ["Policies", "Prepared", "check_convergence", "evaluate", "of_result", "prepare"]
@@ -25,7 +25,7 @@ __all__ = ["Policies", "Prepared", "check_convergence", "evaluate", "of_result",
 _NOTHING_KNOWN = Context()
 _MORE_RUNS = 4
 
-Known = TypeVar("Known")
+Cached = TypeVar("Cached")
 
 
 def evaluate(policies: Policies, media: MediaInfo, context: Context = _NOTHING_KNOWN) -> Plan:
@@ -96,7 +96,7 @@ def _come_to_rest(first: _Simulation, prepared: Prepared) -> None:
 def _takes_away(draft: Draft) -> bool:
     """Settle the draft. Return whether its container does not hold all that it was."""
     video = draft.video
-    settle(draft)
+    fit_container(draft)
     return draft.video != video
 
 
@@ -110,7 +110,7 @@ class _Simulation:
 
     __slots__ = ("context", "draft", "failures", "idle", "outcomes", "stopped")
 
-    def __init__(self, draft: Draft, context: Context, idle: dict[Stage, int] | None = None) -> None:
+    def __init__(self, draft: Draft, context: Context, idle: dict[PreparedPhase, int] | None = None) -> None:
         self.draft = draft
         self.context = context
         self.idle = {} if idle is None else idle
@@ -131,7 +131,7 @@ class _Simulation:
                 known[stage.name] = outcome
                 self.outcomes.append(outcome)
 
-    def _run_stage(self, stage: Stage, known: dict[str, PhaseOutcome]) -> PhaseOutcome:
+    def _run_stage(self, stage: PreparedPhase, known: dict[str, PhaseOutcome]) -> PhaseOutcome:
         """Simulate one phase. Failing, it leaves no trace."""
         draft = self.draft
         if stage.has_gate:
@@ -145,7 +145,7 @@ class _Simulation:
                 return stage.completed
         before = draft.copy()
         video, causes, started = draft.video, draft.causes, len(draft.edited)
-        work = Work(stage.phase, stage.terms, stage.titles, stage.scope, draft, self.context)
+        work = PhaseState(stage.phase, stage.terms, stage.titles, stage.scope, draft, self.context)
         run_operations(work, stage.operations)
         if work.failures:
             return self._failed(stage, work.failures, before)
@@ -156,7 +156,7 @@ class _Simulation:
             return stage.completed
         return stage.modified if draft.video != video else stage.completed
 
-    def _failed(self, stage: Stage, failures: list[PlanFailure], before: Draft) -> PhaseOutcome:
+    def _failed(self, stage: PreparedPhase, failures: list[PlanFailure], before: Draft) -> PhaseOutcome:
         """Note the failures of a phase, and return to the draft `before` it: half a phase is never done."""
         before.warnings = self.draft.warnings
         self.draft.adopt(before)
@@ -183,7 +183,7 @@ class _Simulation:
     def finish(self, prepared: Prepared) -> None:
         """Bring the draft to what its container can hold; refuse what no tool can write."""
         draft = self.draft
-        settle(draft)
+        fit_container(draft)
         reason = _unwritable(draft) if is_changed(draft) else ""
         if not reason:
             return
@@ -267,7 +267,7 @@ def of_result(context: Context, plan: Plan) -> Context:
     )
 
 
-def _renumbered(known: dict[int, Known] | None, places: dict[int, int]) -> dict[int, Known] | None:
+def _renumbered(known: dict[int, Cached] | None, places: dict[int, int]) -> dict[int, Cached] | None:
     if known is None:
         return None
     return {places[index]: value for index, value in known.items() if index in places}

@@ -10,26 +10,25 @@ from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, PlanFailure
 from vpo_tasks.plan.rules_actions import (
     NOTHING_DECIDED,
-    Order,
-    carry_out,
+    RequestedAction,
+    apply_rules,
+    carry_out_actions,
     decide,
-    judge,
 )
-from vpo_tasks.plan.rules_conditions import Scene
+from vpo_tasks.plan.rules_conditions import ConditionInput
 from vpo_tasks.plan.rules_container import convert_container
-from vpo_tasks.plan.rules_flags import clear_marks, set_default_flags
+from vpo_tasks.plan.rules_flags import Titles, clear_marks, set_default_flags
 from vpo_tasks.plan.rules_order import order_tracks
 from vpo_tasks.plan.rules_synthesis import synthesise
 from vpo_tasks.plan.rules_timestamp import set_timestamp
 from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_subtitles
 from vpo_tasks.plan.rules_transcode import transcode
 from vpo_tasks.plan.rules_transcription import transcribe
-from vpo_tasks.plan.titles import Titles
 from vpo_tasks.policy.match import Terms
 from vpo_tasks.policy.model import Phase
 
 
-class Work:
+class PhaseState:
     """One phase in hand, and what of it cannot be done."""
 
     __slots__ = ("context", "draft", "failures", "phase", "scope", "terms", "titles", "verdict")
@@ -79,7 +78,7 @@ class Operation(NamedTuple):
     """
 
     name: str
-    run: Callable[[Work], None]
+    run: Callable[[PhaseState], None]
     reads: frozenset[str] | None = None
 
     def is_asked(self, phase: Phase) -> bool:
@@ -87,46 +86,46 @@ class Operation(NamedTuple):
         return getattr(phase, self.name) is not None
 
 
-def _audio_actions(work: Work) -> None:
+def _audio_actions(work: PhaseState) -> None:
     if work.phase.audio_actions is not None:
         clear_marks(work.draft, "audio", work.phase.audio_actions, work.titles, work.scope)
 
 
-def _subtitle_actions(work: Work) -> None:
+def _subtitle_actions(work: PhaseState) -> None:
     if work.phase.subtitle_actions is not None:
         clear_marks(work.draft, "subtitle", work.phase.subtitle_actions, work.titles, work.scope)
 
 
-def _video_actions(work: Work) -> None:
+def _video_actions(work: PhaseState) -> None:
     if work.phase.video_actions is not None:
         clear_marks(work.draft, "video", work.phase.video_actions, work.titles, work.scope)
 
 
-def _keep_audio(work: Work) -> None:
+def _keep_audio(work: PhaseState) -> None:
     if work.phase.keep_audio is not None and not work.filters_skipped:
         keep_audio(work.draft, work.phase.keep_audio, work.scope, work.terms)
 
 
-def _keep_subtitles(work: Work) -> None:
+def _keep_subtitles(work: PhaseState) -> None:
     if work.phase.keep_subtitles is not None and not work.filters_skipped:
         actions = work.phase.subtitle_actions
         clears_forced = actions is not None and actions.clear_all_forced
         keep_subtitles(work.draft, work.phase.keep_subtitles, work.scope, work.terms, clears_forced)
 
 
-def _filter_attachments(work: Work) -> None:
+def _filter_attachments(work: PhaseState) -> None:
     if work.phase.filter_attachments is not None and not work.filters_skipped:
         filter_attachments(work.draft, work.phase.filter_attachments, work.scope)
 
 
-def _container(work: Work) -> None:
+def _container(work: PhaseState) -> None:
     if work.phase.container is not None:
         convert_container(
             work.draft, work.phase.container, work.scope, work.context, lambda: _after_transcode(work)
         )
 
 
-def _after_transcode(work: Work) -> Sequence[Track]:
+def _after_transcode(work: PhaseState) -> Sequence[Track]:
     """Return the tracks as the phase's encodes will leave them. Raise Refusal where those cannot be done."""
     trial = work.draft.copy()
     if work.phase.transcode is not None:
@@ -134,38 +133,38 @@ def _after_transcode(work: Work) -> Sequence[Track]:
     return trial.tracks
 
 
-def _track_order(work: Work) -> None:
+def _track_order(work: PhaseState) -> None:
     if work.phase.track_order is not None:
         order_tracks(work.draft, work.phase.track_order, work.terms, work.scope)
 
 
-def _default_flags(work: Work) -> None:
+def _default_flags(work: PhaseState) -> None:
     if work.phase.default_flags is not None:
         actions = work.phase.video_actions
         video_cleared = actions is not None and actions.clear_all_default
         set_default_flags(work.draft, work.phase.default_flags, work.terms, work.scope, video_cleared)
 
 
-def _rules(work: Work) -> None:
-    carry_out(work.verdict, work.draft, work.context, work.scope, work.terms)
+def _rules(work: PhaseState) -> None:
+    carry_out_actions(work.verdict, work.draft, work.context, work.scope, work.terms)
 
 
-def _audio_synthesis(work: Work) -> None:
+def _audio_synthesis(work: PhaseState) -> None:
     if work.phase.audio_synthesis is not None:
         synthesise(work.draft, work.phase.audio_synthesis, work.terms, work.scope, work.context)
 
 
-def _transcode(work: Work) -> None:
+def _transcode(work: PhaseState) -> None:
     if work.phase.transcode is not None:
         transcode(work.draft, work.phase.transcode, work.verdict.skips, work.scope, work.context)
 
 
-def _file_timestamp(work: Work) -> None:
+def _file_timestamp(work: PhaseState) -> None:
     if work.phase.file_timestamp is not None:
         set_timestamp(work.draft, work.phase.file_timestamp, work.scope, work.context)
 
 
-def _transcription(work: Work) -> None:
+def _transcription(work: PhaseState) -> None:
     if work.phase.transcription is not None:
         transcribe(work.draft, work.phase)
 
@@ -195,7 +194,7 @@ OPERATIONS = (
 )
 
 
-def run_operations(work: Work, operations: Sequence[Operation]) -> None:
+def run_operations(work: PhaseState, operations: Sequence[Operation]) -> None:
     """Run a phase's operations in canonical order; its rules are judged before anything changes.
 
     A phase that has failures afterwards does nothing: its draft must be given up.
@@ -207,13 +206,15 @@ def run_operations(work: Work, operations: Sequence[Operation]) -> None:
     if rules is None:
         _run_in_order(work, operations)
         return
-    possible = judge(rules, Scene(work.draft.tracks, work.draft.tags, work.terms, work.context))
+    possible = apply_rules(
+        rules, ConditionInput(work.draft.tracks, work.draft.tags, work.terms, work.context)
+    )
     if possible.unknown is None:
         _run_by(possible.outcomes[0], work, operations)
         return
     trials = []
     for orders in possible.outcomes:
-        trial = Work(work.phase, work.terms, work.titles, work.scope, work.draft.copy(), work.context)
+        trial = PhaseState(work.phase, work.terms, work.titles, work.scope, work.draft.copy(), work.context)
         _run_by(orders, trial, operations)
         trials.append(trial)
     if trials and all(trial.outcome == trials[0].outcome for trial in trials):
@@ -224,7 +225,7 @@ def run_operations(work: Work, operations: Sequence[Operation]) -> None:
     work.fail(Refusal("rules", f"needs {unknown.needs}, not available yet", rule.name))
 
 
-def _run_by(orders: tuple[Order, ...], work: Work, operations: Sequence[Operation]) -> None:
+def _run_by(orders: tuple[RequestedAction, ...], work: PhaseState, operations: Sequence[Operation]) -> None:
     """Run the operations under what the rules ask for."""
     try:
         work.verdict = decide(orders, work.draft, work.context)
@@ -234,7 +235,7 @@ def _run_by(orders: tuple[Order, ...], work: Work, operations: Sequence[Operatio
     _run_in_order(work, operations)
 
 
-def _run_in_order(work: Work, operations: Sequence[Operation]) -> None:
+def _run_in_order(work: PhaseState, operations: Sequence[Operation]) -> None:
     """Run the operations up to the first that cannot be done; the caller gives up the draft then."""
     for operation in operations:
         try:

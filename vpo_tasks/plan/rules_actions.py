@@ -14,7 +14,7 @@ from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, Value
-from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
+from vpo_tasks.plan.rules_conditions import ConditionInput, Truth, Unknown, holds
 from vpo_tasks.policy.match import Terms, has_language, is_commentary
 from vpo_tasks.policy.model import (
     Action,
@@ -36,21 +36,21 @@ _MOST_UNKNOWN = 5
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
 
 
-class Order(NamedTuple):
+class RequestedAction(NamedTuple):
     """An action that a rule asks for."""
 
     rule: Rule
     action: Action
 
 
-class Verdict(NamedTuple):
+class RulesResult(NamedTuple):
     """What the rules of one phase came to."""
 
-    orders: tuple[Order, ...] = ()
+    orders: tuple[RequestedAction, ...] = ()
     skips: frozenset[str] = frozenset()
 
 
-NOTHING_DECIDED = Verdict()
+NOTHING_DECIDED = RulesResult()
 
 
 class Possible(NamedTuple):
@@ -60,11 +60,11 @@ class Possible(NamedTuple):
     many to look at.
     """
 
-    outcomes: tuple[tuple[Order, ...], ...]
+    outcomes: tuple[tuple[RequestedAction, ...], ...]
     unknown: tuple[Unknown, Rule] | None = None
 
 
-def judge(rules: Rules, scene: Scene) -> Possible:
+def apply_rules(rules: Rules, scene: ConditionInput) -> Possible:
     """Judge the rules on the tracks as they are."""
     verdicts = []
     for rule in rules.items:
@@ -84,7 +84,9 @@ def judge(rules: Rules, scene: Scene) -> Possible:
     return Possible(tuple(outcomes), unknown)
 
 
-def _subsets(verdicts: Sequence[tuple[Rule, Truth]], otherwise: tuple[Order, ...]) -> list[tuple[Order, ...]]:
+def _subsets(
+    verdicts: Sequence[tuple[Rule, Truth]], otherwise: tuple[RequestedAction, ...]
+) -> list[tuple[RequestedAction, ...]]:
     """Return what all rules together ask for, for each way in which the unknown ones may turn out."""
     ways = [(True,) if truth is True else (True, False) for _, truth in verdicts]
     if sum(len(way) > 1 for way in ways) > _MOST_UNKNOWN:
@@ -97,11 +99,11 @@ def _subsets(verdicts: Sequence[tuple[Rule, Truth]], otherwise: tuple[Order, ...
     return outcomes
 
 
-def _orders(rule: Rule, actions: Sequence[Action]) -> tuple[Order, ...]:
-    return tuple(Order(rule, action) for action in actions)
+def _orders(rule: Rule, actions: Sequence[Action]) -> tuple[RequestedAction, ...]:
+    return tuple(RequestedAction(rule, action) for action in actions)
 
 
-def decide(orders: tuple[Order, ...], draft: Draft, context: Context) -> Verdict:
+def decide(orders: tuple[RequestedAction, ...], draft: Draft, context: Context) -> RulesResult:
     """Return the verdict, its warnings said. Raise Refusal for `fail`."""
     if not orders:
         return NOTHING_DECIDED
@@ -111,14 +113,16 @@ def decide(orders: tuple[Order, ...], draft: Draft, context: Context) -> Verdict
             raise Refusal("rules", reason, rule.name)
         if isinstance(action, Warn):
             draft.warn(expand(action.message, rule.name, context.path))
-    return Verdict(orders, _skips(action for _, action in orders))
+    return RulesResult(orders, _skips(action for _, action in orders))
 
 
 def _skips(actions: Iterable[Action]) -> frozenset[str]:
     return frozenset(action.what for action in actions if isinstance(action, Skip))
 
 
-def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope, terms: Terms) -> None:
+def carry_out_actions(
+    verdict: RulesResult, draft: Draft, context: Context, scope: Scope, terms: Terms
+) -> None:
     """Apply what the rules ask for to the tracks that are left. Raise Refusal, leaving nothing half done."""
     if not verdict.orders:
         return
@@ -128,7 +132,7 @@ def carry_out(verdict: Verdict, draft: Draft, context: Context, scope: Scope, te
     draft.adopt(trial)
 
 
-def _carry_out(order: Order, draft: Draft, context: Context, scope: Scope, terms: Terms) -> None:
+def _carry_out(order: RequestedAction, draft: Draft, context: Context, scope: Scope, terms: Terms) -> None:
     action = order.action
     cause = scope.cause("rules", f"rule {order.rule.name}", order.rule.name)
     if isinstance(action, SetForced):

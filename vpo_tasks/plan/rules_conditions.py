@@ -40,7 +40,7 @@ class Unknown(NamedTuple):
 Truth = bool | Unknown
 
 
-class Scene(NamedTuple):
+class ConditionInput(NamedTuple):
     """What conditions look at: the tracks at phase start, the container's tags, and what is known beside."""
 
     tracks: Sequence[Track]
@@ -49,7 +49,7 @@ class Scene(NamedTuple):
     context: Context
 
 
-def holds(condition: Condition, scene: Scene) -> Truth:
+def holds(condition: Condition, scene: ConditionInput) -> Truth:
     """Tell whether a condition holds; an unknown part leaves the whole unknown only if it could decide it."""
     if isinstance(condition, Exists):
         return _exists(condition, scene)
@@ -77,7 +77,7 @@ def holds(condition: Condition, scene: Scene) -> Truth:
     return _originality(condition, scene)
 
 
-def _exists(condition: Exists, scene: Scene) -> bool:
+def _exists(condition: Exists, scene: ConditionInput) -> bool:
     """Stop at the first track that passes: a pattern may take too long on the title of a later one.
 
     Of video tracks the film is meant: the size of a cover says nothing of the video.
@@ -92,7 +92,7 @@ def _exists(condition: Exists, scene: Scene) -> bool:
     return False
 
 
-def _combine(conditions: Sequence[Condition], scene: Scene, *, decisive: bool) -> Truth:
+def _combine(conditions: Sequence[Condition], scene: ConditionInput, *, decisive: bool) -> Truth:
     """Combine with `or` (decisive: one true decides) or `and` (one false decides)."""
     unknown: Unknown | None = None
     for condition in conditions:
@@ -153,7 +153,7 @@ def compare_values(found: Value, operator: MetadataOperator, wanted: Scalar | No
     return found >= wanted
 
 
-def _multi_language(condition: MultiLanguage, scene: Scene) -> Truth:
+def _multi_language(condition: MultiLanguage, scene: ConditionInput) -> Truth:
     tracks = [
         track
         for track in scene.tracks
@@ -179,7 +179,7 @@ def _speaks_several(analysis: LanguageAnalysis, condition: MultiLanguage) -> boo
     return any(share >= condition.threshold for share in analysis.secondary.values())
 
 
-def _originality(condition: Original | Dubbed, scene: Scene) -> Truth:
+def _originality(condition: Original | Dubbed, scene: ConditionInput) -> Truth:
     """Judge by what is classified, else by position and the film's own language.
 
     Where nobody knows that language, the answer counts only if every language gives the same.

@@ -11,9 +11,9 @@ from vpo_tasks.plan.containers import as_stored
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.encoding import software_encoders, within_limits
 from vpo_tasks.plan.model import Context, Encode
-from vpo_tasks.plan.rules_conditions import Scene, Truth, Unknown, holds
+from vpo_tasks.plan.rules_conditions import ConditionInput, Truth, Unknown, holds
+from vpo_tasks.plan.rules_flags import role_in
 from vpo_tasks.plan.rules_transcode import require_encoder
-from vpo_tasks.plan.titles import role_in
 from vpo_tasks.policy.codecs import effective_codec, same_codec
 from vpo_tasks.policy.match import MADE_FOR, Terms, has_language, is_commentary, passes
 from vpo_tasks.policy.model import AudioSynthesis, SourceCriterion, SynthesisTrack, TrackFilter
@@ -26,7 +26,7 @@ _MAX_SOURCE_CHANNELS = 8
 
 def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Scope, context: Context) -> None:
     """Plan the new tracks, each judged on the tracks as the operation finds them. May raise Refusal."""
-    scene = Scene(tuple(draft.tracks), draft.tags, terms, context)
+    scene = ConditionInput(tuple(draft.tracks), draft.tags, terms, context)
     audio = [track for track in scene.tracks if track.type == "audio"]
     trial = draft.copy()
     for wanted in operation.tracks:
@@ -54,14 +54,16 @@ def synthesise(draft: Draft, operation: AudioSynthesis, terms: Terms, scope: Sco
     draft.adopt(trial)
 
 
-def _is_wanted(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene) -> Truth:
+def _is_wanted(wanted: SynthesisTrack, audio: Sequence[Track], scene: ConditionInput) -> Truth:
     """Tell whether the track is to be made, as far as the policy's conditions go."""
     if _exists(wanted, audio, scene.terms):
         return False
     return True if wanted.create_if is None else holds(wanted.create_if, scene)
 
 
-def _source_for(wanted: SynthesisTrack, audio: Sequence[Track], scene: Scene, draft: Draft) -> Track | None:
+def _source_for(
+    wanted: SynthesisTrack, audio: Sequence[Track], scene: ConditionInput, draft: Draft
+) -> Track | None:
     """Return the track to make it from, or None when it cannot be made."""
     if not audio:
         return None

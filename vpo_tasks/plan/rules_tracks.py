@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vpo_tasks.media.known_languages import is_known, unknown_words
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import is_known, normalise, unknown_words
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.policy.match import Terms, language_of, language_set, title_kind

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
-from vpo_tasks.policy.reading import BAD, At, Bool, ListOf, OneOf, Reader, nearest, shown
+from vpo_tasks.policy.field_types import ANY_TEXT, FIELD_NAME, FILLED, FILLED_LANGUAGE, FOLDED, LANGUAGE_NAME
+from vpo_tasks.policy.readers import BAD, At, Bool, ListOf, OneOf, Reader, nearest, shown
 from vpo_tasks.policy.table import Field, Table, Values, is_read, one_of_keys
-from vpo_tasks.policy.words import ANY_TEXT, FIELD_NAME, FILLED, FILLED_LANGUAGE, FOLDED, LANGUAGE_NAME
 
 _PLACEHOLDERS = frozenset({"filename", "path", "rule_name"})
 

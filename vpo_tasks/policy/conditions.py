@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 from vpo_tasks.errors import Issue
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.expressions import ExpressionError, parse_expression
-from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, Number, Reader, nearest, shown
-from vpo_tasks.policy.table import Comparison, Field, Table, Values, is_read
-from vpo_tasks.policy.words import (
+from vpo_tasks.policy.field_types import (
     ANY_TEXT,
     FIELD_NAME,
     FOLDED_ONE_OR_MANY,
@@ -22,8 +20,10 @@ from vpo_tasks.policy.words import (
     TRACK_KIND,
     one_of,
 )
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, Number, Reader, nearest, shown
+from vpo_tasks.policy.table import ComparisonTable, Field, Table, Values, is_read
 
-SHARE = Number(0, 1)
+PROPORTION = Number(0, 1)
 _NUMERIC_OPERATORS = frozenset({"lt", "lte", "gt", "gte"})
 
 
@@ -68,7 +68,7 @@ FILTERS = (
     Field("not_commentary", Bool(), "Leave out tracks whose title matches the commentary patterns."),
 )
 _TRACK_TYPE = Field("track_type", TRACK_KIND, "Which tracks to look at.", required=True)
-_OPERATORS = tuple(Field(name, Integer(), "How many tracks.") for name in Comparison.OPERATORS)
+_OPERATORS = tuple(Field(name, Integer(), "How many tracks.") for name in ComparisonTable.OPERATORS)
 
 
 class TracksReader:
@@ -85,12 +85,14 @@ class TracksReader:
         if values is BAD:
             return BAD
         kind = values.pop("track_type")
-        compared: list[Any] = [(name, values.pop(name)) for name in Comparison.OPERATORS if name in values]
+        compared: list[Any] = [
+            (name, values.pop(name)) for name in ComparisonTable.OPERATORS if name in values
+        ]
         where = m.TrackFilter(**values)
         if not self._counts:
             return m.Exists(track_type=kind, where=where)
         if len(compared) != 1:
-            return at.fail(f"needs exactly one of {', '.join(Comparison.OPERATORS)}")
+            return at.fail(f"needs exactly one of {', '.join(ComparisonTable.OPERATORS)}")
         return m.Count(track_type=kind, where=where, compare=compared[0])
 
     def write(self, value: m.Exists | m.Count) -> Any:
@@ -100,7 +102,7 @@ class TracksReader:
     def schema(self) -> dict[str, Any]:
         schema = self._table.schema()
         if self._counts:
-            schema["oneOf"] = [{"required": [name]} for name in Comparison.OPERATORS]
+            schema["oneOf"] = [{"required": [name]} for name in ComparisonTable.OPERATORS]
         return schema
 
 
@@ -162,7 +164,7 @@ class OriginReader:
             model,
             [
                 Field("value", Bool()),
-                Field("min_confidence", SHARE, "How sure the classification must be, 0 to 1."),
+                Field("min_confidence", PROPORTION, "How sure the classification must be, 0 to 1."),
                 Field("language", LANGUAGE_NAME),
             ],
         )
@@ -261,7 +263,7 @@ class ConditionReader:
 _SPEECH = Table(
     m.MultiLanguage,
     [
-        Field("threshold", SHARE, "The least share of speech in a second language, 0 to 1."),
+        Field("threshold", PROPORTION, "The least share of speech in a second language, 0 to 1."),
         Field("track_index", Integer(), "Only the track with this index, counting all tracks from 0."),
         Field("primary_language", LANGUAGE_NAME, "The main language must be this one."),
     ],

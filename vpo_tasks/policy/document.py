@@ -14,7 +14,7 @@ import yaml
 
 from vpo_tasks.errors import Issue
 
-MAX_BYTES = 4 << 20
+MAX_DOCUMENT_BYTES = 4 << 20
 MAX_DEPTH = 128
 """Enough for the longest expression that `vpo policy show` may have to write out as mappings."""
 MAX_ALIASED_VALUES = 100_000
@@ -22,7 +22,7 @@ MAX_ALIASED_VALUES = 100_000
 
 _MAX_NUMBER_LENGTH = 32
 
-Value: TypeAlias = "bool | int | float | str | list[Node] | dict[str, Entry] | None"
+NodeValue: TypeAlias = "bool | int | float | str | list[Node] | dict[str, MappingEntry] | None"
 
 
 class Node:
@@ -34,7 +34,7 @@ class Node:
 
     __slots__ = ("column", "height", "line", "size", "text_column", "value")
 
-    def __init__(self, value: Value, line: int, column: int, text_column: int = 0) -> None:
+    def __init__(self, value: NodeValue, line: int, column: int, text_column: int = 0) -> None:
         self.value: Any = value
         self.line = line
         self.column = column
@@ -43,7 +43,7 @@ class Node:
         self.height = 0
 
 
-class Entry:
+class MappingEntry:
     """A key's place and its value."""
 
     __slots__ = ("column", "line", "node")
@@ -67,8 +67,8 @@ def read_document(data: bytes) -> tuple[Node | None, list[Issue]]:
 
     Raise DocumentError when there is no tree to look at: not UTF-8, a syntax error, a bound exceeded.
     """
-    if len(data) > MAX_BYTES:
-        raise _refusal(0, 0, f"larger than {MAX_BYTES >> 20} MiB")
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise _refusal(0, 0, f"larger than {MAX_DOCUMENT_BYTES >> 20} MiB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -152,7 +152,7 @@ class _Tree:
             raise _refusal(line, column, f"nested deeper than {MAX_DEPTH} levels")
 
     def _open(self, event: Any, line: int, column: int) -> None:
-        value: Value = {} if isinstance(event, yaml.MappingStartEvent) else []
+        value: NodeValue = {} if isinstance(event, yaml.MappingStartEvent) else []
         opened = _Open(Node(value, line, column), event.anchor)
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.node.value, dict) and parent.key is None:
@@ -224,7 +224,7 @@ class _Tree:
             message = f"given twice, first in line {first.line}"
             self.issues.append(Issue(line, column, self._path(), message))
         else:
-            parent.node.value[name] = Entry(node, line, column)
+            parent.node.value[name] = MappingEntry(node, line, column)
 
     def _path(self) -> str:
         """Return where the parser stands, as `phases[1].keep_audio.languages`."""

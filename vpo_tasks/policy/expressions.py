@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from vpo_tasks.policy import calls
+from vpo_tasks.policy import functions
 from vpo_tasks.policy.model import And, Condition, Not, Or
 
 MAX_NESTING = 50
@@ -138,32 +138,32 @@ class _Parser:
             if name.text.lower() in _KEYWORDS:
                 hint = f"; {name.text.lower()} is written in small letters"
             raise ExpressionError(name.position, f"{name.text!r} is not a test such as exists(…){hint}")
-        arguments: list[calls.Argument] = []
+        arguments: list[functions.Argument] = []
         while not self._accept(")"):
             if arguments:
                 self._expect(",")
             arguments.append(self._argument())
-        call = calls.Call(name.text.lower(), name.position, tuple(arguments), *self._comparison())
+        call = functions.FunctionCall(name.text.lower(), name.position, tuple(arguments), *self._comparison())
         try:
-            return calls.build_condition(call)
-        except calls.CallError as error:
+            return functions.build_condition(call)
+        except functions.CallError as error:
             raise ExpressionError(error.position, error.message) from error
 
-    def _argument(self) -> calls.Argument:
+    def _argument(self) -> functions.Argument:
         word = self._take()
         if word.kind not in ("word", "text") or (word.kind == "word" and word.text in _KEYWORDS):
             raise ExpressionError(word.position, f"a word expected, found {word.text!r}")
         name = word.text[1:-1] if word.kind == "text" else word.text
-        return calls.Argument(name, word.position, *self._comparison())
+        return functions.Argument(name, word.position, *self._comparison())
 
-    def _comparison(self) -> tuple[str, calls.Operand]:
+    def _comparison(self) -> tuple[str, functions.Operand]:
         token = self.peek()
         if token.text not in _OPERATORS or token.kind == "text":
             return "", None
         self._take()
         return token.text, self._operand()
 
-    def _operand(self) -> calls.Operand:
+    def _operand(self) -> functions.Operand:
         token = self.peek()
         if not self._accept("["):
             return self._value()
@@ -175,7 +175,7 @@ class _Parser:
             raise ExpressionError(token.position, "an empty list")
         return tuple(values)
 
-    def _value(self) -> calls.Scalar:
+    def _value(self) -> functions.Scalar:
         token = self._take()
         if token.kind == "text":
             return token.text[1:-1]

@@ -6,10 +6,10 @@ import os
 from typing import Any, NamedTuple, Protocol
 
 from vpo_tasks.errors import Issue, PolicyError
-from vpo_tasks.policy.document import MAX_BYTES, DocumentError, read_document
+from vpo_tasks.policy.document import MAX_DOCUMENT_BYTES, DocumentError, read_document
 from vpo_tasks.policy.model import Policy
 from vpo_tasks.policy.phases import CONFIG, NAME_FIELDS, PHASES, VersionReader, build_policy
-from vpo_tasks.policy.reading import BAD, At, Log, shown
+from vpo_tasks.policy.readers import BAD, At, Log, shown
 from vpo_tasks.policy.table import Field, Table
 from vpo_tasks.trusted import read_file
 
@@ -56,7 +56,7 @@ def read_policy(path: str, *, named: bool = True) -> Loaded:
     One that nobody `named` must be the runner's or root's.
     """
     try:
-        data = read_file(path, MAX_BYTES + 1, named=named)
+        data = read_file(path, MAX_DOCUMENT_BYTES + 1, named=named)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PolicyError(path, [Issue(0, 0, "", f"cannot be read: {reason}")]) from error
@@ -126,7 +126,7 @@ def _read_policy(at: At) -> Any:
     if version != _VERSIONS[0]:
         from vpo_tasks.policy import version12  # only old files need its tables
 
-        dialect = version12.FLAT if version12.is_flat(at) else version12.DOCUMENT
+        dialect = version12.FLAT if version12.is_flat(at) else version12.DOCUMENT_12
     if dialect is not DOCUMENT or "phases" in at.value:
         return dialect.read(at)
     return _fail_without_phases(at)

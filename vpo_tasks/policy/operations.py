@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from vpo_tasks.policy import model as m
-from vpo_tasks.policy.conditions import SHARE
-from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text, shown
+from vpo_tasks.policy.conditions import PROPORTION
+from vpo_tasks.policy.field_types import FOLDED, FOLDED_ONE_OR_MANY, LANGUAGE, LANGUAGES
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, OneOf, Text, shown
 from vpo_tasks.policy.table import Field, Single, Table, Values
-from vpo_tasks.policy.values import (
-    format_mapping_rate,
-    parse_mapping_rate,
-)
-from vpo_tasks.policy.words import (
-    FOLDED,
-    FOLDED_ONE_OR_MANY,
-    LANGUAGE,
-    LANGUAGES,
-)
+from vpo_tasks.policy.values import format_mapping_rate, parse_mapping_rate
 
 _SWITCH = Bool()
 
@@ -173,7 +165,7 @@ TRANSCRIPTION = Table(
         Field("enabled", _SWITCH, "Listen to the audio tracks."),
         Field("update_language_from_transcription", _SWITCH),
         Field("update_title_from_classification", _SWITCH),
-        Field("confidence_threshold", SHARE, "How sure a result must be to be used, 0 to 1."),
+        Field("confidence_threshold", PROPORTION, "How sure a result must be to be used, 0 to 1."),
         Field("detect_commentary", _SWITCH),
         Field("reorder_commentary", _SWITCH),
     ],

@@ -8,29 +8,7 @@ import msgspec
 
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.actions import RULES
-from vpo_tasks.policy.operations import (
-    CONTAINER,
-    DEFAULT_FLAGS,
-    FILE_TIMESTAMP,
-    FILTER_ATTACHMENTS,
-    KEEP_AUDIO,
-    KEEP_SUBTITLES,
-    TRACK_ACTIONS,
-    TRACK_ORDER,
-    TRANSCRIPTION,
-)
-from vpo_tasks.policy.reading import BAD, At, ListOf, OneOf, Text, nearest, shown
-from vpo_tasks.policy.synthesis import AUDIO_SYNTHESIS
-from vpo_tasks.policy.table import Field, Table, Values, is_read
-from vpo_tasks.policy.transcoding import TRANSCODE
-from vpo_tasks.policy.values import (
-    format_duration,
-    format_size,
-    normalise_container,
-    parse_duration,
-    parse_size,
-)
-from vpo_tasks.policy.words import (
+from vpo_tasks.policy.field_types import (
     ANY_TEXT,
     EXTRA_LANGUAGES,
     FOLDED,
@@ -43,6 +21,22 @@ from vpo_tasks.policy.words import (
     SKIP_RESOLUTION,
     parse_filled,
 )
+from vpo_tasks.policy.operations import (
+    CONTAINER,
+    DEFAULT_FLAGS,
+    FILE_TIMESTAMP,
+    FILTER_ATTACHMENTS,
+    KEEP_AUDIO,
+    KEEP_SUBTITLES,
+    TRACK_ACTIONS,
+    TRACK_ORDER,
+    TRANSCRIPTION,
+)
+from vpo_tasks.policy.readers import BAD, At, ListOf, OneOf, Text, nearest, shown
+from vpo_tasks.policy.synthesis import AUDIO_SYNTHESIS
+from vpo_tasks.policy.table import Field, Table, Values, is_read
+from vpo_tasks.policy.transcoding import TRANSCODE_TABLE
+from vpo_tasks.policy.values import format_duration, format_size, parse_container, parse_duration, parse_size
 
 _SIZE = Text(
     parse_size,
@@ -61,7 +55,7 @@ SKIP_CONDITIONS = (
     Field("video_codec", FOLDED_LIST, "The film has one of these codecs."),
     Field("audio_codec_exists", FOLDED, "Some audio track has this codec."),
     Field("subtitle_language_exists", FOLDED_LANGUAGE, "Some subtitle has this language."),
-    Field("container", ListOf(Text(normalise_container)), "The container is one of these."),
+    Field("container", ListOf(Text(parse_container)), "The container is one of these."),
     Field("resolution", SKIP_RESOLUTION, "The video's height falls into this class."),
     Field("resolution_under", SKIP_RESOLUTION, "The video's height is below this one."),
     Field("file_size_under", _SIZE, "The file is smaller than this."),
@@ -146,7 +140,7 @@ PHASE = Table(
         *COMMON_OPERATIONS[4:6],
         Field("rules", RULES, "Conditions and what is done when they hold."),
         COMMON_OPERATIONS[6],
-        Field("transcode", TRANSCODE, "Re-encode video and audio."),
+        Field("transcode", TRANSCODE_TABLE, "Re-encode video and audio."),
         *COMMON_OPERATIONS[7:],
         Field("skip_when", SKIP_WHEN, "Leave the phase out for such videos."),
         *PHASE_CONTROL,

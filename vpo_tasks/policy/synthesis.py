@@ -6,16 +6,16 @@ from typing import Any
 
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.conditions import CONDITION
-from vpo_tasks.policy.reading import BAD, At, Bool, Integer, LanguageText, ListOf, OneOf, Text, shown
-from vpo_tasks.policy.table import Field, Single, Table, Values
-from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate, format_rate, parse_synthesis_rate
-from vpo_tasks.policy.words import (
+from vpo_tasks.policy.field_types import (
     FOLDED_ONE_OR_MANY,
     LANGUAGE_NAMES,
     NUMBER_COMPARISON,
     parse_filled,
     parse_language,
 )
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, LanguageText, ListOf, OneOf, Text, shown
+from vpo_tasks.policy.table import Field, Single, Table, Values
+from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate, format_rate, parse_synthesis_rate
 
 _SWITCH = Bool()
 

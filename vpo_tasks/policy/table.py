@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vpo_tasks.policy.reading import BAD, At, Reader, nearest, shown
+from vpo_tasks.policy.readers import BAD, At, Reader, nearest, shown
 
 Values = dict[str, Any]
 Build = Callable[[Values, At], Any]
@@ -169,7 +169,7 @@ class Single:
         return self._table.schema()
 
 
-class Comparison:
+class ComparisonTable:
     """A whole number, or a mapping with one operator; read as (operator, number)."""
 
     OPERATORS = ("eq", "lt", "lte", "gt", "gte")

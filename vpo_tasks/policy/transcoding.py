@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from vpo_tasks.policy import model as m
-from vpo_tasks.policy.arguments import WAY_OUT, find_unsafe
-from vpo_tasks.policy.reading import BAD, At, Bool, Integer, ListOf, OneOf, Text
+from vpo_tasks.policy.ffmpeg_args import WAY_OUT, find_unsafe
+from vpo_tasks.policy.field_types import FOLDED_LIST, RATE, SCALE_RESOLUTION
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, OneOf, Text
 from vpo_tasks.policy.table import Field, Table, Values
 from vpo_tasks.policy.values import SCALE_RESOLUTIONS
-from vpo_tasks.policy.words import FOLDED_LIST, RATE, SCALE_RESOLUTION
 
 VIDEO_CODECS = ("h264", "hevc", "vp9", "av1")
 AUDIO_CODECS = (
@@ -54,7 +54,7 @@ FFMPEG_ARGS = _Arguments(
     Text(_parse_argument, pattern="^(?!.*(\\$[({]|\\\\n))[^;|&<>`\\n\\u0000]*$", most=1024)
 )
 CRF = Integer(0, 51)
-LENGTH = Integer(1)
+INTERVAL = Integer(1)
 PRESET = OneOf(*PRESETS)
 TUNE = OneOf(*TUNES)
 VIDEO_CODEC = OneOf(*VIDEO_CODECS, fold=True)
@@ -84,10 +84,10 @@ def infer_quality(values: Values, at: At) -> None:
         quality = "constrained_quality"
     else:
         quality = "crf"
-    settle_quality(values, quality, at)
+    complete_quality(values, quality, at)
 
 
-def settle_quality(values: Values, quality: str, at: At) -> None:
+def complete_quality(values: Values, quality: str, at: At) -> None:
     """Set the quality mode and drop what then has no effect, so that equal policies are equal values.
 
     A CRF that is the codec's own is none.
@@ -125,7 +125,7 @@ def warn_of_upscale(values: Values, at: At) -> None:
         at.warn("upscale has no effect: video is never made larger")
 
 
-VIDEO = _VideoTable(
+VIDEO_TABLE = _VideoTable(
     m.VideoTranscode,
     [
         Field("to", VIDEO_CODEC, "The codec to have.", required=True),
@@ -138,8 +138,8 @@ VIDEO = _VideoTable(
         Field("tune", TUNE, "What the encoder is tuned for."),
         Field("two_pass", Bool(), "Two passes, with target_bitrate."),
         Field("max_resolution", SCALE_RESOLUTION, "Scale down to fit; wins over max_width and max_height."),
-        Field("max_width", LENGTH, "Scale down to this width, in pixels."),
-        Field("max_height", LENGTH, "Scale down to this height, in pixels."),
+        Field("max_width", INTERVAL, "Scale down to this width, in pixels."),
+        Field("max_height", INTERVAL, "Scale down to this height, in pixels."),
         Field("scale_algorithm", ALGORITHM, "How to scale."),
         Field("upscale", Bool(), "Has no effect: video is never made larger."),
         Field("hw", HARDWARE, "The hardware encoder to use."),
@@ -151,7 +151,7 @@ VIDEO = _VideoTable(
     shape={"not": {"required": ["crf", "target_bitrate"]}},
 )
 
-AUDIO = Table(
+AUDIO_TABLE = Table(
     m.AudioTranscode,
     [
         Field("preserve", FOLDED_LIST, "Codecs that are copied; patterns such as pcm* work."),
@@ -160,7 +160,7 @@ AUDIO = Table(
     ],
 )
 
-TRANSCODE = Table(
+TRANSCODE_TABLE = Table(
     m.Transcode,
-    [Field("video", VIDEO, "Re-encode the video."), Field("audio", AUDIO, "Re-encode audio.")],
+    [Field("video", VIDEO_TABLE, "Re-encode the video."), Field("audio", AUDIO_TABLE, "Re-encode audio.")],
 )

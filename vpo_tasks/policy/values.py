@@ -137,7 +137,7 @@ def parse_scale_resolution(text: str) -> str:
     return folded
 
 
-def normalise_container(name: str) -> str:
+def parse_container(name: str) -> str:
     """Return the family of a container's name (policy-format 3.1)."""
     folded = name.strip().lower()
     if "matroska" in folded or folded == "webm":

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from vpo_tasks.report.progress import Progress, render
+from vpo_tasks.report.progress import Progress, render_progress
 from vpo_tasks.report.stream import LenientStream
 from vpo_tasks.report.text import escape_lines
 
@@ -88,7 +88,7 @@ class Console:
                 self._drawn = True
             else:
                 self._due = now + _PLAIN_S
-                self._err.write(render(progress, _PLAIN_WIDTH) + "\n")
+                self._err.write(render_progress(progress, _PLAIN_WIDTH) + "\n")
 
     def finish(self) -> None:
         """Take the line away; what comes next is the summary."""
@@ -112,4 +112,4 @@ class Console:
 
     def _line(self) -> str:
         # a full last column makes some terminals wrap, and a wrapped line cannot be cleared
-        return render(self._progress, self._err.width() - 1) if self._progress else ""
+        return render_progress(self._progress, self._err.width() - 1) if self._progress else ""

@@ -12,7 +12,7 @@ from typing import Any
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.report.summary import byte_totals, skip_reasons
 
-FORMAT = 1
+RUN_FORMAT = 1
 """Raised when a reader of older documents would misread a new one; new keys do not raise it."""
 
 
@@ -25,7 +25,7 @@ def batch_as_dict(batch: BatchResult) -> dict[str, Any]:
     """Return the document. A video that was up to date is counted in `summary` and not listed."""
     read, written, saved = byte_totals(batch.results)
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "policy": batch.policies[0] if len(batch.policies) == 1 else None,
         "policies": list(batch.policies),
         "dry_run": batch.dry_run,

@@ -127,7 +127,7 @@ class ProgressTracker:
         return rate, left * elapsed / work
 
 
-def render(progress: Progress, width: int) -> str:
+def render_progress(progress: Progress, width: int) -> str:
     """Return the progress line in at most `width` columns: what matters least is left out first."""
     head = f"Processing: {progress.done}/{progress.total} files [{progress.active} active]"
     parts = []

@@ -12,7 +12,7 @@ from vpo_tasks.media.identity import Identity
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
     from vpo_tasks.plan.model import Change, OnError, StepKind
-    from vpo_tasks.state.lessons import Learned, Pace
+    from vpo_tasks.state.measurements import Measured, Speed
 
 Status = Literal["changed", "unchanged", "up-to-date", "skipped", "failed"]
 
@@ -57,7 +57,7 @@ class FileProcessingResult(NamedTuple):
     """May be recorded as up to date with the policy in force."""
     larger: frozenset[str] = frozenset()
     """Encodes of the video that came out larger, now or before (`plan.encoding.encode_key`)."""
-    measured: tuple[Pace, Learned] | None = None
+    measured: tuple[Speed, Measured] | None = None
     """How fast the step was, for the estimates of later runs."""
 
 

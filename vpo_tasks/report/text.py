@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from vpo_tasks.errors import FileError, IssuesError, VpoError
+
 ELLIPSIS = "…"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -111,3 +113,12 @@ def _take(text: str, width: int) -> str:
         if used > width:
             return text[:index]
     return text
+
+
+def describe_error(error: VpoError) -> str:
+    """Return what goes to stderr, escaped: one line, or one line an issue. No final line feed."""
+    if isinstance(error, IssuesError):  # path:line:column first, as editors and CI read it
+        return escape_lines(str(error))
+    if isinstance(error, FileError):
+        return f"error: {escape(error.path)}: {escape(error.detail)}"
+    return f"error: {escape(str(error)) or type(error).__name__}"

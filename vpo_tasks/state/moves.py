@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.uptodate import Known, signed
+from vpo_tasks.state.up_to_date import RecordedState, signed
 
 _CHUNK = 500
 KEPT_S = 30 * 86400.0
@@ -21,7 +21,7 @@ class Move(NamedTuple):
     old: bytes
     new: bytes
     identity: Identity
-    record: Known
+    record: RecordedState
 
 
 class Moves:
@@ -35,10 +35,10 @@ class Moves:
         """Whether what is written here is lost when the run ends (a dry run)."""
         return self._pool.read_only
 
-    def of_sizes(self, sizes: Iterable[int]) -> dict[bytes, Known]:
+    def of_sizes(self, sizes: Iterable[int]) -> dict[bytes, RecordedState]:
         """Return the records of videos of these sizes: only they can be the ones looked for."""
         wanted = sorted(set(sizes))
-        records: dict[bytes, Known] = {}
+        records: dict[bytes, RecordedState] = {}
         for start in range(0, len(wanted), _CHUNK):
             part = wanted[start : start + _CHUNK]
             rows = self._pool.execute_read(
@@ -46,7 +46,7 @@ class Moves:
                 f" WHERE size IN ({', '.join('?' * len(part))})",
                 part,
             )
-            records.update((row[0], Known._make(row[1:])) for row in rows)
+            records.update((row[0], RecordedState._make(row[1:])) for row in rows)
         return records
 
     def carry_out(self, moves: Sequence[Move]) -> None:
@@ -134,9 +134,9 @@ class Moves:
                 )
 
 
-def record_here(identity: Identity, digest: bytes | None) -> Known:
+def record_here(identity: Identity, digest: bytes | None) -> RecordedState:
     """Return a record of a video as it is now."""
-    return Known(
+    return RecordedState(
         signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns), digest
     )
 

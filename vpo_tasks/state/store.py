@@ -1,4 +1,4 @@
-"""Every SQL statement. Paths are bytes; identities are stored as `uptodate.signed` numbers."""
+"""What is recorded of videos: SQL. Paths are bytes; identities are signed numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.media.identity import Identity
+from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.uptodate import Known, signed
+from vpo_tasks.state.up_to_date import RecordedState, signed
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
@@ -45,7 +46,7 @@ class Store:
 
     # -- videos ------------------------------------------------------------------------------------------
 
-    def known_videos(self, below: bytes | None = None) -> dict[bytes, Known]:
+    def known_videos(self, below: bytes | None = None) -> dict[bytes, RecordedState]:
         """Return what is recorded, by path; of one folder and everything below it, or of all."""
         sql = "SELECT path, device, inode, size, mtime_ns, digest FROM videos"
         if below is None:
@@ -53,7 +54,7 @@ class Store:
         else:
             first = below.rstrip(b"/") + b"/"
             rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", (first, first[:-1] + b"0"))
-        return {row[0]: Known._make(row[1:]) for row in rows}
+        return {row[0]: RecordedState._make(row[1:]) for row in rows}
 
     def fresh_videos(self, below: bytes, digest: bytes) -> list[tuple[bytes, int, int, int, int]]:
         """Return path, device, inode, size and mtime_ns of what complies with `digest` below a folder."""
@@ -73,12 +74,12 @@ class Store:
             (first, first[:-1] + b"0", digest),
         )
 
-    def known_video(self, path: bytes) -> Known | None:
+    def known_video(self, path: bytes) -> RecordedState | None:
         """Return what is recorded of one video."""
         rows = self._pool.execute_read(
             "SELECT device, inode, size, mtime_ns, digest FROM videos WHERE path = ?", (path,)
         )
-        return Known._make(rows[0]) if rows else None
+        return RecordedState._make(rows[0]) if rows else None
 
     def details(self, path: bytes) -> Details | None:
         """Return the wide half of a record; its media is None when an older version wrote it."""
@@ -185,19 +186,19 @@ class Store:
 
     # -- targets (--output) ------------------------------------------------------------------------------
 
-    def known_targets(self) -> dict[bytes, tuple[bytes, Known]]:
+    def known_targets(self) -> dict[bytes, tuple[bytes, RecordedState]]:
         """Return what was made in output folders: target -> (source, its identity and digest)."""
         rows = self._pool.execute_read(
             "SELECT target, source, device, inode, size, mtime_ns, digest FROM targets"
         )
-        return {row[0]: (row[1], Known._make(row[2:])) for row in rows}
+        return {row[0]: (row[1], RecordedState._make(row[2:])) for row in rows}
 
-    def targets_of(self, source: bytes) -> dict[bytes, Known]:
+    def targets_of(self, source: bytes) -> dict[bytes, RecordedState]:
         """Return the targets made from one source."""
         rows = self._pool.execute_read(
             "SELECT target, device, inode, size, mtime_ns, digest FROM targets WHERE source = ?", (source,)
         )
-        return {row[0]: Known._make(row[1:]) for row in rows}
+        return {row[0]: RecordedState._make(row[1:]) for row in rows}
 
     def record_target(self, target: bytes, source: bytes, identity: Identity, digest: bytes | None) -> None:
         """Write that `target` was made from `source` and is compliant with `digest`."""
@@ -264,3 +265,37 @@ def decode_media(version: int, blob: bytes | None) -> MediaInfo | None:
     except msgspec.MsgspecError:
         return None  # an index entry that cannot be read is one to make anew
     return None if is_unclear(media.tracks) else media
+
+
+_PAGE = 2_000
+_COLUMNS = "path, media_version, media, digest FROM details LEFT JOIN videos USING (path)"
+
+
+class CatalogueEntry(NamedTuple):
+    """A recorded video: its content, None where nothing usable is known, and the digest it complies with."""
+
+    path: bytes
+    media: MediaInfo | None
+    digest: bytes | None
+
+
+def read_catalogue(pool: DaemonConnectionPool, place: bytes) -> Iterator[CatalogueEntry]:
+    """Yield the recorded videos at or below `place` in path order."""
+    first = place.rstrip(b"/") + b"/"
+    last = first[:-1] + b"0"
+    yield from map(_entry, pool.execute_read(f"SELECT {_COLUMNS} WHERE path = ?", (place,)))
+    after = first
+    while True:
+        rows = pool.execute_read(
+            f"SELECT {_COLUMNS} WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
+            (after, last, _PAGE),
+        )
+        yield from map(_entry, rows)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]
+
+
+def _entry(row: tuple[bytes, int, bytes | None, bytes | None]) -> CatalogueEntry:
+    path, version, blob, digest = row
+    return CatalogueEntry(path, decode_media(version, blob), digest)

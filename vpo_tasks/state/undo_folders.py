@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from vpo_tasks.discover import UNDO_FOLDER
+from vpo_tasks.disk import UNDO_FOLDER
 from vpo_tasks.state.pool import DaemonConnectionPool
 
 

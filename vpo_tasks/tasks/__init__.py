@@ -1,1 +1,1 @@
-"""Composition: videos as doit tasks, the runner, the per-video job."""
+"""The address that dodo.py files of version 0.1 import from."""

@@ -4,10 +4,10 @@ import pytest
 
 from tests.support.commands import RAISED
 from vpo_tasks import __version__
-from vpo_tasks.cli.main import COMMANDS, Entry, main
+from vpo_tasks.cli.main import COMMANDS, Command, main
 
 TABLE = {
-    name: Entry("tests.support.commands", name.replace("-", "_"), f"Help of {name}.")
+    name: Command("tests.support.commands", name.replace("-", "_"), f"Help of {name}.")
     for name in ("end", "give", "shout")
 }
 
@@ -103,7 +103,7 @@ def test_a_bug_without_a_place_for_the_log_shows_its_traceback(fs, monkeypatch, 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_lists_all_commands_without_importing_one(flag, capsys):
-    table = {name: Entry("no.such.module", name, entry.short_help) for name, entry in COMMANDS.items()}
+    table = {name: Command("no.such.module", name, entry.short_help) for name, entry in COMMANDS.items()}
     assert main([flag], table) == 0
     out = capsys.readouterr().out
     for name, entry in COMMANDS.items():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vpo_tasks.cli.inspect import format_clock, render, to_document
+from vpo_tasks.cli.inspect import format_clock, render_media, to_document
 from vpo_tasks.media.model import Chapter, MediaInfo, Track
 
 FILM = MediaInfo(
@@ -41,7 +41,7 @@ FILM = MediaInfo(
 
 
 def test_report_names_everything():
-    text = "\n".join(render("/media/film.mkv", FILM))
+    text = "\n".join(render_media("/media/film.mkv", FILM))
     for part in (
         "mkv (matroska), 1,234,567 bytes, 1:01:01.500, 12.0 Mb/s",
         "hevc (main 10)  1920x800, 23.976 fps",
@@ -54,13 +54,13 @@ def test_report_names_everything():
 
 
 def test_nothing_in_a_file_can_steer_the_terminal():
-    lines = list(render("/media/\x1b]0;x\x07\udcff.mkv", FILM))
+    lines = list(render_media("/media/\x1b]0;x\x07\udcff.mkv", FILM))
     assert all(line.isprintable() for line in lines)
     assert "Evil\\x1b[2J" in "\n".join(lines)
 
 
 def test_no_empty_sections():
-    text = "\n".join(render("/a.avi", MediaInfo(container="avi", format_name="avi")))
+    text = "\n".join(render_media("/a.avi", MediaInfo(container="avi", format_name="avi")))
     assert "Tracks" not in text
     assert "Chapters" not in text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from iso639 import iter_langs
 
-from vpo_tasks.media.known_languages import is_known, suggest
+from vpo_tasks.media.languages import is_known, suggest
 
 
 def test_every_code_of_every_part_is_known():

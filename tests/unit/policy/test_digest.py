@@ -12,8 +12,8 @@ from tests.support.policy_text import load
 from vpo_tasks.errors import PolicyError
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.digest import policy_digest
-from vpo_tasks.policy.dump import dump_policy, write_policy
 from vpo_tasks.policy.load import parse_policy
+from vpo_tasks.policy.written import dump_policy, write_policy
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

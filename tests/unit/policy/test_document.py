@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpo_tasks.policy.document import MAX_BYTES, DocumentError, read_document
+from vpo_tasks.policy.document import MAX_DOCUMENT_BYTES, DocumentError, read_document
 
 
 def plain(node):
@@ -117,7 +117,7 @@ REFUSED = [
     ("%FOO\n---\na: 1", "not YAML"),
     ("a: \x00", "not YAML"),
     ("a: x\x1b[2J", "not YAML"),
-    ("x" * (MAX_BYTES + 1), "larger than 4 MiB"),
+    ("x" * (MAX_DOCUMENT_BYTES + 1), "larger than 4 MiB"),
 ]
 
 

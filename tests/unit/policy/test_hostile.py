@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.policies import policies
 from vpo_tasks.errors import PolicyError
-from vpo_tasks.policy.dump import dump_policy, write_policy
 from vpo_tasks.policy.load import parse_policy
 from vpo_tasks.policy.model import Policy
+from vpo_tasks.policy.written import dump_policy, write_policy
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

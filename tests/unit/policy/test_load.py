@@ -9,8 +9,8 @@ import pytest
 from tests.support.policy_text import document, issues_of, load, load_phase, warnings_of
 from vpo_tasks.errors import Issue, PolicyError
 from vpo_tasks.policy import model as m
-from vpo_tasks.policy.dump import dump_policy
 from vpo_tasks.policy.load import load_policy, load_policy_with_warnings, parse_policy
+from vpo_tasks.policy.written import dump_policy
 
 WHEN_VIDEO = "exists: {track_type: video}"
 

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.support.policies import policies
 from tests.support.policy_text import load
-from vpo_tasks.policy.dump import dump_policy
 from vpo_tasks.policy.expressions import MAX_NESTING
 from vpo_tasks.policy.load import parse_policy
+from vpo_tasks.policy.written import dump_policy
 
 
 @pytest.mark.slow

@@ -14,8 +14,7 @@ from tests.support.policies import policies
 from tests.support.policy_text import document, issues_of
 from tests.unit.policy.test_load import LOADING_ROWS, MISTAKES
 from vpo_tasks.policy.document import read_document
-from vpo_tasks.policy.dump import write_policy
-from vpo_tasks.policy.schema import policy_schema, schema_text
+from vpo_tasks.policy.written import policy_schema, schema_text, write_policy
 
 DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 

@@ -33,12 +33,12 @@ GOOD = [
     (v.parse_skip_resolution, "4K", "2160p"),
     (v.parse_skip_resolution, "1080P", "1080p"),
     (v.parse_scale_resolution, "8k", "8k"),
-    (v.normalise_container, "matroska,webm", "mkv"),
-    (v.normalise_container, "webm", "mkv"),
-    (v.normalise_container, "mov,mp4,m4a,3gp", "mp4"),
-    (v.normalise_container, "QuickTime", "mov"),
-    (v.normalise_container, "AVI", "avi"),
-    (v.normalise_container, "FLV", "flv"),
+    (v.parse_container, "matroska,webm", "mkv"),
+    (v.parse_container, "webm", "mkv"),
+    (v.parse_container, "mov,mp4,m4a,3gp", "mp4"),
+    (v.parse_container, "QuickTime", "mov"),
+    (v.parse_container, "AVI", "avi"),
+    (v.parse_container, "FLV", "flv"),
 ]
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.support.policy_text import document, issues_of, load, load_phase, warnings_of
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.digest import policy_digest
-from vpo_tasks.policy.dump import dump_policy
 from vpo_tasks.policy.load import parse_policy
+from vpo_tasks.policy.written import dump_policy
 
 RULE = "{name: r, when: {exists: {track_type: audio}}, then: {warn: x}}"
 

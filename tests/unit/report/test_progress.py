@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpo_tasks.report.progress import Current, Progress, ProgressTracker, clock_time, render
+from vpo_tasks.report.progress import Current, Progress, ProgressTracker, clock_time, render_progress
 from vpo_tasks.report.text import display_width
 
 
@@ -79,11 +79,11 @@ def test_nothing_is_lost_when_many_threads_count():
 def test_the_line_reads_as_promised():
     progress = Progress(10, 3, 2, failed=1, rate=0.25, eta_s=1683, current=(Current("/m/a\x1b.mkv", 0.41),))
     assert (
-        render(progress, 120)
+        render_progress(progress, 120)
         == "Processing: 3/10 files [2 active], 1 failed, 15.0 files/min, 28:03 left  a\\x1b.mkv 41%"
     )
-    assert render(progress, 50) == "Processing: 3/10 files [2 active], 1 failed"
-    assert render(progress, 20) == "Processing: 3/10 fi…"
+    assert render_progress(progress, 50) == "Processing: 3/10 files [2 active], 1 failed"
+    assert render_progress(progress, 20) == "Processing: 3/10 fi…"
 
 
 def test_times_are_shown_as_a_clock_does():
@@ -109,7 +109,7 @@ numbers = st.integers(0, 10**7)
     st.integers(1, 200),
 )
 def test_the_line_fits_any_width_and_stays_one_line(progress, width):
-    line = render(progress, width)
+    line = render_progress(progress, width)
     assert display_width(line) <= width
     assert line.isprintable()
 
@@ -129,4 +129,4 @@ def test_what_is_expected_gives_the_time_left_from_the_start_and_what_passes_cor
 
 def test_the_line_shows_percent_and_speed_of_what_is_in_hand():
     progress = Progress(total=2, active=1, current=(Current("/m/Film.mkv", 0.42, 2.34),))
-    assert render(progress, 100).endswith("Film.mkv 42% 2.3x")
+    assert render_progress(progress, 100).endswith("Film.mkv 42% 2.3x")

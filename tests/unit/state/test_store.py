@@ -9,7 +9,7 @@ from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import PolicyStamp, Store
-from vpo_tasks.state.uptodate import Known, fingerprint, judge, signed
+from vpo_tasks.state.up_to_date import RecordedState, judge, sample_digest, signed
 
 MEDIA = MediaInfo(
     container="mkv",
@@ -33,7 +33,7 @@ def record(store, path, digest=b"d", identity=HUGE):
 def test_a_record_with_64_bit_inode_and_odd_name_comes_back(store):
     record(store, b"/m/\xff=\n.mkv")
     known = store.known_videos()[b"/m/\xff=\n.mkv"]
-    assert known == Known(signed(HUGE.device), signed(HUGE.inode), HUGE.size, HUGE.mtime_ns, b"d")
+    assert known == RecordedState(signed(HUGE.device), signed(HUGE.inode), HUGE.size, HUGE.mtime_ns, b"d")
     details = store.details(b"/m/\xff=\n.mkv")
     assert details is not None
     assert details.media == MEDIA
@@ -116,22 +116,22 @@ def test_policy_stamps_and_other_doit_tasks(store):
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (Known(1, 2, 3, 4, b"d"), "up-to-date"),
-        (Known(1, 2, 3, 4, b"e"), "replan"),
-        (Known(9, 2, 3, 4, b"d"), "same-file"),
-        (Known(1, 9, 3, 4, b"d"), "same-file"),
-        (Known(1, 2, 9, 4, b"d"), "changed"),
-        (Known(1, 2, 3, 9, b"d"), "changed"),
-        (Known(9, 9, 9, 9, b"e"), "changed"),
+        (RecordedState(1, 2, 3, 4, b"d"), "up-to-date"),
+        (RecordedState(1, 2, 3, 4, b"e"), "replan"),
+        (RecordedState(9, 2, 3, 4, b"d"), "same-file"),
+        (RecordedState(1, 9, 3, 4, b"d"), "same-file"),
+        (RecordedState(1, 2, 9, 4, b"d"), "changed"),
+        (RecordedState(1, 2, 3, 9, b"d"), "changed"),
+        (RecordedState(9, 9, 9, 9, b"e"), "changed"),
     ],
 )
 def test_the_verdict_on_a_recorded_video(found, verdict):
-    assert judge(Known(1, 2, 3, 4, b"d"), found) == verdict
+    assert judge(RecordedState(1, 2, 3, 4, b"d"), found) == verdict
 
 
 def test_an_unrecorded_video_is_new_and_a_failed_one_is_planned_again():
-    assert judge(None, Known(1, 2, 3, 4, b"d")) == "new"
-    assert judge(Known(1, 2, 3, 4, None), Known(1, 2, 3, 4, b"d")) == "replan"
+    assert judge(None, RecordedState(1, 2, 3, 4, b"d")) == "new"
+    assert judge(RecordedState(1, 2, 3, 4, None), RecordedState(1, 2, 3, 4, b"d")) == "replan"
 
 
 def test_the_fingerprint_sees_size_head_and_tail(tmp_path):
@@ -139,6 +139,6 @@ def test_the_fingerprint_sees_size_head_and_tail(tmp_path):
     seen = set()
     for content in (b"a" * 10_000, b"b" + b"a" * 9_999, b"a" * 9_999 + b"b", b"a" * 10_001, b""):
         path.write_bytes(content)
-        seen.add(fingerprint(bytes(path)))
+        seen.add(sample_digest(bytes(path)))
     assert len(seen) == 5
-    assert fingerprint(b"/nowhere") is None
+    assert sample_digest(b"/nowhere") is None

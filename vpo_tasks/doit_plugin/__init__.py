@@ -1,0 +1,1 @@
+"""The doors into doit: loader, reporter, backend, a video's task."""

@@ -1,0 +1,1 @@
+"""Header edits: the few bytes of a video that differ are written into it, journaled."""

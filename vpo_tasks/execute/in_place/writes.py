@@ -1,0 +1,133 @@
+"""The writes of a header edit, forward and back, and what a half-written video may look like.
+
+Invariant: nothing is written back unless every byte of the edit's ranges is the old or the new one and the
+rest is the video that was edited.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vpo_tasks.disk.folders import Place
+from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_head_tail_digest
+from vpo_tasks.disk.system_calls import Disk
+from vpo_tasks.execute.in_place.layout import HeaderRefused
+from vpo_tasks.media.identity import Identity
+
+_MICROSECOND_NS, _SECOND_NS = 1000, 1_000_000_000
+
+
+def open_video(disk: Disk, place: Place) -> int:
+    """Open a video for an edit in place. Raises HeaderRefused where that is not allowed."""
+    try:
+        return disk.open_to_edit(place)
+    except OSError as error:
+        reason = f"cannot be written to: {error.strerror or error}"
+        raise HeaderRefused(os.fsdecode(place.path), reason) from error
+
+
+def write_new(disk: Disk, fd: int, record: HeaderRecord, mtime_ns: int | None) -> None:
+    """Write the new bytes: what the file grows by first, for the header must not speak of what is not there.
+
+    `mtime_ns` is the modification time to give it, None for that of the writing.
+    """
+    if record.new_end:
+        disk.write_at(fd, record.old.size, record.new_end)
+        disk.fsync(fd)
+    for item in record.ranges:
+        disk.write_at(fd, item.offset, item.new)
+    if record.old_end:
+        disk.fsync(fd)
+        disk.truncate(fd, record.new_size)
+    if mtime_ns is not None:
+        _set_new_time(disk, fd, record, mtime_ns)
+    disk.fsync(fd)
+
+
+def write_old(disk: Disk, fd: int, record: HeaderRecord) -> None:
+    """Write the old bytes and times back."""
+    if record.old_end:
+        disk.write_at(fd, record.new_size, record.old_end)
+        disk.fsync(fd)
+    for item in record.ranges:
+        disk.write_at(fd, item.offset, item.old)
+    if os.fstat(fd).st_size != record.old.size:
+        disk.fsync(fd)
+        disk.truncate(fd, record.old.size)
+    disk.set_times(fd, os.fstat(fd).st_atime_ns, record.old.mtime_ns)
+    disk.fsync(fd)
+
+
+def is_planned_state(fd: int, record: HeaderRecord) -> bool:
+    """Tell whether a file is the video of the record, with each byte of the edit old or new."""
+    size = os.fstat(fd).st_size
+    if not min(record.old.size, record.new_size) <= size <= max(record.old.size, record.new_size):
+        return False
+    if not all(
+        _is_mixed(os.pread(fd, len(item.old), item.offset), item.old, item.new) for item in record.ranges
+    ):
+        return False
+    shorter = min(record.old.size, record.new_size)
+    end = os.pread(fd, size - shorter, shorter)
+    # a crash may leave zeros where a file grew, forward or back
+    if not _is_mixed(end, (record.old_end or record.new_end)[: len(end)], bytes(len(end))):
+        return False
+    return recorded_head_tail_digest(record.old.size, _OldContent(fd, record).read) == record.old_print
+
+
+def is_new(fd: int, record: HeaderRecord) -> bool:
+    """Tell whether a file is the edited video, every byte of the edit in place."""
+    if os.fstat(fd).st_size != record.new_size or not is_planned_state(fd, record):
+        return False
+    end = os.pread(fd, len(record.new_end), record.old.size)
+    parts = (os.pread(fd, len(item.new), item.offset) == item.new for item in record.ranges)
+    return end == record.new_end and all(parts)
+
+
+def is_untouched(fd: int, record: HeaderRecord) -> bool:
+    """Tell whether nothing was written yet."""
+    if os.fstat(fd).st_size != record.old.size:
+        return False
+    return all(os.pread(fd, len(item.old), item.offset) == item.old for item in record.ranges)
+
+
+def _is_mixed(found: bytes, old: bytes, new: bytes) -> bool:
+    return len(found) == len(old) == len(new) and all(
+        byte in (a, b) for byte, a, b in zip(found, old, new, strict=True)
+    )
+
+
+class _OldContent:
+    """A video as it was before the edit, read through what the edit made of it."""
+
+    def __init__(self, fd: int, record: HeaderRecord) -> None:
+        self._fd = fd
+        self._patches = list(record.ranges)
+        if record.old_end:
+            self._patches.append(Range(record.new_size, record.old_end, b""))
+        self._size = record.old.size
+
+    def read(self, offset: int, count: int) -> bytes:
+        count = max(0, min(count, self._size - offset))
+        data = bytearray(os.pread(self._fd, count, offset))
+        data += bytes(count - len(data))
+        for patch in self._patches:
+            first, last = max(patch.offset, offset), min(patch.offset + len(patch.old), offset + count)
+            if first < last:
+                data[first - offset : last - offset] = patch.old[first - patch.offset : last - patch.offset]
+        return bytes(data)
+
+
+def _set_new_time(disk: Disk, fd: int, record: HeaderRecord, mtime_ns: int) -> None:
+    """Set the time; where that would make the identity the old one, one that differs as little as can be.
+
+    Who knows the video by size and time (another state folder, a backup) must see that it has changed: a
+    microsecond does, or a second or two where the filesystem keeps no finer times.
+    """
+    for step in (0, _MICROSECOND_NS, _SECOND_NS, 2 * _SECOND_NS):
+        later = (mtime_ns + step) // _SECOND_NS == mtime_ns // _SECOND_NS
+        time_ns = mtime_ns + (step if later or step >= _SECOND_NS else -step)
+        before = os.fstat(fd)
+        disk.set_times(fd, before.st_atime_ns, time_ns)
+        if Identity.of(os.fstat(fd))[2:4] != record.old[2:4]:
+            return

@@ -1,0 +1,1 @@
+"""Which videos there are, and which of them are up to date."""

@@ -1,0 +1,57 @@
+"""What a header says of tracks that FFmpeg does not tell, joined to what FFmpeg says of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from vpo_tasks.media.matroska.header import Layout
+from vpo_tasks.media.model import Track
+from vpo_tasks.media.mp4.movie import Movie
+from vpo_tasks.media.picture import Picture
+
+
+def pictures_of(layout: Layout | None, movie: Movie | None, streams: Sequence[Any]) -> dict[int, Picture]:
+    """Return what the header says of showing each stream, by its index."""
+    if layout is not None:
+        indexes = layout.stream_indexes()
+        return {indexes[entry.number]: entry.picture for entry in layout.tracks if entry.number in indexes}
+    by_id = {track.id: track.picture for track in movie.tracks} if movie is not None else {}
+    return {stream.index: by_id[stream.id] for stream in streams if stream.id in by_id}
+
+
+def with_pictures(
+    tracks: Sequence[Track], pictures: Mapping[int, Picture], hdr10_plus: int | None
+) -> tuple[Track, ...]:
+    """Return the tracks with how each is to be shown."""
+    return tuple(
+        msgspec.structs.replace(
+            track, **pictures.get(track.index, Picture())._asdict(), hdr10_plus=track.index == hdr10_plus
+        )
+        if track.type == "video"
+        else track
+        for track in tracks
+    )
+
+
+def with_encryption(tracks: Sequence[Track], movie: Movie, streams: Sequence[Any]) -> tuple[Track, ...]:
+    """Return the tracks, those of an MP4 that are encrypted marked so."""
+    ids = {track.id for track in movie.tracks if track.encrypted}
+    closed = {stream.index for stream in streams if stream.id in ids} if ids else set()
+    return tuple(
+        msgspec.structs.replace(track, encrypted=True) if track.index in closed else track for track in tracks
+    )
+
+
+def with_entries(tracks: Sequence[Track], layout: Layout) -> tuple[Track, ...]:
+    """Return the tracks with their place in a Matroska header, where FFmpeg's is another."""
+    places = {entry.number: place for place, entry in enumerate(layout.tracks)}
+    moved = {
+        index: places[number] for number, index in layout.stream_indexes().items() if places[number] != index
+    }
+    return tuple(
+        msgspec.structs.replace(track, entry=moved[track.index]) if track.index in moved else track
+        for track in tracks
+    )

@@ -1,0 +1,1 @@
+"""Matroska and WebM (RFC 9559), read without FFmpeg."""

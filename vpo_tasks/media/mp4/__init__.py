@@ -1,0 +1,1 @@
+"""MP4 and QuickTime (ISO/IEC 14496-12), read without FFmpeg."""

@@ -1,0 +1,1 @@
+"""Answers without work: why, status, policy diff, plan files."""

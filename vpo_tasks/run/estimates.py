@@ -1,0 +1,89 @@
+"""How long a step will take and how much it will write, from what this machine has taught. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vpo_tasks.media.film import film_of
+from vpo_tasks.plan.model import Encode, Plan, Step
+from vpo_tasks.plan.phase_conditions import label_height
+from vpo_tasks.state.measurements import Measured, Speed
+
+# nobody has measured anything yet: careful guesses
+_UNKNOWN_ENCODE_RATE = 1.0
+_UNKNOWN_SOUND_RATE = 30.0
+_UNKNOWN_BYTES_RATE = 100e6
+_OVERHEAD_S = 0.2
+
+
+def speed_of(plan: Plan, step: Step) -> Speed:
+    """Return what the step's speed is kept for: the video's encode decides, else the kind of step."""
+    if step.kind != "encode":
+        return Speed(step.kind)
+    encode = _video_encode(plan)
+    if encode is None:
+        return Speed("encode", "sound")
+    film = film_of(plan.source.tracks)
+    height = (film.height if film is not None else None) or 0
+    passes = "2-pass " if encode.two_pass else ""
+    return Speed("encode", encode.codec, passes + (encode.preset or ""), label_height(height))
+
+
+def amount_of(plan: Plan, step: Step) -> float:
+    """Return how much the step has to do: seconds of video to encode, or bytes to copy."""
+    if step.kind == "encode":
+        return plan.source.duration_s or 0.0
+    return float(step.reads_bytes)
+
+
+class Estimates:
+    """What steps are expected to take. `paces` is what was learned before."""
+
+    def __init__(self, paces: Mapping[Speed, Measured]) -> None:
+        self._paces = paces
+
+    def seconds(self, plan: Plan, step: Step) -> float:
+        """Return how long a step will take, 0 for none."""
+        if step.kind == "none":
+            return 0.0
+        return _OVERHEAD_S + amount_of(plan, step) / self._rate(speed_of(plan, step))
+
+    def written_bytes(self, plan: Plan, step: Step) -> int:
+        """Return how much a step will write: the plan's estimate, or what such encodes came to before."""
+        learned = self._paces.get(speed_of(plan, step))
+        if (
+            step.kind == "encode"
+            and _video_encode(plan)
+            and learned is not None
+            and learned.ratio is not None
+        ):
+            return min(step.writes_bytes, int(step.reads_bytes * learned.ratio))
+        return step.writes_bytes
+
+    def saved_an_hour(self, plan: Plan, step: Step) -> float:
+        """Return the bytes that an hour of such work saves."""
+        if step.kind == "none":
+            return 0.0
+        saved = plan.source.size_bytes - self.written_bytes(plan, step)
+        return saved / max(self.seconds(plan, step), 1e-3) * 3600
+
+    def _rate(self, pace: Speed) -> float:
+        known = self._paces.get(pace)
+        if known is not None:
+            return known.rate
+        if pace.kind != "encode":
+            return _UNKNOWN_BYTES_RATE
+        if pace.codec == "sound":
+            return _UNKNOWN_SOUND_RATE
+        # the same work at another size goes with the number of pixels
+        for other, learned in self._paces.items():
+            if other[:3] == pace[:3] and other.height and pace.height:
+                return learned.rate * (other.height / pace.height) ** 2
+        return _UNKNOWN_ENCODE_RATE
+
+
+def _video_encode(plan: Plan) -> Encode | None:
+    for stream, track in zip(plan.streams, plan.result.tracks, strict=True):
+        if stream.encode is not None and track.type == "video":
+            return stream.encode
+    return None

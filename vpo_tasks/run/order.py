@@ -1,0 +1,64 @@
+"""Which video first: so that no worker is left alone with the longest film, or as a person asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from vpo_tasks.library.bulk_check import Stale
+
+if TYPE_CHECKING:
+    from vpo_tasks.run.batch import BatchController
+    from vpo_tasks.run.opening import Run
+
+Order = Literal["path", "cost", "gain"]
+Weight = tuple[float, float]
+"""Seconds of work, and bytes saved an hour."""
+
+
+def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
+    """Return the run's videos in the order in which they are begun, and tell the tracker what they take.
+
+    With several workers the longest comes first unless another order is asked for. Plans are made ahead only
+    from recorded media, and only where encodes, or the order asked for, make that worth it.
+    """
+    items = run.survey.stale
+    asked = run.options.order
+    order: Order = asked or ("cost" if run.workers.workers > 1 else "path")
+    if not weighs_plans(run):
+        return in_order(items, order, _by_size)
+    speed = run.lessons.overall_speed()
+    weights: dict[bytes, Weight] = {}
+    for recorded in controller.recorded(items):
+        item = recorded.stale
+        foreseen = controller.processor().foresee(controller.job(recorded))
+        weights[item.found.path] = foreseen or _unseen(item, speed)
+    expected = {os.fsdecode(path): weight[0] for path, weight in weights.items()}
+    controller.tracker.expect(expected, run.workers.workers)
+    return in_order(items, order, lambda item: weights[item.found.path])
+
+
+def weighs_plans(run: Run) -> bool:
+    """Tell whether the order depends on what is planned, not on sizes or names alone."""
+    if run.abilities.needs:
+        return True
+    return run.options.order not in (None, "path") and len(run.survey.stale) > 1
+
+
+def in_order(items: Sequence[Stale], order: Order, weigh: Callable[[Stale], Weight]) -> list[Stale]:
+    """Return the videos with the heaviest first; what weighs the same stays in path order."""
+    if order == "path":
+        return list(items)
+    place = 0 if order == "cost" else 1
+    return sorted(items, key=lambda item: -weigh(item)[place])
+
+
+def _by_size(item: Stale) -> Weight:
+    return float(item.found.size), float(item.found.size)
+
+
+def _unseen(item: Stale, speed: tuple[float, float]) -> Weight:
+    """Guess from the size alone: `speed` is bytes of source a second, and the part of them that is saved."""
+    seconds = item.found.size / speed[0]
+    return seconds, speed[0] * 3600 * speed[1]

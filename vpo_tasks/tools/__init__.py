@@ -1,0 +1,1 @@
+"""The programs that do the work: their command lines, their output, what each can do."""

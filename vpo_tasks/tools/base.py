@@ -1,0 +1,70 @@
+"""What a tool is. A new tool is one new file that says only what differs, and one line in `tools.py`."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from vpo_tasks.plan.model import Plan
+
+KEPT_OUTPUT_BYTES = 64 << 20
+
+
+class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that was found. `path` is absolute; `origin` is `PATH` or the wheel it came in.
+
+    `version` is empty until somebody asks (`Toolbox.version`): asking costs a process.
+    """
+
+    name: str
+    path: str
+    version: str
+    origin: str
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One process to run. `argv[0]` is absolute. `ok_codes` succeed; `warn_codes` succeed once verified.
+
+    `fds` are inherited by the process (the lock); `cwd` is the output's folder, so that the output is named
+    by a plain relative name. `inputs` are small texts the tool wants as files:
+    (position in argv, content); they exist as anonymous files only, whose name is added to what stands at
+    that position. `results` likewise are (position in argv, place of an earlier call of the same step that
+    `keeps_output`).
+    """
+
+    argv: tuple[bytes, ...]
+    cwd: bytes
+    ok_codes: tuple[int, ...] = (0,)
+    warn_codes: tuple[int, ...] = ()
+    fds: tuple[int, ...] = ()
+    inputs: tuple[tuple[int, bytes], ...] = ()
+    results: tuple[tuple[int, int], ...] = ()
+    keeps_output: bool = False
+    """Its standard output is a result (at most `KEPT_OUTPUT_BYTES`), not something to listen to."""
+
+
+class ParsedLine(NamedTuple):
+    """What one line of a tool's output says. Progress is a position in seconds or a fraction of 1."""
+
+    kind: Literal["progress", "warning", "error"]
+    text: str = ""
+    position_s: float | None = None
+    fraction: float | None = None
+
+
+class Tool(Protocol):
+    """The part of a tool that differs: how a plan becomes an argument list. Pure: it touches no file."""
+
+    name: str
+
+    def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
+        """Return the processes that make `output` (a path) from `source` (an absolute path) as `plan` says.
+
+        The last call writes the output; earlier ones are analysis passes.
+        """
+        ...
+
+    def hear(self, line: bytes) -> ParsedLine | None:
+        """Return what a line of its standard output or error means, None for chatter."""
+        ...

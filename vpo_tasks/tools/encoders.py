@@ -1,0 +1,113 @@
+"""Encoders: those that an ffmpeg lists, and those of hardware, which are tried before they are used."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+
+from vpo_tasks.errors import ToolError, is_from_outside
+from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
+from vpo_tasks.plan.model import Encode
+from vpo_tasks.tools.base import Call
+from vpo_tasks.tools.ffmpeg_encoding import hardware_kind
+from vpo_tasks.tools.toolbox import ask
+
+_TIMEOUT_S = 30.0
+_LINE = re.compile(rb"^ [VAS][.A-Z]{5} (\S+)", re.MULTILINE)
+_VERSION = re.compile(rb"^ffmpeg version n?(\d+)\.(\d+)", re.MULTILINE)
+_OLDEST = (5, 1)
+"""Older ones do not know `-fps_mode`, without which frames are doubled and left out."""
+TOO_OLD = frozenset({"(too-old)"})
+"""In place of encoders; none is called so."""
+
+
+def ask_encoders(ffmpeg: str) -> frozenset[str]:
+    """Return the encoders that `ffmpeg -encoders` lists; none when it does not answer. Costs a process.
+
+    `TOO_OLD` when it is too old to be told what a plan wants. No answer is nothing to be kept: it may be one
+    of the moment.
+    """
+    answer = ask([ffmpeg, "-nostdin", "-encoders"], _TIMEOUT_S)
+    if answer is None:
+        return frozenset()
+    return TOO_OLD if is_too_old(answer.messages) else parse_encoders(answer.output)
+
+
+def is_too_old(banner: bytes) -> bool:
+    """Tell by `ffmpeg version 4.4.2-0ubuntu…`; a build from between releases (`N-1234`) is taken for new."""
+    found = _VERSION.search(banner)
+    return found is not None and (int(found[1]), int(found[2])) < _OLDEST
+
+
+def parse_encoders(answer: bytes) -> frozenset[str]:
+    """Return the names in lines such as ` V....D libx264   libx264 H.264 / AVC (codec h264)`."""
+    names = _LINE.findall(answer)
+    return frozenset(name.decode("ascii", "replace") for name in names if name != b"=")
+
+
+_SOURCE = b"color=c=gray:s=320x240:r=25:d=0.2"
+TRIAL_TIMEOUT_S = 30.0
+VAAPI_DEVICE = "/dev/dri/renderD128"
+
+
+class Hardware:
+    """Which hardware encoders work here, found out at most once each. Safe from any thread.
+
+    `run` runs a call and returns its exit status.
+    """
+
+    def __init__(self, ffmpeg: str, listed: frozenset[str] | None, run: Callable[[Call], int]) -> None:
+        self._ffmpeg = ffmpeg
+        self._listed = listed
+        self._run = run
+        self._lock = threading.Lock()
+        self._verdicts: dict[str, bool] = {}
+
+    def works(self, encoder: str) -> bool:
+        """Tell whether ffmpeg lists the encoder and a tiny encode with it succeeds."""
+        if self._listed is not None and encoder not in self._listed:
+            return False
+        with self._lock:
+            verdict = self._verdicts.get(encoder)
+            if verdict is None and (verdict := self._try(encoder)) is not None:
+                self._verdicts[encoder] = verdict
+            return bool(verdict)
+
+    def choose(self, encode: Encode) -> tuple[str, ...]:
+        """Return the encoders to try for an encode, in order: hardware that works, then software.
+
+        Empty when hardware is insisted on and none works.
+        """
+        hardware = hardware_encoders(encode.codec, encode.hw)
+        first = next((name for name in hardware if self.works(name)), None)
+        working = () if first is None else (first,)
+        if hardware and not encode.hw_fallback and encode.hw != "auto":
+            return working
+        return (*working, *self._software(encode.codec))
+
+    def _software(self, codec: str) -> tuple[str, ...]:
+        known = software_encoders(codec)
+        if self._listed is None:
+            return known[:1]
+        return tuple(name for name in known if name in self._listed)[:1]
+
+    def _try(self, encoder: str) -> bool | None:
+        """Return whether a trial succeeds; None when something else than the trial ended it."""
+        try:
+            returncode = self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/"))
+        except ToolError as error:  # what hangs does not work
+            return None if error.cause == "moment" else False
+        return None if is_from_outside(returncode) else returncode == 0
+
+
+def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
+    """Return the tiny encode with which an encoder is tried."""
+    is_vaapi = hardware_kind(encoder) == "vaapi"
+    device = (b"-vaapi_device", VAAPI_DEVICE.encode()) if is_vaapi else ()
+    filters = b"format=nv12,hwupload" if is_vaapi else b"format=nv12"
+    return (
+        os.fsencode(ffmpeg), b"-nostdin", b"-hide_banner", b"-v", b"error", *device, b"-f", b"lavfi",
+        b"-i", _SOURCE, b"-vf", filters, b"-frames:v", b"3", b"-c:v", encoder.encode(), b"-f", b"null", b"-",
+    )  # fmt: skip
