@@ -16,8 +16,8 @@ from tests.support.library import VPO
 ROOT = here.rsplit("/tests/", 1)[0]
 BOUNDARY = """
 import sys
-from vpo_tasks.cli.main import Entry, main
-table = {name: Entry("tests.support.commands", name.replace("-", "_"), "") for name in ("shout", "show-name")}
+from vpo_tasks.cli.main import Command, main
+table = {name: Command("tests.support.commands", name.replace("-", "_"), "") for name in ("shout", "show-name")}
 sys.exit(main(sys.argv[1:], table))
 """
 

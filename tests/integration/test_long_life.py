@@ -13,7 +13,8 @@ DRIVER = """
 import gc, io, json, os, sys, threading
 from vpo_tasks.config import load_config
 from vpo_tasks.report.console import Console
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import open_run
 from vpo_tasks.doit_plugin.runner import run_batch
 
 media, runs = sys.argv[1], int(sys.argv[2])
@@ -22,7 +23,7 @@ for number in range(runs):
     for name in os.listdir(media):  # looked at every time, and planned anew
         os.utime(os.path.join(media, name))
     console = Console(io.StringIO(), io.StringIO(), quiet=True)
-    with Run([media], RunOptions(workers=2), load_config(), console) as run:
+    with open_run([media], RunOptions(workers=2), load_config(), console) as run:
         result, code = run_batch(run)
     assert code == 0 and result.unchanged_count == 6, (code, result)
     gc.collect()

@@ -21,7 +21,8 @@ from vpo_tasks.report.console import Console
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.batch import BatchController, BatchSettings
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import open_run, record_missing
 from vpo_tasks.state.library_digest import LibraryDigests
 
 NAMES = [f"{folder}{letter}.mkv" for folder in ("", "deep/") for letter in "abc"]
@@ -83,7 +84,7 @@ class Library:
     def open(self):
         console = Console(io.StringIO(), io.StringIO(), quiet=True)
         config = load_config({"VPO_HOME": str(self.root / "home")})
-        return Run([str(self.media)], RunOptions(accept_missing=True), config, console, allow_none=True)
+        return open_run([str(self.media)], RunOptions(accept_missing=True), config, console, allow_none=True)
 
     # -- what may happen to it ---------------------------------------------------------------------------
 
@@ -144,10 +145,12 @@ class Library:
                 ProgressTracker(1),
                 lambda _: Pretender(),
                 memory=run.memory,
+                undo=run.undo,
+                measurements=run.measurements,
             )
             for item in run.survey.stale[:at_most]:
                 controller.handle(item)
-            run.settle_vanished()
+            record_missing(run)
 
     # -- the verdicts ------------------------------------------------------------------------------------
 

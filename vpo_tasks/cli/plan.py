@@ -11,7 +11,8 @@ from vpo_tasks.doit_plugin.runner import run_batch
 from vpo_tasks.queries.plan_file import check_place, plan_of, write_plan
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import failed_before_text, summary_text
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import open_run
 
 
 @click.command()
@@ -50,7 +51,7 @@ def plan(
         check_place(plan_file)
     options = RunOptions(json=as_json, dry_run=True, **asked)
     console = Console(quiet=quiet or as_json, verbose=verbose)
-    with Run(paths or (".",), options, load_config(), console) as run:
+    with open_run(paths or (".",), options, load_config(), console) as run:
         result, code = run_batch(run)
         if plan_file is not None and not result.interrupted:
             write_plan(plan_file, plan_of(run, result))

@@ -81,16 +81,17 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
     complete, verified new one at any moment.
     """
     config = load_config()
-    with begun_quick_check(paths, config, policy_named=bool(asked["policies"])) as glance:
+    with begun_quick_check(paths, config, policy_named=bool(asked["policies"])) as quick_check:
         # function-local: another process looks at the library while these are imported
         from vpo_tasks.doit_plugin.runner import run_batch
         from vpo_tasks.report.console import Console
         from vpo_tasks.report.summary import failed_before_text, summary_text
-        from vpo_tasks.run.opening import Run, RunOptions
+        from vpo_tasks.run.context import RunOptions
+        from vpo_tasks.run.opening import open_run
 
         options = RunOptions(json=as_json, **asked)
         console = Console(quiet=quiet or as_json, verbose=verbose)
-        with Run(paths, options, config, console, glance=glance) as run:
+        with open_run(paths, options, config, console, quick_check=quick_check) as run:
             result, code = run_batch(run)
     if as_json:
         from vpo_tasks.report.document import batch_as_json  # only --json pays for it

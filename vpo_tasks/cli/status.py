@@ -7,7 +7,8 @@ import click
 from vpo_tasks.config import load_config
 from vpo_tasks.queries.status import status_document, status_lines, take_status
 from vpo_tasks.report.console import Console
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import open_run
 
 
 @click.command()
@@ -24,11 +25,11 @@ def status(paths: tuple[str, ...], policies: tuple[str, ...], as_json: bool, ver
     """
     console = Console(quiet=as_json, verbose=verbose)
     options = RunOptions(policies=policies, dry_run=True)
-    with Run(paths or (".",), options, load_config(), console, allow_none=True) as run:
-        standing = take_status(run)
+    with open_run(paths or (".",), options, load_config(), console, allow_none=True) as run:
+        status_now = take_status(run)
     if as_json:
         import json  # only --json pays for it
 
-        console.answer(json.dumps(status_document(standing), indent=2))
+        console.answer(json.dumps(status_document(status_now), indent=2))
     else:
-        console.answer("\n".join(status_lines(standing, verbose)))
+        console.answer("\n".join(status_lines(status_now, verbose)))

@@ -10,7 +10,8 @@ from vpo_tasks.config import load_config
 from vpo_tasks.errors import UsageError
 from vpo_tasks.queries.why import explain, explanation_document, explanation_lines
 from vpo_tasks.report.console import Console
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import nothing_found, open_run
 
 
 @click.command()
@@ -28,9 +29,9 @@ def why(file: str, policies: tuple[str, ...], as_json: bool) -> None:
         raise UsageError(f"{file} is a folder: name one video (`vpo status` tells of a whole library)")
     console = Console(quiet=True)
     options = RunOptions(policies=policies, dry_run=True)
-    with Run([file], options, load_config(), console, allow_none=True) as run:
+    with open_run([file], options, load_config(), console, allow_none=True) as run:
         if not run.discovery.videos and not run.discovery.odd:
-            raise run.nothing_found()
+            raise nothing_found(run)
         explanation = explain(run)
     if as_json:
         import json  # only --json pays for it

@@ -7,7 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
-from vpo_tasks.run.opening import Run
+from vpo_tasks.run.context import RunContext
+from vpo_tasks.run.failure_memory import as_result
+from vpo_tasks.run.opening import finish, record_missing
 
 if TYPE_CHECKING:
     from vpo_tasks.report.result import BatchResult
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from vpo_tasks.state.store import Store
 
 
-class _OpenDoor:
-    """The door of a run that `vpo process` opened itself: it begins and ends the run on its own."""
+class _OpenHost:
+    """The host of a run that `vpo process` opened itself: it begins and ends the run on its own."""
 
     running = True
     root = b"/"
@@ -37,14 +39,16 @@ class _OpenDoor:
         self._controller.add_up_to_date(next(iter(task.file_dep)))
 
 
-def run_batch(run: Run) -> tuple[BatchResult, int]:
+def run_batch(run: RunContext) -> tuple[BatchResult, int]:
     """Process every stale video of the run. Returns the result and the exit code.
 
     Raises ToolMissing before any work, StateError when the database failed on the way.
     """
     controller = run.controller()
-    run.add_settled(controller)
-    run.settle_vanished()
+    controller.add_odd(run.discovery.odd)
+    for settled in (*map(as_result, run.survey.failed_before), *run.refused):
+        controller.add(settled)
+    record_missing(run)
     if run.survey.stale:
         from vpo_tasks.run.signals import stop_signals  # an up-to-date run has nothing to stop
 
@@ -56,7 +60,9 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
 
                     dry_run(run, controller)
                 else:
-                    run.settle_compliant(controller)
+                    from vpo_tasks.run.replan import without_compliant  # plans, as the rest does not
+
+                    run = without_compliant(run, controller)
                     if run.survey.stale:
                         _run_tasks(run, controller)
         finally:
@@ -64,6 +70,7 @@ def run_batch(run: Run) -> tuple[BatchResult, int]:
             run.console.finish()
     if controller.fatal is not None:
         raise controller.fatal
+    finish(run)
     result = controller.batch_result(run.total, run.survey.up_to_date, run.notes, run.left_out)
     return result, exit_code(result, has_bug=controller.has_bug)
 
@@ -77,7 +84,7 @@ def exit_code(result: BatchResult, *, has_bug: bool) -> int:
     return EXIT_FAILED if result.fail_count else EXIT_OK
 
 
-def _run_tasks(run: Run, controller: BatchController) -> None:
+def _run_tasks(run: RunContext, controller: BatchController) -> None:
     # function-local: doit costs 70 ms to import, and an up-to-date run needs none of it
     from doit.control import TaskControl
     from doit.dependency import Dependency
@@ -96,7 +103,7 @@ def _run_tasks(run: Run, controller: BatchController) -> None:
         def get_next_job(self, completed: object) -> object:
             return None if controller.stop.is_set() else super().get_next_job(completed)
 
-    set_host(_OpenDoor(run.store, controller))
+    set_host(_OpenHost(run.store, controller))
     videos = VideoTasks(run.store, run.digest, lambda: controller, root=run.root)
     ordered = order_stale(run, controller)
     stale = {item.found.path for item in ordered}

@@ -20,7 +20,17 @@ from vpo_tasks.report.console import Console
 from vpo_tasks.report.summary import summary_text
 from vpo_tasks.report.text import describe_error
 from vpo_tasks.run.batch import BatchController
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunOptions
+from vpo_tasks.run.opening import (
+    check_present,
+    finish,
+    open_run,
+    record_missing,
+    resolve_workers,
+    with_recovered,
+    with_recovered_output,
+)
+from vpo_tasks.run.replan import without_compliant
 from vpo_tasks.run.signals import stop_signals
 from vpo_tasks.state.store import Store
 
@@ -31,7 +41,9 @@ class Library:
     def __init__(self, folder: str) -> None:
         self._console = Console()
         self.running = False
-        self._run = Run([folder], RunOptions(), load_config(), self._console, recover=False, allow_none=True)
+        self._run = open_run(
+            [folder], RunOptions(), load_config(), self._console, recover=False, allow_none=True
+        )
         self.root = os.fsencode(os.path.realpath(folder))
         self._controller: BatchController | None = None
         self._signals = ExitStack()
@@ -60,7 +72,7 @@ class Library:
 
     def clamp(self, requested: int) -> int:
         """Return how many workers `doit -n REQUESTED` gets, and say so when it is fewer."""
-        return self._run.resolve_workers(requested).workers
+        return resolve_workers(self._run.config, self._console, requested).workers
 
     def decide_on_error(self, mode: OnError | None) -> OnError:
         """Return the mode in force: the command line's, else the policy's."""
@@ -72,7 +84,7 @@ class Library:
         self._only = names
         if names is not None and self._run.survey.stale:
             try:
-                self._run.settle_compliant(self.controller())
+                self._run = without_compliant(self._run, self.controller())
             except VpoError as error:
                 raise_exit(error)
 
@@ -106,6 +118,7 @@ class Library:
         if self._controller is None:
             self.running = True
             self._controller = self._run.controller(on_error=self._on_error)
+            self._controller.add_odd(self._run.discovery.odd)
         return self._controller
 
     # -- what the reporter calls -------------------------------------------------------------------------
@@ -113,12 +126,11 @@ class Library:
     def begin(self) -> None:
         """A run begins: finish what a crash left, and take over the signals. Main thread."""
         try:
-            self._run.check_present()
+            check_present(self._run)
         except VpoError as error:
             raise_exit(error)
-        self._run.settle_vanished()
-        self._run.recover()
-        self._run.recover_output()
+        record_missing(self._run)
+        self._run = with_recovered_output(with_recovered(self._run))
         controller = self.controller()
         if self._run.survey.stale:
             try:
@@ -146,6 +158,7 @@ class Library:
         result = controller.batch_result(self._run.total, up_to_date, self._run.notes, self._run.left_out)
         self._console.output(summary_text(result, verbose=False))
         self.running = False
+        finish(self._run)
         self._run.close()
         if isinstance(controller.fatal, VpoError):
             raise_exit(controller.fatal)

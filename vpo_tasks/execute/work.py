@@ -33,6 +33,9 @@ class Probes(Protocol):
         """Return what counts a Matroska file while a tool reads it; meanwhile nothing else may be asked."""
         ...
 
+    def close(self) -> None:
+        """End the processes."""
+
 
 class Follower(Protocol):
     """A count that goes along with a tool, so that a file larger than the memory is read once."""

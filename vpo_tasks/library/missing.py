@@ -91,8 +91,8 @@ def is_gone(path: bytes) -> bool:
     return False
 
 
-def nothing_found(
-    searched: Iterable[bytes], extensions: Iterable[str], left_out: dict[str, int]
+def no_videos_error(
+    searched: Iterable[bytes], extensions: Iterable[str], left_out: Mapping[str, int]
 ) -> UsageError:
     """Return the error for a run without a single video."""
     places = ", ".join(os.fsdecode(path) for path in searched)

@@ -18,7 +18,8 @@ from vpo_tasks.errors import UsageError
 from vpo_tasks.library.bulk_check import Stale, Survey
 from vpo_tasks.plan.model import Change, OnError
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
-from vpo_tasks.run.opening import Run, RunOptions
+from vpo_tasks.run.context import RunContext, RunOptions
+from vpo_tasks.run.opening import open_run
 from vpo_tasks.run.processor import NOT_AS_PLANNED
 from vpo_tasks.trusted import read_file
 
@@ -62,7 +63,7 @@ class PlanFile(msgspec.Struct, frozen=True, kw_only=True):
     videos: tuple[PlannedVideo, ...]
 
 
-def plan_of(run: Run, result: BatchResult) -> PlanFile:
+def plan_of(run: RunContext, result: BatchResult) -> PlanFile:
     """Return the plan that a dry run came to."""
     options = run.options
     videos = [
@@ -158,7 +159,7 @@ def _can_be_a_path(text: str) -> bool:
 
 def open_plan(
     plan: PlanFile, config: VPOConfig, console: Console, *, workers: int | None, as_json: bool
-) -> Run:
+) -> RunContext:
     """Return the run that carries out a plan, and nothing else."""
     options = RunOptions(
         policies=plan.policies,
@@ -172,13 +173,11 @@ def open_plan(
         json=as_json,
         retry_failed=True,  # what failed before is in the plan only if the plan meant to try it
     )
-    run = Run(plan.paths, options, config, console, allow_none=True)
-    restrict(run, plan)
-    return run
+    return restricted(open_run(plan.paths, options, config, console, allow_none=True), plan)
 
 
-def restrict(run: Run, plan: PlanFile) -> None:
-    """Leave in a run what the plan holds and what is still as it was planned; the rest of it is refused."""
+def restricted(run: RunContext, plan: PlanFile) -> RunContext:
+    """Return a run with what the plan holds and is still as it was planned; the rest is refused."""
     stale = {item.found.path: item for item in run.survey.stale}
     found = {video.path: video for video in run.discovery.videos}
     kept: list[Stale] = []
@@ -200,9 +199,11 @@ def restrict(run: Run, plan: PlanFile) -> None:
             kept.append(stale[path]._replace(expected=video.changes))
         else:
             up_to_date += 1
-    run.survey = Survey(len(plan.videos), up_to_date, kept)
-    run.discovery = run.discovery._replace(odd=[])
-    run.refused = tuple(refused)
+    return run._replace(
+        survey=Survey(len(plan.videos), up_to_date, kept),
+        discovery=run.discovery._replace(odd=[]),
+        refused=tuple(refused),
+    )
 
 
 def has_refused(results: Sequence[FileProcessingResult]) -> bool:

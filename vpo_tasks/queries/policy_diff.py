@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vpo_tasks.errors import FileError, ToolMissing
-from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.describe import change_as_dict, describe_change
-from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate, prepare
+from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.plan.losses import losses_of
-from vpo_tasks.plan.model import Change, Context, Plan, Step
+from vpo_tasks.plan.model import Change, Plan, Step
 from vpo_tasks.report.text import count_noun, escape, human_bytes, human_duration
 from vpo_tasks.run.capabilities import Capabilities, digest_with, find_capabilities
 from vpo_tasks.run.estimates import Estimates
-from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts, context_of
+from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts
+from vpo_tasks.run.planner import Planner
 from vpo_tasks.run.policies import PolicySet
 from vpo_tasks.state.measurements import Measurements
 from vpo_tasks.state.pool import DaemonConnectionPool
@@ -61,27 +61,23 @@ class Difference(NamedTuple):
 class Side(NamedTuple):
     """One policy, ready to plan as a run here would. `digest` is recorded where nothing is to do."""
 
-    policies: Prepared
+    planner: Planner
     digest: bytes
-    encoders: frozenset[str] | None
 
     @classmethod
-    def of(cls, policies: PolicySet, abilities: Capabilities) -> Side:
-        return cls(prepare(policies.models), digest_with(policies.digest, abilities), abilities.encoders)
-
-    def context(self, path: str, trials: Attempts) -> Context:
-        return context_of(path, trials, phases=None, encoders=self.encoders)
+    def of(cls, policies: PolicySet, capabilities: Capabilities, tools: frozenset[str]) -> Side:
+        planner = Planner(prepare(policies.models), tools, capabilities.encoders)
+        return cls(planner, digest_with(policies.digest, capabilities))
 
 
 class _Comparison:
     """Old and new policy, and what both would do, counted."""
 
-    def __init__(self, old: Side, new: Side, tools: frozenset[str], expectations: Estimates) -> None:
-        self.expectations = expectations
+    def __init__(self, old: Side, new: Side, estimates: Estimates) -> None:
+        self.estimates = estimates
         self.expected_s = 0.0
         self.old = old
         self.new = new
-        self.tools = tools
         self.videos = self.unknown = self.changed_by_old = self.changed_by_new = self.bytes_written = 0
         self.unplannable: dict[str, str] = {}
         self.steps: Counter[str] = Counter()
@@ -98,23 +94,20 @@ class _Comparison:
             self.unknown += 1
             return
         path = os.fsdecode(entry.path)
-        trials = NOTHING_TRIED if larger is None else Attempts(larger)
-        context = self.new.context(path, trials)
+        attempts = NOTHING_TRIED if larger is None else Attempts(larger)
         try:
             old = None
             if entry.digest != self.old.digest:  # else it is known that the old policy asks nothing
-                old = evaluate(self.old.policies, media, self.old.context(path, trials))
-            new = evaluate(self.new.policies, media, context)
+                old = self.old.planner.plan(path, media, attempts)
+            new, step = self.new.planner.decide(path, media, attempts)
             if (old is None or old.is_empty) and new.is_empty:
                 self._note_failures(path, new)
                 return
-            check_convergence(self.new.policies, new, context)
-            step = compile_step(new, self.tools, header_edits=True)
         except (FileError, ToolMissing) as error:
             self.unplannable[path] = str(error)
             return
         self._note_failures(path, new)
-        self.expected_s += self.expectations.seconds(new, step)
+        self.expected_s += self.estimates.seconds(new, step)
         self._count(path, old, new, step)
 
     def _note_failures(self, path: str, plan: Plan) -> None:
@@ -155,17 +148,17 @@ def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: byte
 
     Raises PolicyError for a policy that is none, ToolMissing where a run with the new one would not begin.
     """
-    store, lessons = Store(pool), Measurements(pool)
+    store, measurements = Store(pool), Measurements(pool)
     # nothing is carried out, so that any arguments may stand there
     sets = PolicySet([old], store, any_arguments=True), PolicySet([new], store, any_arguments=True)
-    before, after = (find_capabilities(policies, lessons) for policies in sets)
+    before, after = (find_capabilities(policies, measurements) for policies in sets)
     after.require()
     tools = find_tools()
     if after.ffmpeg is not None:
         tools = tools.with_ffmpeg(after.ffmpeg)
-    sides = Side.of(sets[0], before), Side.of(sets[1], after)
-    comparison = _Comparison(*sides, tools.names, Estimates(lessons.paces()))
-    larger = lessons.larger_between(place, place.rstrip(b"/") + b"0")
+    sides = Side.of(sets[0], before, tools.names), Side.of(sets[1], after, tools.names)
+    comparison = _Comparison(*sides, Estimates(measurements.paces()))
+    larger = measurements.larger_between(place, place.rstrip(b"/") + b"0")
     for entry in read_catalogue(pool, place):
         comparison.take_in(entry, larger.get(entry.path))
     return comparison.difference()

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpo_tasks.errors import ToolMissing
 from vpo_tasks.library.bulk_check import Stale
 from vpo_tasks.report.summary import STEP_WORDS
 from vpo_tasks.report.text import count_noun, escape, human_bytes
-from vpo_tasks.run.opening import Run
 from vpo_tasks.state.failures import Failures
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale
     from vpo_tasks.report.result import FileProcessingResult
     from vpo_tasks.run.batch import BatchController
-    from vpo_tasks.run.opening import Run
+    from vpo_tasks.run.context import RunContext
 
 
 def reason_due(phase: str | None, error: str) -> str:
@@ -28,7 +27,7 @@ def reason_due(phase: str | None, error: str) -> str:
     return prefix + re.sub(r"\d+", "…", " ".join(error.split()))
 
 
-def look_ahead(run: Run) -> dict[bytes, str | None]:
+def look_ahead(run: RunContext) -> dict[bytes, str | None]:
     """Return why each recorded video is to do, by path; None: the policy in force asks nothing of it.
 
     Of a video that is not in the answer only a look into it can tell.
@@ -36,7 +35,7 @@ def look_ahead(run: Run) -> dict[bytes, str | None]:
     recorded = [item for item in run.survey.stale if item.verdict == "replan"]
     if not recorded:
         return {}
-    controller = run.controller(take_odd=False)
+    controller = run.controller()
     try:
         controller.processor()
         return _plan_all(recorded, controller)
@@ -132,11 +131,11 @@ class Status(NamedTuple):
     hard_linked: int
     odd: int
     unsearched: dict[str, str]
-    left_out: dict[str, int]
+    left_out: Mapping[str, int]
     absent: dict[str, int]
 
 
-def take_status(run: Run) -> Status:
+def take_status(run: RunContext) -> Status:
     """Return where the library of an open run stands."""
     survey = run.survey
     waiting = _waiting(run) if survey.stale else []
@@ -162,7 +161,7 @@ def take_status(run: Run) -> Status:
     )
 
 
-def _waiting(run: Run) -> list[tuple[str, Stale]]:
+def _waiting(run: RunContext) -> list[tuple[str, Stale]]:
     """Return what is to do, each with why; what complies by its record, though not recorded so, is not."""
     whys = look_ahead(run)
     failures = Failures(run.pool).all()
@@ -195,28 +194,28 @@ def _reason(item: Stale) -> str:
     return "failed" if failure is None else reason_due(failure.phase, failure.error)
 
 
-def status_lines(standing: Status, verbose: bool) -> list[str]:
+def status_lines(status: Status, verbose: bool) -> list[str]:
     """Return the lines for a person; `verbose` names the videos to do and failed."""
-    lines = [f"{', '.join(map(escape, standing.folders))}: {_amount(standing.total)}"]
-    to_do = _sum(standing.to_do)
-    failed = _sum(standing.failed)
-    policy = " and ".join(map(escape, standing.policies))
-    lines.append(f"  as the policy says  {_amount(standing.complying)} (policy {policy})")
+    lines = [f"{', '.join(map(escape, status.folders))}: {_amount(status.total)}"]
+    to_do = _sum(status.to_do)
+    failed = _sum(status.failed)
+    policy = " and ".join(map(escape, status.policies))
+    lines.append(f"  as the policy says  {_amount(status.complying)} (policy {policy})")
     lines.append(f"  to do               {_amount(to_do)}")
-    lines += _group_lines(standing.to_do, verbose)
-    if standing.hard_linked:
-        lines.append(f"    of these hard-linked: {standing.hard_linked:,}")
+    lines += _group_lines(status.to_do, verbose)
+    if status.hard_linked:
+        lines.append(f"    of these hard-linked: {status.hard_linked:,}")
     if failed.videos:
         lines.append(f"  failed              {_amount(failed)}")
-        lines += _group_lines(standing.failed, verbose)
-    if standing.odd > len(standing.unsearched):
-        lines.append(f"  named like a video, but none: {standing.odd - len(standing.unsearched):,}")
-    lines += [f"  {escape(folder)}: {escape(reason)}" for folder, reason in standing.unsearched.items()]
-    for folder, count in standing.absent.items():
+        lines += _group_lines(status.failed, verbose)
+    if status.odd > len(status.unsearched):
+        lines.append(f"  named like a video, but none: {status.odd - len(status.unsearched):,}")
+    lines += [f"  {escape(folder)}: {escape(reason)}" for folder, reason in status.unsearched.items()]
+    for folder, count in status.absent.items():
         recorded = count_noun(count, "recorded video")
         lines.append(f"  {escape(folder)}: none of {recorded} is there; is the disk mounted?")
-    if standing.left_out:
-        listed = ", ".join(f"{count:,} {kind}" for kind, count in standing.left_out.items())
+    if status.left_out:
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in status.left_out.items())
         lines.append(f"  not looked at: {listed}")
     return lines
 
@@ -233,22 +232,22 @@ def _group_lines(groups: tuple[Group, ...], verbose: bool) -> list[str]:
     return lines
 
 
-def status_document(standing: Status) -> dict[str, Any]:
+def status_document(status: Status) -> dict[str, Any]:
     """Return the JSON document."""
     return {
         "format": STATUS_FORMAT,
-        "folders": list(standing.folders),
-        "policies": list(standing.policies),
-        "videos": standing.total.videos,
-        "size_bytes": standing.total.size_bytes,
-        "complying": standing.complying._asdict(),
-        "to_do": {**_sum(standing.to_do)._asdict(), "reasons": _reasons(standing.to_do)},
-        "failed": {**_sum(standing.failed)._asdict(), "reasons": _reasons(standing.failed)},
-        "hard_linked": standing.hard_linked,
-        "odd": standing.odd,
-        "unsearched": standing.unsearched,
-        "left_out": standing.left_out,
-        "absent": standing.absent,
+        "folders": list(status.folders),
+        "policies": list(status.policies),
+        "videos": status.total.videos,
+        "size_bytes": status.total.size_bytes,
+        "complying": status.complying._asdict(),
+        "to_do": {**_sum(status.to_do)._asdict(), "reasons": _reasons(status.to_do)},
+        "failed": {**_sum(status.failed)._asdict(), "reasons": _reasons(status.failed)},
+        "hard_linked": status.hard_linked,
+        "odd": status.odd,
+        "unsearched": status.unsearched,
+        "left_out": dict(status.left_out),
+        "absent": status.absent,
     }
 
 

@@ -17,8 +17,8 @@ from vpo_tasks.report.document import file_as_dict
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.report.summary import file_lines, phases_left_out
 from vpo_tasks.report.text import count_noun, escape
+from vpo_tasks.run.context import RunContext
 from vpo_tasks.run.failure_memory import what_differs
-from vpo_tasks.run.opening import Run
 from vpo_tasks.state.failures import Failure, Failures, as_kept
 from vpo_tasks.state.store import Details
 from vpo_tasks.state.up_to_date import RecordedState, signed
@@ -65,7 +65,7 @@ class Explanation(NamedTuple):
     """As what a run over the folder `library` leaves it out."""
 
 
-def explain(run: Run) -> Explanation:
+def explain(run: RunContext) -> Explanation:
     """Explain the one video of a run that was opened for it, read-only."""
     if not run.discovery.videos:
         return _no_video(run)
@@ -98,13 +98,13 @@ def explain(run: Run) -> Explanation:
     )
 
 
-def _library_of(run: Run, path: bytes) -> bytes:
+def _library_of(run: RunContext, path: bytes) -> bytes:
     """Return the folder that a person would run over: that of the policy, if the file is in it."""
     folder = os.path.dirname(os.fsencode(run.policies.paths[0]))
     return folder if path.startswith(folder.rstrip(b"/") + b"/") else os.path.dirname(path)
 
 
-def _no_video(run: Run) -> Explanation:
+def _no_video(run: RunContext) -> Explanation:
     odd = run.discovery.odd[0]
     return Explanation(
         os.fsdecode(odd.path), run.policies.paths, "no-video", odd.reason, None, None,
@@ -112,7 +112,7 @@ def _no_video(run: Run) -> Explanation:
     )  # fmt: skip
 
 
-def _verdict(run: Run) -> str:
+def _verdict(run: RunContext) -> str:
     survey = run.survey
     if survey.failed_before:
         return "failed-before"
@@ -151,7 +151,7 @@ def _rule(verdict: str, record: RecordedState | None, seen: Identity, *, has_out
     return f"the video is not as recorded: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}"
 
 
-def _differing(run: Run, failure: Failure, seen: Identity) -> list[str]:
+def _differing(run: RunContext, failure: Failure, seen: Identity) -> list[str]:
     """Return what has changed since the failure."""
     changed = [] if failure.identity == as_kept(seen) else ["the video"]
     if failure.digest != run.digest:
@@ -159,32 +159,24 @@ def _differing(run: Run, failure: Failure, seen: Identity) -> list[str]:
     return changed + what_differs(failure.circumstances, run.memory.circumstances())
 
 
-def _dry_result(run: Run, found: Found, details: Details | None) -> FileProcessingResult:
+def _dry_result(run: RunContext, found: Found, details: Details | None) -> FileProcessingResult:
     # function-local: tools, planning and probing
     from vpo_tasks.run.environment import make_processor
     from vpo_tasks.run.jobs import Attempts, VideoJob
 
-    processor = make_processor(
-        run.config,
-        run.policies,
-        run.options,
-        workers=1,
-        stop=threading.Event(),
-        progress=lambda *_: None,
-        abilities=run.abilities,
-    )
+    processor = make_processor(run, stop=threading.Event(), progress=lambda *_: None)
     identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
     media = details.media if details is not None else None
     place = run.survey.recorded_as.get(found.path, found.path)
-    larger = run.lessons.larger([place]).get(place, frozenset()) if media is not None else frozenset()
+    larger = run.measurements.larger([place]).get(place, frozenset()) if media is not None else frozenset()
     try:
-        job = VideoJob(os.fsdecode(found.path), identity, media, trials=Attempts(larger=larger))
+        job = VideoJob(os.fsdecode(found.path), identity, media, attempts=Attempts(larger=larger))
         return processor.process(job._replace(rivals=_rivals(run, job.path)))
     finally:
         processor.close()
 
 
-def _rivals(run: Run, path: str) -> tuple[str, ...]:
+def _rivals(run: RunContext, path: str) -> tuple[str, ...]:
     """Return the videos beside it that differ by the extension only: a conversion may want their name."""
     folder, name = os.path.split(path)
     stem = os.path.splitext(name)[0]

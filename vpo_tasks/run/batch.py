@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ from vpo_tasks.state.up_to_date import sample_digest
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale
-    from vpo_tasks.media.identity import Identity
+    from vpo_tasks.library.discover import Odd
     from vpo_tasks.media.model import MediaInfo
     from vpo_tasks.plan.model import OnError, Plan
     from vpo_tasks.report.console import Console
@@ -46,6 +46,8 @@ class BatchSettings(NamedTuple):
     dry_run: bool = False
     json: bool = False
     log_path: str = ""
+    started: float = 0.0
+    """By the monotonic clock, in seconds."""
 
 
 class Recorded(NamedTuple):
@@ -67,9 +69,9 @@ class BatchController:
         tracker: ProgressTracker,
         make_processor: Callable[[BatchController], WorkflowProcessor],
         *,
-        memory: FailureMemory | None = None,
-        undo: UndoFolders | None = None,
-        lessons: Measurements | None = None,
+        memory: FailureMemory,
+        undo: UndoFolders,
+        measurements: Measurements,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -83,7 +85,7 @@ class BatchController:
         self._make_processor = make_processor
         self._memory = memory
         self._undo = undo
-        self._lessons = lessons
+        self._measurements = measurements
         self._processor: WorkflowProcessor | None = None
         self.kill: Callable[[], None] = lambda: None  # ends the tools, waiting for nothing
         self._results: list[FileProcessingResult] = []
@@ -93,7 +95,6 @@ class BatchController:
         self._lock = threading.Lock()
         # holds the cap through every door, also where something else started more threads
         self._gate = threading.BoundedSemaphore(settings.cap)
-        self.started = time.monotonic()
 
     def handle(self, stale: Stale) -> FileProcessingResult | None:
         """Process one video. None: the run is stopping, and the video is as it was."""
@@ -118,14 +119,23 @@ class BatchController:
                 self.take_in(result)
             return result
 
-    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None) -> FileProcessingResult | None:
+    def preview(self, job: VideoJob, content: Content, plan: Plan | None) -> FileProcessingResult | None:
         """Return what a dry run says of a video that holds this; without `plan` it is planned here."""
-        return self._guard(job.path, lambda: self.processor().rehearse(job, content, plan))
+        return self._guard(job.path, lambda: self.processor().preview(job, content, plan))
 
     def add(self, result: FileProcessingResult) -> None:
-        """Take in what needs no processing (a FIFO named like a video)."""
+        """Take in what needs no processing."""
         self._odd.add(result.path)
         self.take_in(result)
+
+    def add_odd(self, odd: Iterable[Odd]) -> None:
+        """Take in what is named like a video and is none (a FIFO), or cannot be searched."""
+        for thing in sorted(odd):
+            path = os.fsdecode(thing.path)
+            if thing.failed:
+                self.add(FileProcessingResult(path, "failed", error=thing.reason, error_kind="OSError"))
+            else:
+                self.add(FileProcessingResult(path, "skipped", reason=thing.reason))
 
     def add_up_to_date(self, path: str) -> None:
         """Count a video that turned out to be up to date when its turn came."""
@@ -191,7 +201,7 @@ class BatchController:
             fail_count=failed,
             skipped_count=skipped,
             results=tuple(result for result in results if result.status != "up-to-date"),
-            total_duration_seconds=time.monotonic() - self.started,
+            total_duration_seconds=time.monotonic() - self.settings.started,
             stopped_early=self._stopped_early or self.interrupted,
             interrupted=self.interrupted,
             up_to_date_count=up_to_date,
@@ -245,7 +255,7 @@ class BatchController:
             places = [item.recorded_as or item.found.path for item in some]
             sought = [place for item, place in zip(some, places, strict=True) if item.verdict in _RECORDED]
             media = dict(self.store.stored_media(sought))
-            larger = self._lessons.larger(sought) if self._lessons is not None and sought else {}
+            larger = self._measurements.larger(sought) if sought else {}
             for item, place in zip(some, places, strict=True):
                 yield Recorded(item, media.get(place), larger.get(place))
 
@@ -268,7 +278,7 @@ class BatchController:
                 os.fsdecode(target) for target, known in made.items() if is_our_target(target, known, source)
             ),
             expected=stale.expected,
-            trials=NOTHING_TRIED if larger is None else Attempts(larger),
+            attempts=NOTHING_TRIED if larger is None else Attempts(larger),
         )
 
     def _recorded(self, stale: Stale, result: FileProcessingResult) -> FileProcessingResult | None:
@@ -284,7 +294,7 @@ class BatchController:
         if result.identity is None:
             if result.status == "failed":
                 self.store.invalidate(source)
-                self._note(stale, source, stale.identity, result)
+                self._memory.note(source, stale.identity, result, stale.rivals)
             return
         digest = self.settings.digest
         in_place = result.target_identity is None
@@ -298,23 +308,17 @@ class BatchController:
             status=result.status,
             error=result.error,
         )
-        self._note(stale, path, result.identity, result)
-        if self._undo is not None:
-            self._undo.note(path)
-        if self._lessons is not None:
-            if result.larger or stale.verdict != "new":
-                self._lessons.keep_larger(path, result.larger)
-            if result.measured is not None:
-                self._lessons.keep_pace(*result.measured)
+        self._memory.note(path, result.identity, result, stale.rivals)
+        self._undo.note(path)
+        if result.larger or stale.verdict != "new":
+            self._measurements.keep_larger(path, result.larger)
+        if result.measured is not None:
+            self._measurements.keep_pace(*result.measured)
         if path != source:
             self.store.forget(source)
         if result.target_identity is not None and result.final_path is not None:
             done = digest if result.status in {"changed", "unchanged"} else None
             self.store.record_target(os.fsencode(result.final_path), source, result.target_identity, done)
-
-    def _note(self, stale: Stale, path: bytes, identity: Identity, result: FileProcessingResult) -> None:
-        if self._memory is not None:
-            self._memory.note(path, identity, result, stale.rivals)
 
     def take_in(self, result: FileProcessingResult) -> None:
         """Count, keep and tell what came of one video."""

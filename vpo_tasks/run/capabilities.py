@@ -62,29 +62,29 @@ class Capabilities(NamedTuple):
                 raise ToolMissing(f"the encoder {' or '.join(need.encoders)}", f"encoding {need.codec}", hint)
 
 
-def find_capabilities(policies: PolicySet, lessons: Measurements) -> Capabilities:
+def find_capabilities(policies: PolicySet, measurements: Measurements) -> Capabilities:
     """Return what the policies need, and the best ffmpeg for it: the one on PATH unless another has more."""
-    kept = lessons.needs(policies.digest)
+    kept = measurements.needs(policies.digest)
     if kept is None:
         kept = _as_text(_needs(policies.models, policies.phases))
-        lessons.keep_needs(policies.digest, kept)
+        measurements.keep_needs(policies.digest, kept)
     needs = tuple(_from_text(kept))
     if not needs:
         return Capabilities()
     best: Capabilities | None = None
     for ffmpeg in _candidates():
-        found = Capabilities(needs, ffmpeg, _encoders_of(ffmpeg, lessons))
+        found = Capabilities(needs, ffmpeg, _encoders_of(ffmpeg, measurements))
         if all(need.met_by(found.encoders or frozenset()) for need in needs):
             return found
         best = best or found
     return best or Capabilities(needs)
 
 
-def digest_with(digest: bytes, abilities: Capabilities) -> bytes:
+def digest_with(digest: bytes, capabilities: Capabilities) -> bytes:
     """Return the digest of the policies in force, the capabilities that their evaluation reads included."""
-    if not abilities.needs:
+    if not capabilities.needs:
         return digest
-    return hashlib.blake2b(digest + abilities.stamp, digest_size=16).digest()
+    return hashlib.blake2b(digest + capabilities.stamp, digest_size=16).digest()
 
 
 def _candidates() -> Iterator[str]:
@@ -100,19 +100,19 @@ def _candidates() -> Iterator[str]:
         return
 
 
-def _encoders_of(ffmpeg: str, lessons: Measurements) -> frozenset[str]:
+def _encoders_of(ffmpeg: str, measurements: Measurements) -> frozenset[str]:
     try:
         status = os.stat(ffmpeg)
     except OSError:
         return frozenset()
-    known = lessons.encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size)
+    known = measurements.encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size)
     if known is not None:
         return known
     from vpo_tasks.tools.encoders import ask_encoders  # once for every ffmpeg
 
     found = ask_encoders(ffmpeg)
     if found:
-        lessons.keep_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
+        measurements.keep_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
     return found
 
 

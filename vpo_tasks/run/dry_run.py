@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING
 
 from vpo_tasks.run.jobs import Content, asks_nothing
 from vpo_tasks.run.order import order_stale, weighs_plans
+from vpo_tasks.run.replan import without_compliant
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale
     from vpo_tasks.media.model import MediaInfo
     from vpo_tasks.report.result import FileProcessingResult
     from vpo_tasks.run.batch import BatchController, Recorded
-    from vpo_tasks.run.opening import Run
+    from vpo_tasks.run.context import RunContext
 
 _AT_ONCE = 500
 
 
-def dry_run(run: Run, controller: BatchController) -> None:
+def dry_run(run: RunContext, controller: BatchController) -> None:
     """Say of every stale video what would be done with it, in the order in which a run would begin them."""
     if weighs_plans(run):
-        run.settle_compliant(controller)  # what asks for nothing need not be weighed
+        run = without_compliant(run, controller)  # what asks for nothing need not be weighed
     ordered = order_stale(run, controller)
     force = run.options.force
     with _Openers(min(run.workers.workers, len(ordered)), controller) as openers:
@@ -59,7 +60,7 @@ def preview(
     if recorded.larger is not None:
         plan = None  # what was tried may make it another one
     job = controller.job(recorded)
-    result = controller.rehearse(job, Content(job.identity, stale.found.links, media), plan)
+    result = controller.preview(job, Content(job.identity, stale.found.links, media), plan)
     if result is not None:
         tell(result)
     return True

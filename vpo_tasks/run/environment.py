@@ -17,75 +17,74 @@ from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.run.budget import Budget
 from vpo_tasks.run.capabilities import Capabilities
 from vpo_tasks.run.estimates import Estimates
+from vpo_tasks.run.planner import Planner
 from vpo_tasks.run.processor import ProcessSettings, WorkflowProcessor
 from vpo_tasks.tools.base import Call
 from vpo_tasks.tools.encoders import TRIAL_TIMEOUT_S, Hardware
 from vpo_tasks.tools.rotation import Rotation
 from vpo_tasks.tools.running import Children
 from vpo_tasks.tools.toolbox import Toolbox, find_tools
+from vpo_tasks.workers import resolve_threads
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
-    from vpo_tasks.run.opening import RunOptions
-    from vpo_tasks.run.policies import PolicySet
+    from vpo_tasks.run.context import RunContext
 
 
 def make_processor(
-    config: VPOConfig,
-    policies: PolicySet,
-    options: RunOptions,
-    *,
-    workers: int,
-    stop: threading.Event,
-    progress: Callable[[str, float | None, float | None], None],
-    abilities: Capabilities | None = None,
-    expectations: Estimates | None = None,
-    threads: int | None = None,
+    run: RunContext, *, stop: threading.Event, progress: Callable[[str, float | None, float | None], None]
 ) -> WorkflowProcessor:
-    """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan.
-
-    `threads` is how many an encoder may use.
-    """
-    abilities = abilities or Capabilities()
-    abilities.require()
+    """Return the processor of a run. Raises ToolMissing when nothing could carry out any plan."""
+    config, options, capabilities = run.config, run.options, run.capabilities
+    capabilities.require()
     toolbox = find_tools()
-    if abilities.ffmpeg is not None:
-        toolbox = toolbox.with_ffmpeg(abilities.ffmpeg)
+    if capabilities.ffmpeg is not None:
+        toolbox = toolbox.with_ffmpeg(capabilities.ffmpeg)
     if not toolbox.names & {"ffmpeg", "mkvmerge"}:
         raise ToolMissing("ffmpeg", "changing any video", "`vpo doctor` tells more")
-    probes = ProbePool(workers, min(SILENCE_S, config.processing.stall_timeout_s))
+    probes = ProbePool(run.busy_workers, min(SILENCE_S, config.processing.stall_timeout_s))
     children = Children()
-    hardware, turner = _hardware(toolbox, abilities, children)
-    kit = Environment(
+    hardware, rotation = _hardware(toolbox, capabilities, children)
+    environment = Environment(
         toolbox=toolbox,
         children=children,
         probes=probes,
         ledger=SpaceLedger(config.safety.min_free, stop=stop),
         locks_dir=config.locks_path,
         stall_timeout_s=config.processing.stall_timeout_s,
-        threads=threads,
+        threads=threads_each(run),
         hardware=hardware,
-        turner=turner,
+        turner=rotation,
+    )
+    planner = Planner(
+        prepare(run.policies.models),
+        toolbox.names,
+        capabilities.encoders,
+        run.policies.phases or None,
+        header_edits=run.output is None,
     )
     settings = ProcessSettings(
-        policies=prepare(policies.models),
-        phases=policies.phases or None,
+        planner=planner,
+        estimates=Estimates(run.measurements.paces()),
         dry_run=options.dry_run,
         break_hardlinks=config.safety.hardlinks == "break",
         verify=config.safety.verify,
         without_hard_links=config.safety.without_hard_links,
         link=options.link,
-        header_edits=(options.output or config.processing.output) is None,
         keeping=_keeping(config),
-        encoders=abilities.encoders,
-        expectations=expectations or Estimates({}),
     )
     budget = Budget(options.budget_s, options.max_write)
-    return WorkflowProcessor(settings, kit, progress, probes.close, budget)
+    return WorkflowProcessor(settings, environment, progress, budget)
+
+
+def threads_each(run: RunContext) -> int:
+    """Return how many threads an encoder may use, so that all workers together fit the cores."""
+    asked = run.options.threads or run.config.processing.threads
+    return resolve_threads(asked, run.busy_workers, run.workers.cores)
 
 
 def _hardware(
-    toolbox: Toolbox, abilities: Capabilities, children: Children
+    toolbox: Toolbox, capabilities: Capabilities, children: Children
 ) -> tuple[Hardware | None, Rotation | None]:
     """Return the judges of hardware encoders and rotation; their trials end with the run's other tools."""
 
@@ -93,7 +92,7 @@ def _hardware(
         return children.run(call, video="", stall_timeout_s=TRIAL_TIMEOUT_S).returncode
 
     used = toolbox.tools.get("ffmpeg")
-    hardware = None if used is None else Hardware(used.path, abilities.encoders, run)
+    hardware = None if used is None else Hardware(used.path, capabilities.encoders, run)
     return hardware, Rotation(used, run)
 
 

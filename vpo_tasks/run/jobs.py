@@ -61,15 +61,15 @@ class Attempts(NamedTuple):
         return _suspect_next(self)
 
 
-def _suspect_next(trials: Attempts) -> Attempts | None:
+def _suspect_next(attempts: Attempts) -> Attempts | None:
     suspects: tuple[PhaseName, ...]
-    if trials.untried:
-        suspects, untried = trials.untried[-1:], trials.untried[:-1]
-    elif len(trials.failed) < len(trials.all_phases):
-        suspects, untried = trials.all_phases, ()
+    if attempts.untried:
+        suspects, untried = attempts.untried[-1:], attempts.untried[:-1]
+    elif len(attempts.failed) < len(attempts.all_phases):
+        suspects, untried = attempts.all_phases, ()
     else:
         return None
-    return trials._replace(failed=dict.fromkeys(suspects, trials.reason), untried=untried)
+    return attempts._replace(failed=dict.fromkeys(suspects, attempts.reason), untried=untried)
 
 
 def _encoding_phases(plan: Plan) -> tuple[PhaseName, ...]:
@@ -95,7 +95,7 @@ class VideoJob(NamedTuple):
     made: tuple[str, ...] = ()
     expected: tuple[Change, ...] | None = None
     """The changes that a plan being applied holds: these and no others."""
-    trials: Attempts = NOTHING_TRIED
+    attempts: Attempts = NOTHING_TRIED
 
 
 class Content(NamedTuple):
@@ -117,7 +117,7 @@ class Seen(NamedTuple):
 
 
 def context_of(
-    path: str, trials: Attempts, *, phases: tuple[str, ...] | None, encoders: frozenset[str] | None
+    path: str, attempts: Attempts, *, phases: tuple[str, ...] | None, encoders: frozenset[str] | None
 ) -> Context:
     """Return what evaluation may know of a video beside its content: the same for every command."""
     return Context(
@@ -125,8 +125,8 @@ def context_of(
         phases=phases,
         can_encode=True,
         encoders=encoders,
-        larger=trials.larger,
-        failed_encodes=dict(trials.failed),
+        larger=attempts.larger,
+        failed_encodes=dict(attempts.failed),
     )
 
 
@@ -165,12 +165,12 @@ def describe_job(job: VideoJob, seen: Seen) -> FileProcessingResult:
         identity=seen.identity,
         media=seen.media,
         compliant=not plan.changes,
-        larger=job.trials.larger,
+        larger=job.attempts.larger,
     )
     if plan.failures:
         failure = plan.failures[0]
         result = failed(
-            result, describe_failures(plan.failures), job.trials.kind or "PlanError", failure.phase
+            result, describe_failures(plan.failures), job.attempts.kind or "PlanError", failure.phase
         )
         stops = any(item.on_error == "fail" for item in plan.failures)
         return result._replace(stops_batch=stops)

@@ -10,14 +10,14 @@ from vpo_tasks.library.bulk_check import Stale
 
 if TYPE_CHECKING:
     from vpo_tasks.run.batch import BatchController
-    from vpo_tasks.run.opening import Run
+    from vpo_tasks.run.context import RunContext
 
 Order = Literal["path", "cost", "gain"]
 Weight = tuple[float, float]
 """Seconds of work, and bytes saved an hour."""
 
 
-def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
+def order_stale(run: RunContext, controller: BatchController) -> Sequence[Stale]:
     """Return the run's videos in the order in which they are begun, and tell the tracker what they take.
 
     With several workers the longest comes first unless another order is asked for. Plans are made ahead only
@@ -28,7 +28,7 @@ def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
     order: Order = asked or ("cost" if run.workers.workers > 1 else "path")
     if not weighs_plans(run):
         return in_order(items, order, _by_size)
-    speed = run.lessons.overall_speed()
+    speed = run.measurements.overall_speed()
     weights: dict[bytes, Weight] = {}
     for recorded in controller.recorded(items):
         item = recorded.stale
@@ -39,9 +39,9 @@ def order_stale(run: Run, controller: BatchController) -> Sequence[Stale]:
     return in_order(items, order, lambda item: weights[item.found.path])
 
 
-def weighs_plans(run: Run) -> bool:
+def weighs_plans(run: RunContext) -> bool:
     """Tell whether the order depends on what is planned, not on sizes or names alone."""
-    if run.abilities.needs:
+    if run.capabilities.needs:
         return True
     return run.options.order not in (None, "path") and len(run.survey.stale) > 1
 

@@ -25,9 +25,8 @@ from vpo_tasks.execute.replace import export_unchanged
 from vpo_tasks.execute.work import Environment, Replacement
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.compile import compile_step, turns_matroska
-from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
-from vpo_tasks.plan.model import Context, Plan
+from vpo_tasks.plan.compile import turns_matroska
+from vpo_tasks.plan.model import Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.apply_plan import apply_plan, resolve_target
 from vpo_tasks.run.budget import Budget
@@ -39,30 +38,26 @@ from vpo_tasks.run.jobs import (
     Seen,
     VideoJob,
     asks_nothing,
-    context_of,
     describe_job,
     failed,
     final_path,
     measured,
     with_done,
 )
+from vpo_tasks.run.planner import Planner
 
 
 class ProcessSettings(NamedTuple):
     """What holds for every video of the run."""
 
-    policies: Prepared
-    phases: tuple[str, ...] | None
+    planner: Planner
+    estimates: Estimates
     dry_run: bool = False
     break_hardlinks: bool = False
     verify: str = "standard"
     without_hard_links: str = "refuse"
     link: bool = False
-    header_edits: bool = False
-    """Whether Matroska headers may be edited in place."""
     keeping: Keeping | None = None
-    encoders: frozenset[str] | None = None
-    expectations: Estimates = Estimates({})
 
 
 NOT_AS_PLANNED = "not as planned any more"
@@ -82,16 +77,16 @@ class WorkflowProcessor:
     def __init__(
         self,
         settings: ProcessSettings,
-        kit: Environment,
+        environment: Environment,
         progress: Callable[[str, float | None, float | None], None],
-        close: Callable[[], None],
-        budget: Budget | None = None,
+        budget: Budget,
     ) -> None:
         self._settings = settings
-        self._kit, self.kill = kit, kit.children.kill_all
+        self._planner = settings.planner
+        self._environment = environment
         self._progress = progress
-        self._close = close
-        self._budget = budget or Budget()
+        self._budget = budget
+        self.kill = environment.children.kill_all
 
     def process(self, job: VideoJob) -> FileProcessingResult:
         """Bring one video in line with the policy and say what came of it.
@@ -100,13 +95,13 @@ class WorkflowProcessor:
         """
         return self._told(job, lambda: self._process(job))
 
-    def rehearse(self, job: VideoJob, content: Content, plan: Plan | None = None) -> FileProcessingResult:
+    def preview(self, job: VideoJob, content: Content, plan: Plan | None = None) -> FileProcessingResult:
         """Return what a dry run says of a video that holds this. Opens nothing.
 
         `plan` is what `plan_recorded` returned, if it was asked.
         """
         return self._told(
-            job, lambda: self._process_seen(job, self._see(job.path, content, job.trials, plan))
+            job, lambda: self._process_seen(job, self._see(job.path, content, job.attempts, plan))
         )
 
     def _told(self, job: VideoJob, work: Callable[[], FileProcessingResult]) -> FileProcessingResult:
@@ -134,11 +129,10 @@ class WorkflowProcessor:
         if job.media is None:
             return None
         try:
-            plan = evaluate(self._settings.policies, job.media, self._context(job.path, job.trials))
-            step = compile_step(plan, self._kit.toolbox.names)
+            plan, step = self._planner.decide(job.path, job.media, job.attempts)
         except (FileError, ToolMissing):
             return None
-        expected = self._settings.expectations
+        expected = self._settings.estimates
         return expected.seconds(plan, step), expected.saved_an_hour(plan, step)
 
     def complies(self, path: bytes, media: MediaInfo) -> bool:
@@ -149,29 +143,29 @@ class WorkflowProcessor:
     def plan_recorded(self, path: bytes, media: MediaInfo) -> Plan | None:
         """Return the plan of a video that holds this and of which nothing was tried; None: there is none."""
         try:
-            return evaluate(self._settings.policies, media, self._context(os.fsdecode(path), NOTHING_TRIED))
+            return self._planner.plan(os.fsdecode(path), media)
         except PlanError:
             return None
 
     def abort(self) -> None:
         """End the tools and helper processes; `process` raises Interrupted in every thread."""
-        self._kit.children.terminate_all()
-        self._close()
+        self._environment.children.terminate_all()
+        self.close()
 
     def close(self) -> None:
         """End the helper processes."""
-        self._close()
+        self._environment.probes.close()
 
     def _process(self, job: VideoJob) -> FileProcessingResult:
         for _ in range(_LOOKS - 1):
-            seen = self._look(job.path, job.identity, job.media, job.trials)
+            seen = self._look(job.path, job.identity, job.media, job.attempts)
             result = self._process_seen(job, seen)
             # only what was done has renamed the video: by phases that could be done
             renamed = None if self._settings.dry_run or job.target is not None else result.final_path
             if result.status != "failed" or _is_still(renamed or job.path, seen, result):
                 return result
             # another run, or its owner, has changed it since it was read: look again, at what is there now
-        return self._process_seen(job, self._look(job.path, None, None, job.trials))
+        return self._process_seen(job, self._look(job.path, None, None, job.attempts))
 
     def _process_seen(self, job: VideoJob, seen: Seen) -> FileProcessingResult:
         _check_expected(job, seen)
@@ -192,11 +186,11 @@ class WorkflowProcessor:
             raise
         except FileError as error:
             self._check_not_ended()
-            trials = job.trials.after(error, seen.plan, seen.step)
-            if trials is not None:
+            attempts = job.attempts.after(error, seen.plan, seen.step)
+            if attempts is not None:
                 self._budget.end(job.path, 0)
-                again = self._look(job.path, seen.identity, seen.media, trials)
-                return self._process_seen(job._replace(trials=trials), again)
+                again = self._look(job.path, seen.identity, seen.media, attempts)
+                return self._process_seen(job._replace(attempts=attempts), again)
             phase = next((change.phase for change in seen.plan.changes), None)
             untouched = result._replace(changes=(), bytes_read=0, bytes_written=0)
             return failed(untouched, str(error), error.kind, phase)
@@ -205,7 +199,7 @@ class WorkflowProcessor:
 
     def _begin(self, job: VideoJob, seen: Seen) -> None:
         """Take the work into the run's budget; raise _Skip when it does not fit."""
-        expected = self._settings.expectations
+        expected = self._settings.estimates
         seconds = expected.seconds(seen.plan, seen.step)
         why = self._budget.begin(job.path, seconds, expected.written_bytes(seen.plan, seen.step))
         if why is not None:
@@ -213,24 +207,24 @@ class WorkflowProcessor:
 
     def _check_not_ended(self) -> None:
         """Raise Interrupted when the run was ended: then a failure is only the end's echo."""
-        if self._kit.children.stopped:
+        if self._environment.children.stopped:
             raise Interrupted
 
     def _carry_out(
         self, job: VideoJob, seen: Seen, destination: str, result: FileProcessingResult
     ) -> FileProcessingResult:
-        kit = self._kit._replace(
-            recheck=lambda found: self._recheck(destination, found, job.trials),
+        environment = self._environment._replace(
+            recheck=lambda found: self._recheck(destination, found, job.attempts),
             progress=lambda fraction, speed: self._progress(job.path, fraction, speed),
         )
         may_overwrite = destination in job.made
-        if job.target is not None and resolve_target(job.path, destination, kit):
+        if job.target is not None and resolve_target(job.path, destination, environment):
             may_overwrite = True
         if seen.plan.is_empty:
             done = export_unchanged(
                 job.path,
                 destination,
-                kit,
+                environment,
                 identity=seen.identity,
                 media=seen.media,
                 link=self._settings.link,
@@ -248,38 +242,36 @@ class WorkflowProcessor:
                 without_hard_links=self._settings.without_hard_links,
             )
             started = time.monotonic()
-            done, step = apply_plan(work, kit, self._settings.keeping)
+            done, step = apply_plan(work, environment, self._settings.keeping)
             result = result._replace(step=step.kind, tool=step.tool)
             seen = seen._replace(step=step)
             result = result._replace(measured=measured(seen, done, time.monotonic() - started))
         return with_done(job, result, done)
 
     def _look(
-        self, path: str, recorded: Identity | None, media: MediaInfo | None, trials: Attempts = NOTHING_TRIED
+        self,
+        path: str,
+        recorded: Identity | None,
+        media: MediaInfo | None,
+        attempts: Attempts = NOTHING_TRIED,
     ) -> Seen:
         """Inspect (unless the record still holds) and plan one video."""
         identity, links = _identify(path)
         if media is None or recorded is None or not identity.same_video(recorded):
             try:
-                media = self._kit.probes.probe(path)
+                media = self._environment.probes.probe(path)
             except ProbeError:
                 _identify(path)  # one that is gone meanwhile has not failed
                 raise
             again, links = _identify(path)
             if not again.same_video(identity):
                 raise _Skip("is being written by another program")
-        return self._see(path, Content(identity, links, media), trials)
+        return self._see(path, Content(identity, links, media), attempts)
 
-    def _see(self, path: str, content: Content, trials: Attempts, plan: Plan | None = None) -> Seen:
+    def _see(self, path: str, content: Content, attempts: Attempts, plan: Plan | None = None) -> Seen:
         """Plan a video that holds this; `plan` is what was planned of it already."""
-        context = self._context(path, trials)
-        if plan is None:
-            plan = evaluate(self._settings.policies, content.media, context)
-        if not plan.is_empty:
-            check_convergence(self._settings.policies, plan, context)
-        edits = self._settings.header_edits and content.links == 1
-        step = compile_step(plan, self._kit.toolbox.names, header_edits=edits)
-        turner = self._kit.turner
+        plan, step = self._planner.decide(path, content.media, attempts, links=content.links, plan=plan)
+        turner = self._environment.turner
         if turner is not None and turns_matroska(plan, step) and turner.find(plan) is None:
             # said before any work: the picture would lie on its side afterwards
             if turner.in_doubt:
@@ -288,13 +280,9 @@ class WorkflowProcessor:
             raise ToolMissing("an ffmpeg from version 6 on", "keeping the picture turned in Matroska", hint)
         return Seen(*content, plan, step)
 
-    def _context(self, path: str, trials: Attempts) -> Context:
-        settings = self._settings
-        return context_of(path, trials, phases=settings.phases, encoders=settings.encoders)
-
-    def _recheck(self, path: str, found: MediaInfo, trials: Attempts) -> None:
+    def _recheck(self, path: str, found: MediaInfo, attempts: Attempts) -> None:
         """Plan the output again: what still differs means that the output is not what was planned."""
-        plan = evaluate(self._settings.policies, found, self._context(path, trials))
+        plan = self._planner.plan(path, found, attempts)
         if not plan.is_empty:
             left = plan.changes[0]
             raise VerifyError(path, f"{left.what} of {left.label or 'the file'}", left.new, left.old)

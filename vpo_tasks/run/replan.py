@@ -5,24 +5,23 @@ A video that complies all the same is recorded with the new digest and never ope
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from vpo_tasks.library.bulk_check import Stale
-    from vpo_tasks.run.processor import WorkflowProcessor
-    from vpo_tasks.state.store import Store
+from vpo_tasks.run.batch import BatchController
+from vpo_tasks.run.context import RunContext
 
 
-def record_compliant(
-    stale: list[Stale], store: Store, processor: WorkflowProcessor, digest: bytes
-) -> list[Stale]:
-    """Return what is left to look at; what complies by its stored MediaInfo is recorded at once."""
+def without_compliant(run: RunContext, controller: BatchController) -> RunContext:
+    """Return the run without the videos that comply by what is stored of them; they are recorded so."""
+    if run.options.force:
+        return run
+    stale = run.survey.stale
     suspects = {item.found.path for item in stale if item.verdict == "replan" and item.target is None}
-    compliant = [
-        path for path, media in store.stored_media(sorted(suspects)) if processor.complies(path, media)
-    ]
+    processor = controller.processor()
+    compliant = {
+        path for path, media in run.store.stored_media(sorted(suspects)) if processor.complies(path, media)
+    }
     if not compliant:
-        return stale
-    store.comply(compliant, digest)
-    done = set(compliant)
-    return [item for item in stale if item.found.path not in done]
+        return run
+    run.store.comply(sorted(compliant), run.digest)
+    controller.count_unchanged(len(compliant))
+    left = [item for item in stale if item.found.path not in compliant]
+    return run._replace(survey=run.survey._replace(stale=left))

@@ -12,8 +12,12 @@ from vpo_tasks.report.console import Console
 from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.batch import BatchController, BatchSettings
+from vpo_tasks.run.failure_memory import FailureMemory
+from vpo_tasks.state.failures import Failures
+from vpo_tasks.state.measurements import Measurements
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
+from vpo_tasks.state.undo_folders import UndoFolders
 
 
 class Unrecordable:
@@ -33,7 +37,14 @@ def test_a_bug_while_a_video_is_recorded_is_told_as_one_and_not_passed_over(tmp_
     settings = BatchSettings(1, 1, "skip", b"d" * 16, ("p",), log_path=str(tmp_path / "vpo.log"))
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         controller = BatchController(
-            settings, Store(pool), Console(said, said), ProgressTracker(1), lambda _: Unrecordable()
+            settings,
+            Store(pool),
+            Console(said, said),
+            ProgressTracker(1),
+            lambda _: Unrecordable(),
+            memory=FailureMemory(Failures(pool), b"d" * 16, str),
+            undo=UndoFolders(pool),
+            measurements=Measurements(pool),
         )
         found = Found(os.fsencode(path), 1, 1, 1, 1, 1, 1)
         result = controller.handle(Stale(found, "new"))

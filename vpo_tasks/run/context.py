@@ -1,0 +1,172 @@
+"""An open run as a value: what it works with, what was found, what of that is to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpo_tasks.library.bulk_check import Survey, survey
+from vpo_tasks.library.discover import Discovery
+from vpo_tasks.report.progress import ProgressTracker
+from vpo_tasks.report.result import FileProcessingResult
+from vpo_tasks.run.batch import BatchController, BatchSettings
+
+if TYPE_CHECKING:
+    from vpo_tasks.config import VPOConfig
+    from vpo_tasks.plan.model import OnError
+    from vpo_tasks.report.console import Console
+    from vpo_tasks.run.capabilities import Capabilities
+    from vpo_tasks.run.failure_memory import FailureMemory
+    from vpo_tasks.run.order import Order
+    from vpo_tasks.run.policies import PolicySet
+    from vpo_tasks.run.processor import WorkflowProcessor
+    from vpo_tasks.state.measurements import Measurements
+    from vpo_tasks.state.moves import Moves
+    from vpo_tasks.state.pool import DaemonConnectionPool
+    from vpo_tasks.state.store import Store
+    from vpo_tasks.state.undo_folders import UndoFolders
+    from vpo_tasks.workers import WorkerCount
+
+
+class RunOptions(NamedTuple):
+    """What a person asked for on the command line; None and empty mean: as configured."""
+
+    policies: tuple[str, ...] = ()
+    workers: int | None = None
+    on_error: OnError | None = None
+    phases: tuple[str, ...] = ()
+    dry_run: bool = False
+    force: bool = False
+    recursive: bool = True
+    output: str | None = None
+    link: bool = False
+    json: bool = False
+    threads: int | None = None
+    order: Order | None = None
+    budget_s: float | None = None
+    max_write: int | None = None
+    retry_failed: bool = False
+    accept_missing: bool = False
+
+
+class RunContext(NamedTuple):
+    """A run over some folders and files, as `opening.open_run` returns it. Close it (context manager).
+
+    `digest` is that of the policies in force, with the capabilities that their evaluation reads. `refused` is
+    what a plan file holds and cannot be done any more; `notes` tell what a killed run had left behind.
+    """
+
+    started: float
+    paths: tuple[str, ...]
+    options: RunOptions
+    config: VPOConfig
+    console: Console
+    workers: WorkerCount
+    output: bytes | None
+    pool: DaemonConnectionPool
+    store: Store
+    policies: PolicySet
+    measurements: Measurements
+    capabilities: Capabilities
+    digest: bytes
+    memory: FailureMemory
+    moves: Moves
+    undo: UndoFolders
+    discovery: Discovery
+    survey: Survey
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    refused: tuple[FileProcessingResult, ...] = ()
+
+    def __enter__(self) -> RunContext:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the database."""
+        self.pool.close()
+
+    @property
+    def total(self) -> int:
+        """How many videos, and things named like one, there are."""
+        return self.survey.total + len(self.discovery.odd)
+
+    @property
+    def root(self) -> bytes | None:
+        """The folder that holds all that was asked for, if one folder or file was."""
+        searched = set(self.discovery.searched)
+        if len(searched) != 1:
+            return None
+        path = searched.pop()
+        return path if os.path.isdir(path) else os.path.dirname(path)
+
+    @property
+    def busy_workers(self) -> int:
+        """How many workers there is work for."""
+        return min(self.workers.workers, max(1, len(self.survey.stale)))
+
+    def look(self, *, everything: bool = False) -> Survey:
+        """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
+        options = self.options
+        found = survey(
+            self.discovery,
+            self.store,
+            self.digest,
+            moves=self.moves,
+            output=self.output,
+            force=options.force or everything,
+            accept_missing=options.accept_missing,
+        )
+        if options.force or options.retry_failed:
+            return found
+        stale = self.memory.recall(found.stale)
+        if everything:
+            return found._replace(stale=stale)
+        return found._replace(
+            stale=[item for item in stale if item.failure is None],
+            failed_before=tuple(item for item in stale if item.failure is not None),
+        )
+
+    def controller(self, on_error: OnError | None = None) -> BatchController:
+        """Return the controller for this run's videos."""
+        waiting = len(self.survey.stale) + len(self.survey.failed_before) + len(self.discovery.odd)
+        settings = BatchSettings(
+            workers=self.workers.workers,
+            cap=self.workers.cap,
+            on_error=on_error or self.policies.on_error,
+            digest=self.digest,
+            policies=self.policies.names,
+            dry_run=self.options.dry_run,
+            json=self.options.json,
+            log_path=self.config.log_path,
+            started=self.started,
+        )
+        return BatchController(
+            settings,
+            self.store,
+            self.console,
+            ProgressTracker(waiting),
+            self._make_processor,
+            memory=self.memory,
+            undo=self.undo,
+            measurements=self.measurements,
+        )
+
+    def _make_processor(self, controller: BatchController) -> WorkflowProcessor:
+        # function-local: tools, planning and probing, only when there is work
+        from vpo_tasks.run.environment import make_processor, threads_each
+
+        threads = threads_each(self)
+        if self.console.verbose and self.capabilities.needs:
+            noun = "thread" if threads == 1 else "threads"
+            busy = self.busy_workers
+            self.console.message(
+                f"{threads} {noun} for each encoder: {busy} at once on {self.workers.cores} cores"
+            )
+        return make_processor(self, stop=controller.aborted, progress=controller.advance)

@@ -1,0 +1,44 @@
+"""From what is in a video to what to do with it: one way for run, dry run, forecast and policy diff."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
+from vpo_tasks.plan.model import Context, Plan, Step
+from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts, context_of
+
+
+class Planner(NamedTuple):
+    """What decides about plans and holds for every video: policies, phases, tools, encoders. Pure.
+
+    `header_edits` says whether Matroska headers may be edited in place.
+    """
+
+    policies: Prepared
+    tools: frozenset[str]
+    encoders: frozenset[str] | None
+    phases: tuple[str, ...] | None = None
+    header_edits: bool = True
+
+    def plan(self, path: str, media: MediaInfo, attempts: Attempts = NOTHING_TRIED) -> Plan:
+        """Return what the policies ask of a video. Raises PlanError."""
+        return evaluate(self.policies, media, self._context(path, attempts))
+
+    def decide(
+        self, path: str, media: MediaInfo, attempts: Attempts, *, links: int = 1, plan: Plan | None = None
+    ) -> tuple[Plan, Step]:
+        """Return the plan and the cheapest step for it. `plan` is what the method `plan` returned, if known.
+
+        Raises PlanError, also when the policies would never be content, and ToolMissing.
+        """
+        if plan is None:
+            plan = self.plan(path, media, attempts)
+        if not plan.is_empty:
+            check_convergence(self.policies, plan, self._context(path, attempts))
+        return plan, compile_step(plan, self.tools, header_edits=self.header_edits and links == 1)
+
+    def _context(self, path: str, attempts: Attempts) -> Context:
+        return context_of(path, attempts, phases=self.phases, encoders=self.encoders)
