@@ -15,7 +15,7 @@ from doit.dependency import FileChangedChecker
 
 from vpo_tasks.doit_plugin.host import Host, current_host
 from vpo_tasks.doit_plugin.video_tasks import TASK, relative_path
-from vpo_tasks.state.up_to_date import RecordedState, signed
+from vpo_tasks.state.up_to_date import RecordedState
 
 _VIDEO = f"{TASK}:"
 
@@ -44,7 +44,7 @@ class IdentityChecker(FileChangedChecker):  # type: ignore[misc]
 
 
 def _identity(status: os.stat_result) -> list[int]:
-    return [signed(status.st_dev), signed(status.st_ino), status.st_size, signed(status.st_mtime_ns)]
+    return list(RecordedState.of_status(status, None)[:4])
 
 
 class VpoBackend:

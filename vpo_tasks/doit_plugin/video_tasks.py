@@ -10,11 +10,11 @@ from typing import Any
 
 from doit.exceptions import TaskError, TaskFailed
 
-from vpo_tasks.library.bulk_check import Stale, is_as_made, verdict_for
-from vpo_tasks.library.discover import Found
+from vpo_tasks.library.bulk_check import Stale
+from vpo_tasks.media.identity import Identity
 from vpo_tasks.run.batch import BatchController
 from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import RecordedState, signed
+from vpo_tasks.state.up_to_date import is_made, verdict_on
 
 TASK = "process"
 
@@ -92,29 +92,11 @@ class VideoTasks:
             status = os.stat(item.found.path)
         except OSError:
             return False
-        here = RecordedState(
-            signed(status.st_dev),
-            signed(status.st_ino),
-            status.st_size,
-            signed(status.st_mtime_ns),
-            self._digest,
-        )
-        found = Found(
-            item.found.path,
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_nlink,
-            status.st_ctime_ns,
-        )
-        verdict = verdict_for(self._store, found, self._store.known_video(item.found.path), here)
+        record = self._store.known_video(item.found.path)
+        verdict = verdict_on(item.found.path, Identity.of(status), self._digest, self._store, record)
         if item.target is None:
             return verdict == "up-to-date"
-        made = self._store.targets_of(item.found.path)
-        return verdict in {"up-to-date", "replan"} and any(
-            is_as_made(target, known, self._digest) for target, known in made.items()
-        )
+        return is_made(verdict, self._store.targets_of(item.found.path).items(), self._digest)
 
     def _relative(self, path: bytes) -> bytes:
         if self._prefix is None or not path.startswith(self._prefix):

@@ -17,7 +17,7 @@ from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failure
 from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import RecordedState, Verdict, judge, sample_digest, signed
+from vpo_tasks.state.up_to_date import RecordedState, Verdict, is_made, verdict_on
 
 if TYPE_CHECKING:
     from vpo_tasks.plan.model import Change
@@ -43,8 +43,7 @@ class Stale(NamedTuple):
     @property
     def identity(self) -> Identity:
         """The video's identity as found."""
-        found = self.found
-        return Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
+        return self.found.identity
 
 
 class Survey(NamedTuple):
@@ -80,14 +79,14 @@ def survey(
     suspects = discovery.videos
     unseen = 1
     as_recorded: list[Found] = []
+    records = _Records(discovery.searched, store, digest)
     if output is None and not force:
-        fresh = _fresh(discovery.searched, store, digest)
-        # a set of plain tuples: 50,000 of them are compared in 15 ms
-        suspects = [found for found in suspects if found[:_IDENTITY] not in fresh]
-        unseen = len(fresh) - (len(discovery.videos) - len(suspects))
-        if len(suspects) > _FEW:
-            as_recorded, suspects = _part(suspects, discovery.searched, store, digest)
-    known = _known(suspects, discovery.searched, store)
+        # sets of plain tuples: 50,000 of them are compared in 15 ms
+        suspects = [found for found in suspects if found[:_IDENTITY] not in records.complying]
+        unseen = len(records.complying) - (len(discovery.videos) - len(suspects))
+        as_recorded = [found for found in suspects if found[:_IDENTITY] in records.others]
+        suspects = [found for found in suspects if found[:_IDENTITY] not in records.others]
+    known = records.of(suspects)
     absent = find_absent(discovery, suspects, known, moves)
     recorded_as: dict[bytes, bytes] = {}
     if accept_missing or not absent:
@@ -97,28 +96,21 @@ def survey(
     # by path: some network filesystems list a name twice
     stale = {found.path: Stale(found, "replan") for found in as_recorded}
     for found in suspects:
-        here = RecordedState(
-            signed(found.device), signed(found.inode), found.size, signed(found.mtime_ns), digest
-        )
-        verdict = verdict_for(store, found, known.get(found.path), here)
+        verdict = verdict_on(found.path, found.identity, digest, store, known.get(found.path))
         if output is None:
             if verdict != "up-to-date" or force:
                 stale[found.path] = Stale(found, verdict, recorded_as=recorded_as.get(found.path))
             continue
         target = os.path.join(output, os.path.relpath(found.path, base_of(found.path)))
-        if force or not (
-            verdict in {"up-to-date", "replan"}
-            and any(is_as_made(path, made, digest) for path, made in targets.get(found.path, ()))
-        ):
+        if force or not is_made(verdict, targets.get(found.path, ()), digest):
             stale[found.path] = Stale(found, verdict, target, recorded_as=recorded_as.get(found.path))
     in_order = [stale[path] for path in sorted(stale)]
     found_so = _as_survey(discovery, in_order, has_output=output is not None)
     return found_so._replace(absent=absent, unseen=unseen, recorded_as=recorded_as)
 
 
-_IDENTITY = Found._fields.index("mtime_ns") + 1  # from path on: what `Store.fresh_videos` returns
+_IDENTITY = Found._fields.index("mtime_ns") + 1  # from path on: what `_Records` holds
 _DOT = ord(".")
-_FEW = 200  # fewer queries by path take less than reading the whole library
 
 
 def _as_survey(discovery: Discovery, stale: list[Stale], *, has_output: bool) -> Survey:
@@ -142,52 +134,44 @@ def _follow(
     return {}
 
 
-def verdict_for(store: Store, found: Found, record: RecordedState | None, here: RecordedState) -> Verdict:
-    """Return the verdict on one video, deciding `same-file` by the fingerprint."""
-    verdict = judge(record, here)
-    if verdict != "same-file" or record is None:
-        return verdict
-    details = store.details(found.path)
-    if details is None or details.fingerprint is None or details.fingerprint != sample_digest(found.path):
-        return "changed"
-    store.adopt(found.path, Identity(found.device, found.inode, found.size, found.mtime_ns))
-    return "up-to-date" if record.digest == here.digest else "replan"
+class _Records:
+    """What is recorded of the videos below the searched folders: loaded once a run.
 
-
-def _fresh(searched: Iterable[bytes], store: Store, digest: bytes) -> set[tuple[bytes, int, int, int, int]]:
-    fresh: set[tuple[bytes, int, int, int, int]] = set()
-    for path in searched:
-        if os.path.isdir(path):
-            fresh.update(store.fresh_videos(path, digest))
-    return fresh
-
-
-def _part(
-    suspects: Sequence[Found], searched: Iterable[bytes], store: Store, digest: bytes
-) -> tuple[list[Found], list[Found]]:
-    """Return the videos that are as recorded, though not for this policy, and the others.
-
-    What `judge` says of them one by one, for all of them at once.
+    `complying` are those found or made compliant with the policy in force, `others` the rest, each as path,
+    device, inode, size and mtime_ns. What `judge` says of them one by one, a set says of all at once.
     """
-    recorded: set[tuple[bytes, int, int, int, int]] = set()
-    for path in filter(os.path.isdir, searched):
-        recorded.update(store.other_videos(path, digest))
-    here = [found for found in suspects if found[:_IDENTITY] in recorded]
-    return here, [found for found in suspects if found[:_IDENTITY] not in recorded]
 
-
-def _known(suspects: Sequence[Found], searched: Sequence[bytes], store: Store) -> dict[bytes, RecordedState]:
-    known: dict[bytes, RecordedState] = {}
-    if len(suspects) > _FEW:
+    def __init__(self, searched: Sequence[bytes], store: Store, digest: bytes) -> None:
+        self._store = store
+        self._digests: dict[bytes, bytes | None] = {}
+        self.complying: set[tuple[bytes, int, int, int, int]] = set()
+        self.others: set[tuple[bytes, int, int, int, int]] = set()
         for folder in filter(os.path.isdir, searched):
-            known.update(store.known_videos(folder))
-        # those reached through a link lie elsewhere
-        suspects = [found for found in suspects if not _above(found.path, searched)]
-    for found in suspects:
-        record = store.known_video(found.path)
-        if record is not None:
-            known[found.path] = record
-    return known
+            for row in store.records_below(folder):
+                if row[5] == digest:
+                    self.complying.add(row[:5])
+                else:
+                    self.others.add(row[:5])
+                    self._digests[row[0]] = row[5]
+        self._digest = digest
+        self._searched = searched
+
+    def of(self, suspects: Sequence[Found]) -> dict[bytes, RecordedState]:
+        """Return what is recorded of these videos, by path."""
+        if not suspects:
+            return {}
+        wanted = {found.path for found in suspects}
+        known = {}
+        for rows in (self.complying, self.others):
+            for path, device, inode, size, mtime_ns in rows:
+                if path in wanted:
+                    digest = self._digests.get(path, self._digest)
+                    known[path] = RecordedState(device, inode, size, mtime_ns, digest)
+        for path in wanted.difference(known):
+            # those reached through a link lie elsewhere, and a file may have been named
+            if not _above(path, self._searched) and (record := self._store.known_video(path)) is not None:
+                known[path] = record
+        return known
 
 
 def _bases(searched: Iterable[bytes]) -> Callable[[bytes], bytes]:
@@ -220,20 +204,6 @@ def _targets_by_source(store: Store, output: bytes) -> dict[bytes, list[tuple[by
         if target.startswith(below):
             targets[source].append((target, made))
     return targets
-
-
-def is_as_made(target: bytes, made: RecordedState, digest: bytes) -> bool:
-    """Tell whether a target is there as it was made, under the policy in force."""
-    if made.digest != digest:
-        return False
-    try:
-        found = os.stat(target)
-    except OSError:
-        return False
-    here = RecordedState(
-        signed(found.st_dev), signed(found.st_ino), found.st_size, signed(found.st_mtime_ns), digest
-    )
-    return judge(made, here) == "up-to-date"
 
 
 def is_our_target(target: bytes, made: RecordedState, source: bytes) -> bool:

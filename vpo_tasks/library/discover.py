@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from vpo_tasks.disk import PRIVATE_PREFIX, UNDO_FOLDER
 from vpo_tasks.errors import UsageError
+from vpo_tasks.media.identity import Identity
 from vpo_tasks.trusted import is_ours, owner_name
 
 IGNORE_FILE = b".vpoignore"
@@ -33,6 +34,11 @@ class Found(NamedTuple):
     mtime_ns: int
     links: int
     ctime_ns: int
+
+    @property
+    def identity(self) -> Identity:
+        """Which file it is."""
+        return Identity(self.device, self.inode, self.size, self.mtime_ns, self.ctime_ns)
 
 
 class Odd(NamedTuple):

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from vpo_tasks.errors import UsageError
 from vpo_tasks.library.discover import Discovery, Found
-from vpo_tasks.media.identity import Identity
 from vpo_tasks.report.text import count_noun
-from vpo_tasks.state.moves import KEPT_S, Move, Moves, record_here
+from vpo_tasks.state.moves import KEPT_S, Move, Moves
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.up_to_date import RecordedState, sample_digest, signed
 
@@ -116,8 +115,8 @@ def find_moves(
     found_moves: list[Move] = []
     taken: set[bytes] = set()
     for found in sorted(lost):
-        identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
-        same = by_identity.get(record_here(identity, None)[:4], ())
+        identity = found.identity
+        same = by_identity.get(RecordedState.of(identity, None)[:4], ())
         old = next((path for path in same if path not in taken and _is_free(path, records[path])), None)
         own = known.get(found.path)
         if old is None and (own is None or own.size != found.size):
@@ -129,13 +128,13 @@ def find_moves(
         # under another extension the container's name is another matter: plan it again
         keeps = os.path.splitext(old)[1].lower() == os.path.splitext(found.path)[1].lower()
         digest = records[old].digest if keeps else None
-        found_moves.append(Move(old, found.path, identity, record_here(identity, digest)))
+        found_moves.append(Move(old, found.path, identity, RecordedState.of(identity, digest)))
     return found_moves
 
 
 def _fits(record: RecordedState | None, found: Found) -> bool:
     """Tell whether a record can be of this video; of a new inode alone the fingerprint decides."""
-    return record is not None and record[2:4] == (found.size, signed(found.mtime_ns))
+    return record is not None and record.has_content_of(RecordedState.of(found.identity, None))
 
 
 def _is_free(path: bytes, record: RecordedState) -> bool:
@@ -146,7 +145,7 @@ def _is_free(path: bytes, record: RecordedState) -> bool:
         return True
     except OSError:
         return False
-    return (signed(status.st_dev), signed(status.st_ino)) != record[:2]
+    return RecordedState.of_status(status, None)[:2] != record[:2]
 
 
 def _alike(path: bytes, gone: Sequence[bytes], store: Store) -> bytes | None:

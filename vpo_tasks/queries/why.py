@@ -21,7 +21,7 @@ from vpo_tasks.run.context import RunContext
 from vpo_tasks.run.failure_memory import what_differs
 from vpo_tasks.state.failures import Failure, Failures, as_kept
 from vpo_tasks.state.store import Details
-from vpo_tasks.state.up_to_date import RecordedState, signed
+from vpo_tasks.state.up_to_date import RecordedState
 
 WHY_FORMAT = 1
 
@@ -70,7 +70,7 @@ def explain(run: RunContext) -> Explanation:
     if not run.discovery.videos:
         return _no_video(run)
     found = run.discovery.videos[0]
-    seen = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
+    seen = found.identity
     recorded_as = run.survey.recorded_as.get(found.path, found.path)
     record = run.store.known_video(recorded_as)
     details = run.store.details(recorded_as)
@@ -123,7 +123,7 @@ def _verdict(run: RunContext) -> str:
 
 
 def _same_content(record: RecordedState | None, seen: Identity) -> bool:
-    return record is not None and record[2:4] == (seen.size, signed(seen.mtime_ns))
+    return record is not None and record.has_content_of(RecordedState.of(seen, None))
 
 
 def _rule(verdict: str, record: RecordedState | None, seen: Identity, *, has_output: bool) -> str:
@@ -136,7 +136,7 @@ def _rule(verdict: str, record: RecordedState | None, seen: Identity, *, has_out
     if verdict == "up-to-date" and has_output:
         return "it is as recorded, and what the policy in force made of it is in the output folder"
     if verdict == "up-to-date":
-        if record[:2] == (signed(seen.device), signed(seen.inode)):
+        if record[:2] == RecordedState.of(seen, None)[:2]:
             how = "device, inode, size and time are as recorded"
         else:
             how = "size, time and fingerprint are as recorded (device or inode are not: a remount or a copy)"
@@ -146,8 +146,8 @@ def _rule(verdict: str, record: RecordedState | None, seen: Identity, *, has_out
             return "the video is as recorded, but it was not compliant when it was last looked at"
         return "the video is as recorded, but the policy means something else than it did then"
     names = ("device", "inode", "size", "time")
-    here = (signed(seen.device), signed(seen.inode), seen.size, signed(seen.mtime_ns))
-    differ = [name for name, old, new in zip(names, record[:4], here, strict=True) if old != new]
+    here = RecordedState.of(seen, None)
+    differ = [name for name, old, new in zip(names, record[:4], here[:4], strict=True) if old != new]
     return f"the video is not as recorded: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}"
 
 
@@ -165,7 +165,7 @@ def _dry_result(run: RunContext, found: Found, details: Details | None) -> FileP
     from vpo_tasks.run.jobs import Attempts, VideoJob
 
     processor = make_processor(run, stop=threading.Event(), progress=lambda *_: None)
-    identity = Identity(found.device, found.inode, found.size, found.mtime_ns, found.ctime_ns)
+    identity = found.identity
     media = details.media if details is not None else None
     place = run.survey.recorded_as.get(found.path, found.path)
     larger = run.measurements.larger([place]).get(place, frozenset()) if media is not None else frozenset()

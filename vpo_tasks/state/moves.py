@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.up_to_date import RecordedState, signed
+from vpo_tasks.state.up_to_date import RecordedState
 
 _CHUNK = 500
 KEPT_S = 30 * 86400.0
@@ -132,13 +132,6 @@ class Moves:
                     f"DELETE FROM {table} WHERE {column} = ?",  # noqa: S608 - our own names
                     [(path,) for path in paths],
                 )
-
-
-def record_here(identity: Identity, digest: bytes | None) -> RecordedState:
-    """Return a record of a video as it is now."""
-    return RecordedState(
-        signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns), digest
-    )
 
 
 def _span(folder: bytes) -> tuple[bytes, bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.up_to_date import RecordedState, signed
+from vpo_tasks.state.up_to_date import RecordedState
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
@@ -56,22 +56,12 @@ class Store:
             rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", (first, first[:-1] + b"0"))
         return {row[0]: RecordedState._make(row[1:]) for row in rows}
 
-    def fresh_videos(self, below: bytes, digest: bytes) -> list[tuple[bytes, int, int, int, int]]:
-        """Return path, device, inode, size and mtime_ns of what complies with `digest` below a folder."""
-        first = below.rstrip(b"/") + b"/"
+    def records_below(self, folder: bytes) -> list[tuple[bytes, int, int, int, int, bytes | None]]:
+        """Return path, device, inode, size, mtime_ns and digest of what is recorded below a folder."""
+        first = folder.rstrip(b"/") + b"/"
         return self._pool.execute_read(
-            "SELECT path, device, inode, size, mtime_ns FROM videos"
-            " WHERE path >= ? AND path < ? AND digest = ?",
-            (first, first[:-1] + b"0", digest),
-        )
-
-    def other_videos(self, below: bytes, digest: bytes) -> list[tuple[bytes, int, int, int, int]]:
-        """Return the same of what is recorded below a folder and does not comply with `digest`."""
-        first = below.rstrip(b"/") + b"/"
-        return self._pool.execute_read(
-            "SELECT path, device, inode, size, mtime_ns FROM videos"
-            " WHERE path >= ? AND path < ? AND digest IS NOT ?",
-            (first, first[:-1] + b"0", digest),
+            "SELECT path, device, inode, size, mtime_ns, digest FROM videos WHERE path >= ? AND path < ?",
+            (first, first[:-1] + b"0"),
         )
 
     def known_video(self, path: bytes) -> RecordedState | None:
@@ -141,7 +131,8 @@ class Store:
         version, blob = _encode_media(media)
         with self._pool.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", (path, *_signed(identity), digest)
+                "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)",
+                (path, *RecordedState.of(identity, digest)),
             )
             connection.execute(
                 "INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -152,7 +143,7 @@ class Store:
         """Take over a new device or inode of a video whose fingerprint is as recorded."""
         self._pool.execute_write(
             "UPDATE videos SET device = ?, inode = ?, size = ?, mtime_ns = ? WHERE path = ?",
-            (*_signed(identity), path),
+            (*RecordedState.of(identity, None)[:4], path),
         )
 
     def forget(self, path: bytes) -> None:
@@ -204,7 +195,7 @@ class Store:
         """Write that `target` was made from `source` and is compliant with `digest`."""
         self._pool.execute_write(
             "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (target, source, *_signed(identity), digest),
+            (target, source, *RecordedState.of(identity, digest)),
         )
 
     # -- policies ----------------------------------------------------------------------------------------
@@ -236,10 +227,6 @@ class Store:
             self._pool.execute_write("DELETE FROM doit WHERE task = ?", (task,))
         else:
             self._pool.execute_write("DELETE FROM doit WHERE substr(task, 1, ?) = ?", (len(prefix), prefix))
-
-
-def _signed(identity: Identity) -> tuple[int, int, int, int]:
-    return signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns)
 
 
 def _encode_media(media: MediaInfo | None) -> tuple[int, bytes | None]:

@@ -1,4 +1,6 @@
-"""The rule that says whether a video is up to date: written once, used per task and in bulk.
+"""The rule that says whether a video is up to date: the only place, for the bulk check and for each task.
+
+Accelerators (library/quick_check.py, the sets of library/bulk_check.py) say only "unchanged since judged".
 
 Standard library only. Integers are as SQLite keeps them (`signed`), so that both sides compare as they are.
 """
@@ -7,9 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from vpo_tasks.trusted import open_file
+
+if TYPE_CHECKING:
+    from vpo_tasks.media.identity import Identity
+    from vpo_tasks.state.store import Store
 
 Verdict = Literal["up-to-date", "replan", "same-file", "changed", "new"]
 """`replan`: the video is as recorded, the policy is not. `same-file`: size and mtime are as recorded, device
@@ -27,6 +34,19 @@ def signed(number: int) -> int:
     return (number + _HALF) % (_HALF << 1) - _HALF
 
 
+class HasIdentity(Protocol):
+    """What tells which file a video is; sizes in bytes, times in nanoseconds."""
+
+    @property
+    def device(self) -> int: ...
+    @property
+    def inode(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+
+
 class RecordedState(NamedTuple):
     """What is recorded of a video: identity (as SQLite keeps it) and the digest it complies with."""
 
@@ -35,6 +55,24 @@ class RecordedState(NamedTuple):
     size: int
     mtime_ns: int
     digest: bytes | None
+
+    @classmethod
+    def of(cls, identity: HasIdentity, digest: bytes | None) -> RecordedState:
+        """Return what would be recorded of a video with this identity."""
+        return cls(
+            signed(identity.device), signed(identity.inode), identity.size, signed(identity.mtime_ns), digest
+        )
+
+    @classmethod
+    def of_status(cls, status: os.stat_result, digest: bytes | None) -> RecordedState:
+        """Return what would be recorded of a file, by its stat result."""
+        return cls(
+            signed(status.st_dev), signed(status.st_ino), status.st_size, signed(status.st_mtime_ns), digest
+        )
+
+    def has_content_of(self, other: RecordedState) -> bool:
+        """Tell whether size and modification time agree; of another device or inode the sample decides."""
+        return self[2:4] == other[2:4]
 
 
 def judge(known: RecordedState | None, found: RecordedState) -> Verdict:
@@ -61,3 +99,41 @@ def sample_digest(path: bytes) -> bytes | None:
     except OSError:
         return None
     return hashlib.blake2b(b"%d:%b:%b" % (size, head, tail), digest_size=16).digest()
+
+
+def verdict_on(
+    path: bytes, identity: Identity, digest: bytes, store: Store, record: RecordedState | None
+) -> Verdict:
+    """Return the verdict on one video that is there with this identity, under the policy in force, `digest`.
+
+    `same-file` is decided here, by the recorded sample of head and tail; a new device or inode of the same
+    video is then recorded.
+    """
+    verdict = judge(record, RecordedState.of(identity, digest))
+    if verdict != "same-file" or record is None:
+        return verdict
+    details = store.details(path)
+    if details is None or details.fingerprint is None or details.fingerprint != sample_digest(path):
+        return "changed"
+    store.adopt(path, identity)
+    return "up-to-date" if record.digest == digest else "replan"
+
+
+def is_made(verdict: Verdict, made: Iterable[tuple[bytes, RecordedState]], digest: bytes) -> bool:
+    """Tell whether a video and what was made of it in an output folder are up to date.
+
+    `made` are the targets with what is recorded of them; one that is as made for this policy will do.
+    """
+    return verdict in {"up-to-date", "replan"} and any(
+        _is_as_made(path, record, digest) for path, record in made
+    )
+
+
+def _is_as_made(target: bytes, record: RecordedState, digest: bytes) -> bool:
+    if record.digest != digest:
+        return False
+    try:
+        here = RecordedState.of_status(os.stat(target), digest)
+    except OSError:
+        return False
+    return judge(record, here) == "up-to-date"
