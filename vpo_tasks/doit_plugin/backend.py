@@ -15,7 +15,7 @@ from doit.dependency import FileChangedChecker
 
 from vpo_tasks.doit_plugin.host import Host, current_host
 from vpo_tasks.doit_plugin.video_tasks import TASK, relative_path
-from vpo_tasks.state.up_to_date import RecordedState
+from vpo_tasks.state.recorded import RecordedState
 
 _VIDEO = f"{TASK}:"
 
@@ -55,8 +55,8 @@ class VpoBackend:
     def __init__(self, name: str, codec: object = None, *, module_name: str | None = None) -> None:
         del codec, module_name  # values are kept as JSON, and the database's place is not doit's to choose
         self.name = name
-        self._door: Host = current_host()
-        self._scope = f"{os.fsdecode(self._door.root)}|"
+        self._host: Host = current_host()
+        self._scope = f"{os.fsdecode(self._host.root)}|"
         self._others: dict[str, dict[str, Any]] = {}
 
     def get(self, task: str, key: str) -> Any:
@@ -75,7 +75,7 @@ class VpoBackend:
         if task.startswith(_VIDEO) and key != "ignore:":
             return
         self._values(task)[key] = value
-        self._door.store.save_doit_value(self._scoped(task), key, json.dumps(value))
+        self._host.store.save_doit_value(self._scoped(task), key, json.dumps(value))
 
     def in_(self, task: str) -> bool:
         """Tell whether anything is saved of a task."""
@@ -84,16 +84,16 @@ class VpoBackend:
     def remove(self, task: str) -> None:
         """Forget a task. While a run is on, a failed video's record is the run's business."""
         if task.startswith(_VIDEO):
-            if not self._door.running:
-                self._door.store.forget(self._path(task))
+            if not self._host.running:
+                self._host.store.forget(self._path(task))
                 self._forget(task)
         else:
             self._forget(task)
 
     def remove_all(self) -> None:
         """Forget every task of this library."""
-        self._door.store.forget_below(self._door.root)
-        self._door.store.forget_doit(_safe(self._scope))
+        self._host.store.forget_below(self._host.root)
+        self._host.store.forget_doit(_safe(self._scope))
         self._others = {}
 
     def dump(self) -> None:
@@ -101,11 +101,11 @@ class VpoBackend:
 
     def _forget(self, task: str) -> None:
         self._others.pop(task, None)
-        self._door.store.forget_doit(_safe(self._scope), self._scoped(task))
+        self._host.store.forget_doit(_safe(self._scope), self._scoped(task))
 
     def _values(self, task: str) -> dict[str, Any]:
         if task not in self._others:
-            saved = self._door.store.doit_values(self._scoped(task))
+            saved = self._host.store.doit_values(self._scoped(task))
             self._others[task] = {key: json.loads(value) for key, value in saved.items()}
         return self._others[task]
 
@@ -113,10 +113,10 @@ class VpoBackend:
         return _safe(self._scope + task)
 
     def _known(self, task: str) -> RecordedState | None:
-        return self._door.store.known_video(self._path(task))
+        return self._host.store.known_video(self._path(task))
 
     def _path(self, task: str) -> bytes:
-        return os.path.join(self._door.root, relative_path(task[len(_VIDEO) :]))
+        return os.path.join(self._host.root, relative_path(task[len(_VIDEO) :]))
 
 
 def _safe(text: str) -> str:

@@ -33,16 +33,16 @@ class Host(Protocol):
         """No task will run any more. `is_only_ours`: whatever failed was a video, or waited for one."""
 
 
-_doors: list[Host] = []
+_hosts: list[Host] = []
 
 
-def set_host(door: Host) -> None:
-    """Make `door` the one that the plugins find."""
-    _doors[:] = [door]
+def set_host(host: Host) -> None:
+    """Make `host` the one that the plugins find."""
+    _hosts[:] = [host]
 
 
 def current_host() -> Host:
     """Return the open library. Raises UsageError when there is none."""
-    if not _doors:
+    if not _hosts:
         raise UsageError("the vpo backend needs vpo's tasks: see the dodo.py that `vpo init` writes")
-    return _doors[0]
+    return _hosts[0]

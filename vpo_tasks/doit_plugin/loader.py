@@ -49,11 +49,11 @@ class VpoLoader(DodoTaskLoader):  # type: ignore[misc]
     def load_tasks(self, cmd: Any, pos_args: list[str]) -> list[Any]:
         """Return the tasks the command needs."""
         try:
-            door = current_host()
+            host = current_host()
         except UsageError:
             return super().load_tasks(cmd, pos_args)  # type: ignore[no-any-return] # no videos in this dodo.py
-        if isinstance(door, Library) and cmd.execute_tasks:
-            self._prepare_run(door, pos_args)
+        if isinstance(host, Library) and cmd.execute_tasks:
+            self._prepare_run(host, pos_args)
         return super().load_tasks(cmd, pos_args)  # type: ignore[no-any-return]
 
     def _prepare_run(self, library: Library, names: list[str]) -> None:

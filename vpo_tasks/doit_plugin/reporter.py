@@ -72,7 +72,7 @@ class VpoReporter:
         """A task is torn down."""
 
     def complete_run(self) -> None:
-        """The run is over: what doit alone knows goes to stderr, the rest is the door's."""
+        """The run is over: what doit alone knows goes to stderr, the rest is the host's."""
         for text in self._errors:
             sys.stderr.write(text.rstrip("\n") + "\n")
         current_host().finish(is_only_ours=not self._has_other_error)

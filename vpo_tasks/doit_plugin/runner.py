@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from vpo_tasks.run.context import RunContext
 from vpo_tasks.run.failure_memory import as_result
-from vpo_tasks.run.opening import finish, record_missing
+from vpo_tasks.run.opening import finish, make_controller, record_missing
 
 if TYPE_CHECKING:
     from vpo_tasks.report.result import BatchResult
@@ -44,7 +44,7 @@ def run_batch(run: RunContext) -> tuple[BatchResult, int]:
 
     Raises ToolMissing before any work, StateError when the database failed on the way.
     """
-    controller = run.controller()
+    controller = make_controller(run)
     controller.add_odd(run.discovery.odd)
     for settled in (*map(as_result, run.survey.failed_before), *run.refused):
         controller.add(settled)

@@ -24,6 +24,7 @@ from vpo_tasks.run.context import RunOptions
 from vpo_tasks.run.opening import (
     check_present,
     finish,
+    make_controller,
     open_run,
     record_missing,
     resolve_workers,
@@ -117,7 +118,7 @@ class Library:
         """Return the batch, made when the first task runs."""
         if self._controller is None:
             self.running = True
-            self._controller = self._run.controller(on_error=self._on_error)
+            self._controller = make_controller(self._run, self._on_error)
             self._controller.add_odd(self._run.discovery.odd)
         return self._controller
 

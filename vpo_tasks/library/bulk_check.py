@@ -16,8 +16,9 @@ from vpo_tasks.library.missing import find_absent, find_moves
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failure
 from vpo_tasks.state.moves import Moves
+from vpo_tasks.state.recorded import RecordedState
 from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import RecordedState, Verdict, is_made, verdict_on
+from vpo_tasks.state.up_to_date import Verdict, is_made, verdict_on
 
 if TYPE_CHECKING:
     from vpo_tasks.plan.model import Change

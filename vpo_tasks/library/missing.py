@@ -11,8 +11,8 @@ from vpo_tasks.errors import UsageError
 from vpo_tasks.library.discover import Discovery, Found
 from vpo_tasks.report.text import count_noun
 from vpo_tasks.state.moves import KEPT_S, Move, Moves
+from vpo_tasks.state.recorded import RecordedState, sample_digest, signed
 from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import RecordedState, sample_digest, signed
 
 
 def find_absent(

@@ -22,7 +22,7 @@ from vpo_tasks.state.library_digest import LibraryDigest, Row, digest_folder, di
 WORTH_IT_BYTES = 1 << 20
 """A smaller database (about 3,000 videos) is compared faster than a process is started."""
 
-_SEAL_BYTES = 16
+_DIGEST_BYTES = 16
 _MOST_SHARES = 256  # each is named by one byte
 _ENOUGH_SHARES = 64
 _OURS = b".vpo"  # left-overs of a run, and .vpoignore
@@ -35,14 +35,14 @@ class _LookProperly(Exception):
 
 
 class _Seen(NamedTuple):
-    """What was seen in some folders: how many videos, and the folders' seals."""
+    """What was seen in some folders: how many videos, and the folders' digests."""
 
     videos: int
     folders: list[bytes]
 
 
 class QuickCheck:
-    """A look at a folder that has begun in another process. `end` must be called, whatever happens."""
+    """A check of a folder that has begun in another process. `end` must be called, whatever happens."""
 
     def __init__(self, root: bytes, extensions: frozenset[bytes], *, policy_named: bool = False) -> None:
         """Start. Raises OSError when it cannot. The process must have one thread and no database open.
@@ -69,8 +69,8 @@ class QuickCheck:
             self._work_and_exit(answer)
         os.close(answer)
 
-    def finds(self, seal: LibraryDigest) -> bool:
-        """Take part in the rest of the look; return whether what is there is what was sealed."""
+    def finds(self, recorded: LibraryDigest) -> bool:
+        """Take part in the rest of the check; return whether what is there is what is recorded."""
         try:
             seen = self._take_shares()
         except (OSError, _LookProperly):
@@ -79,9 +79,9 @@ class QuickCheck:
         count, colon, folders = answer.partition(b":")
         if not colon:
             return False
-        seals = [*self._near.folders, *seen.folders]
-        seals += [folders[at : at + _SEAL_BYTES] for at in range(0, len(folders), _SEAL_BYTES)]
-        return digest_library(self._near.videos + seen.videos + int(count), seals) == seal
+        digests = [*self._near.folders, *seen.folders]
+        digests += [folders[at : at + _DIGEST_BYTES] for at in range(0, len(folders), _DIGEST_BYTES)]
+        return digest_library(self._near.videos + seen.videos + int(count), digests) == recorded
 
     def end(self) -> None:
         """Leave nothing behind: no process, no descriptor. May be called again."""
@@ -115,22 +115,22 @@ class QuickCheck:
 def begun_quick_check(
     paths: Sequence[str], config: VPOConfig, *, policy_named: bool = False
 ) -> Iterator[QuickCheck | None]:
-    """Begin a glance where it is worth it and may say yes; None where it is not."""
-    glance = None
+    """Begin a check where it is worth it and may say yes; None where it is not."""
+    check = None
     root = root_to_check(paths, config)
     if root is not None:
         with suppress(OSError, _LookProperly):
             extensions = frozenset(map(os.fsencode, config.discovery.extensions))
-            glance = QuickCheck(root, extensions, policy_named=policy_named)
+            check = QuickCheck(root, extensions, policy_named=policy_named)
     try:
-        yield glance
+        yield check
     finally:
-        if glance is not None:
-            glance.end()
+        if check is not None:
+            check.end()
 
 
 def root_to_check(paths: Sequence[str], config: VPOConfig) -> bytes | None:
-    """Return the real path of the one folder to look at; None where a glance is no use."""
+    """Return the real path of the one folder to look at; None where a check is no use."""
     if len(paths) != 1 or config.discovery != DiscoveryConfig(extensions=config.discovery.extensions):
         return None  # exclusions have rules of their own
     try:
@@ -160,7 +160,7 @@ def _first_levels(
 
 def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes], policy: bytes | None) -> _Seen:
     """Look at folders and all below them. Raises _LookProperly, OSError."""
-    videos, seals = 0, list[bytes]()
+    videos, digests = 0, list[bytes]()
     pending = list(folders)
     while pending:
         folder = pending.pop()
@@ -168,8 +168,8 @@ def _look_below(folders: Iterable[bytes], extensions: frozenset[bytes], policy: 
         pending += below
         if rows:
             videos += len(rows)
-            seals.append(digest_folder(folder, rows))
-    return _Seen(videos, seals)
+            digests.append(digest_folder(folder, rows))
+    return _Seen(videos, digests)
 
 
 def _look_at(

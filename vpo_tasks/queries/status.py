@@ -12,6 +12,7 @@ from vpo_tasks.errors import ToolMissing
 from vpo_tasks.library.bulk_check import Stale
 from vpo_tasks.report.summary import STEP_WORDS
 from vpo_tasks.report.text import count_noun, escape, human_bytes
+from vpo_tasks.run.opening import make_controller
 from vpo_tasks.state.failures import Failures
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def look_ahead(run: RunContext) -> dict[bytes, str | None]:
     recorded = [item for item in run.survey.stale if item.verdict == "replan"]
     if not recorded:
         return {}
-    controller = run.controller()
+    controller = make_controller(run)
     try:
         controller.processor()
         return _plan_all(recorded, controller)

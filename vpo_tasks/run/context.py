@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vpo_tasks.library.bulk_check import Survey, survey
 from vpo_tasks.library.discover import Discovery
-from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
-from vpo_tasks.run.batch import BatchController, BatchSettings
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
@@ -19,15 +17,17 @@ if TYPE_CHECKING:
     from vpo_tasks.report.console import Console
     from vpo_tasks.run.capabilities import Capabilities
     from vpo_tasks.run.failure_memory import FailureMemory
-    from vpo_tasks.run.order import Order
     from vpo_tasks.run.policies import PolicySet
-    from vpo_tasks.run.processor import WorkflowProcessor
     from vpo_tasks.state.measurements import Measurements
     from vpo_tasks.state.moves import Moves
     from vpo_tasks.state.pool import DaemonConnectionPool
     from vpo_tasks.state.store import Store
     from vpo_tasks.state.undo_folders import UndoFolders
     from vpo_tasks.workers import WorkerCount
+
+
+Order = Literal["path", "cost", "gain"]
+"""What is begun first: by path, the longest work, the most bytes saved an hour."""
 
 
 class RunOptions(NamedTuple):
@@ -132,41 +132,3 @@ class RunContext(NamedTuple):
             stale=[item for item in stale if item.failure is None],
             failed_before=tuple(item for item in stale if item.failure is not None),
         )
-
-    def controller(self, on_error: OnError | None = None) -> BatchController:
-        """Return the controller for this run's videos."""
-        waiting = len(self.survey.stale) + len(self.survey.failed_before) + len(self.discovery.odd)
-        settings = BatchSettings(
-            workers=self.workers.workers,
-            cap=self.workers.cap,
-            on_error=on_error or self.policies.on_error,
-            digest=self.digest,
-            policies=self.policies.names,
-            dry_run=self.options.dry_run,
-            json=self.options.json,
-            log_path=self.config.log_path,
-            started=self.started,
-        )
-        return BatchController(
-            settings,
-            self.store,
-            self.console,
-            ProgressTracker(waiting),
-            self._make_processor,
-            memory=self.memory,
-            undo=self.undo,
-            measurements=self.measurements,
-        )
-
-    def _make_processor(self, controller: BatchController) -> WorkflowProcessor:
-        # function-local: tools, planning and probing, only when there is work
-        from vpo_tasks.run.environment import make_processor, threads_each
-
-        threads = threads_each(self)
-        if self.console.verbose and self.capabilities.needs:
-            noun = "thread" if threads == 1 else "threads"
-            busy = self.busy_workers
-            self.console.message(
-                f"{threads} {noun} for each encoder: {busy} at once on {self.workers.cores} cores"
-            )
-        return make_processor(self, stop=controller.aborted, progress=controller.advance)

@@ -15,6 +15,8 @@ from vpo_tasks.library.discover import Discovery, discover, own_files
 from vpo_tasks.library.ignore import leave_out
 from vpo_tasks.library.missing import absence_error, no_videos_error, resolve_vanished
 from vpo_tasks.library.quick_check import QuickCheck, root_to_check
+from vpo_tasks.report.progress import ProgressTracker
+from vpo_tasks.run.batch import BatchController, BatchSettings
 from vpo_tasks.run.capabilities import digest_with, find_capabilities
 from vpo_tasks.run.context import RunContext, RunOptions
 from vpo_tasks.run.failure_memory import FailureMemory, describe_circumstances
@@ -30,7 +32,9 @@ from vpo_tasks.workers import WorkerCount, count_cores, resolve_worker_count
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
+    from vpo_tasks.plan.model import OnError
     from vpo_tasks.report.console import Console
+    from vpo_tasks.run.processor import WorkflowProcessor
 
 _NOTHING_FOUND = Discovery([], [], [], [], 0)
 _NOTHING_JUDGED = Survey(0, 0, [])
@@ -214,6 +218,46 @@ def record_missing(run: RunContext) -> None:
     if not run.options.dry_run:
         at_once = run.options.accept_missing
         resolve_vanished(run.discovery, run.moves, unseen=run.survey.unseen, at_once=at_once)
+
+
+def make_controller(run: RunContext, on_error: OnError | None = None) -> BatchController:
+    """Return the controller for the run's videos; `on_error` is the command line's, if it said so."""
+    waiting = len(run.survey.stale) + len(run.survey.failed_before) + len(run.discovery.odd)
+    settings = BatchSettings(
+        workers=run.workers.workers,
+        cap=run.workers.cap,
+        on_error=on_error or run.policies.on_error,
+        digest=run.digest,
+        policies=run.policies.names,
+        dry_run=run.options.dry_run,
+        json=run.options.json,
+        log_path=run.config.log_path,
+        started=run.started,
+    )
+
+    def make_processor_of(controller: BatchController) -> WorkflowProcessor:
+        # function-local: tools, planning and probing, only when there is work
+        from vpo_tasks.run.environment import make_processor, threads_each
+
+        threads = threads_each(run)
+        if run.console.verbose and run.capabilities.needs:
+            noun = "thread" if threads == 1 else "threads"
+            busy = run.busy_workers
+            run.console.message(
+                f"{threads} {noun} for each encoder: {busy} at once on {run.workers.cores} cores"
+            )
+        return make_processor(run, stop=controller.aborted, progress=controller.advance)
+
+    return BatchController(
+        settings,
+        run.store,
+        run.console,
+        ProgressTracker(waiting),
+        make_processor_of,
+        memory=run.memory,
+        undo=run.undo,
+        measurements=run.measurements,
+    )
 
 
 def finish(run: RunContext) -> None:

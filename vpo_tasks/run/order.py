@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from vpo_tasks.library.bulk_check import Stale
 
 if TYPE_CHECKING:
     from vpo_tasks.run.batch import BatchController
-    from vpo_tasks.run.context import RunContext
+    from vpo_tasks.run.context import Order, RunContext
 
-Order = Literal["path", "cost", "gain"]
 Weight = tuple[float, float]
 """Seconds of work, and bytes saved an hour."""
 

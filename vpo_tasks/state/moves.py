@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.up_to_date import RecordedState
+from vpo_tasks.state.recorded import RecordedState
 
 _CHUNK = 500
 KEPT_S = 30 * 86400.0

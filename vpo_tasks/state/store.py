@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.up_to_date import RecordedState
+from vpo_tasks.state.recorded import RecordedState
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo

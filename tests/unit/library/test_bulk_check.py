@@ -11,8 +11,8 @@ from vpo_tasks.library.discover import discover
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.recorded import sample_digest
 from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import sample_digest
 
 DIGEST = b"digest in force!"
 

@@ -8,8 +8,9 @@ import pytest
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.state.pool import DaemonConnectionPool
+from vpo_tasks.state.recorded import RecordedState, sample_digest, signed
 from vpo_tasks.state.store import PolicyStamp, Store
-from vpo_tasks.state.up_to_date import RecordedState, judge, sample_digest, signed
+from vpo_tasks.state.up_to_date import judge
 
 MEDIA = MediaInfo(
     container="mkv",
