@@ -2,7 +2,7 @@
 
     python -m tests.faults.races --times 20 --files 50
 
-Nothing may be done twice, nothing may fail, and every newcomer must survive byte for byte. Exit code 0 says
+Nothing may be done twice, nothing may fail, and every foreign file must survive byte for byte. Exit code 0 says
 that all of it held.
 """
 
@@ -46,7 +46,7 @@ def two_runs(root: Path, templates: Templates, files: int) -> list[str]:
     return wrong + world.leftovers()
 
 
-def newcomer(root: Path, templates: Templates, moment_s: float) -> list[str]:
+def foreign_file(root: Path, templates: Templates, moment_s: float) -> list[str]:
     """Replace a video while it is in hand, as a download client would; return what went wrong."""
     world = World(root, templates)
     (path,) = world.add("a.mkv")
@@ -61,7 +61,7 @@ def newcomer(root: Path, templates: Templates, moment_s: float) -> list[str]:
         pass
     staged.rename(path)
     run.communicate(timeout=60)
-    wrong = [] if path.read_bytes() == content else [f"the newcomer at {moment_s:.2f} s did not survive"]
+    wrong = [] if path.read_bytes() == content else [f"the foreign file at {moment_s:.2f} s did not survive"]
     return wrong + world.leftovers()
 
 
@@ -81,9 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         templates.right()
         for number in range(asked.times):
             wrong += two_runs(root / f"two{number}", templates, asked.files)
-            wrong += newcomer(root / f"new{number}", templates, moments.uniform(0.3, 1.0))
+            wrong += foreign_file(root / f"new{number}", templates, moments.uniform(0.3, 1.0))
     print(
-        f"{asked.times} pairs of runs over {asked.files} videos and {asked.times} newcomers: {len(wrong)} wrong"
+        f"{asked.times} pairs of runs over {asked.files} videos and {asked.times} foreign files: {len(wrong)} wrong"
     )
     for line in wrong:
         print(f"  {line}")

@@ -51,14 +51,14 @@ def test_bytes_that_are_neither_old_nor_new_are_left_alone_with_the_journal(stag
     assert stage.private() == before
 
 
-def test_newcomer_in_its_place_after_a_crash_is_left_alone(stage: HeaderEdit) -> None:
+def test_foreign_file_in_its_place_after_a_crash_is_left_alone(stage: HeaderEdit) -> None:
     half_written(stage)
-    newcomer = bytearray(stage.old)
-    newcomer[len(newcomer) // 2] ^= 1
+    foreign_file = bytearray(stage.old)
+    foreign_file[len(foreign_file) // 2] ^= 1
     stage.video.unlink()
-    stage.video.write_bytes(newcomer)
+    stage.video.write_bytes(foreign_file)
     assert stage.recover() == ["kept"]
-    assert stage.video.read_bytes() == bytes(newcomer)
+    assert stage.video.read_bytes() == bytes(foreign_file)
 
 
 @pytest.mark.parametrize("another_inode", [False, True])
@@ -86,11 +86,11 @@ def test_video_renamed_after_a_crash_has_its_header_back_although_another_has_it
 ) -> None:
     half_written(stage)
     renamed = stage.video.rename(stage.video.with_name("Film (2001).mkv"))
-    newcomer = bytes(len(stage.old))
-    stage.video.write_bytes(newcomer)
+    foreign_file = bytes(len(stage.old))
+    stage.video.write_bytes(foreign_file)
     assert stage.recover() == ["undone"]
     assert renamed.read_bytes() == stage.old
-    assert stage.video.read_bytes() == newcomer
+    assert stage.video.read_bytes() == foreign_file
 
 
 def test_journal_of_a_video_that_left_its_folder_waits_for_it(stage: HeaderEdit) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.races import newcomer, two_runs
+from tests.faults.races import foreign_file, two_runs
 
 
 @pytest.mark.slow
@@ -14,5 +14,5 @@ def test_two_runs_at_once_do_nothing_twice_and_lose_nothing(tmp_path, templates)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment_s", [0.3, 0.5, 0.6, 0.7, 0.9])
-def test_a_newcomer_survives_whenever_it_comes(tmp_path, templates, moment_s):
-    assert newcomer(tmp_path / "world", templates, moment_s) == []
+def test_a_foreign_file_survives_whenever_it_comes(tmp_path, templates, moment_s):
+    assert foreign_file(tmp_path / "world", templates, moment_s) == []

@@ -54,37 +54,37 @@ def test_unknown_video_in_its_place_after_a_crash_is_left_alone_with_everything(
     names = stage.operations()
     stage.killed_at(names.index("exchange") + 1)
     stage.source.unlink()
-    stage.source.write_bytes(b"a newcomer")
+    stage.source.write_bytes(b"a foreign file")
     before = sorted(stage.private())
     assert stage.recover() == ["kept"]
-    assert stage.source.read_bytes() == b"a newcomer"
+    assert stage.source.read_bytes() == b"a foreign file"
     assert sorted(stage.private()) == before
     assert [path.read_bytes() for path in stage.library.glob(".vpo-*.orig")] == [stage.old]
 
 
-NEWCOMER = b"a newcomer, put here by its owner"
+FOREIGN = b"a foreign file, put here by its owner"
 
 
 def arrive(stage: Replacement) -> None:
     """Put another video in place as download clients do: written elsewhere, renamed onto the name."""
     staged = stage.library / "staged"
-    staged.write_bytes(NEWCOMER)
+    staged.write_bytes(FOREIGN)
     staged.rename(stage.source)
 
 
-def check_the_newcomer_is_there(stage: Replacement, outcomes: list[str]) -> None:
-    assert stage.source.read_bytes() == NEWCOMER
+def check_the_foreign_file_is_there(stage: Replacement, outcomes: list[str]) -> None:
+    assert stage.source.read_bytes() == FOREIGN
     assert "kept" not in outcomes
     assert stage.private() == []
 
 
 @only_replace
-def test_newcomer_between_the_last_look_and_the_swap_survives(stage: Replacement) -> None:
+def test_foreign_file_between_the_last_look_and_the_swap_survives(stage: Replacement) -> None:
     stage.set_up()
     disk = stage.disk(before=("exchange", lambda: arrive(stage)))
     with pytest.raises(FileError, match="somebody else"):
         stage.work(disk)
-    check_the_newcomer_is_there(stage, [])
+    check_the_foreign_file_is_there(stage, [])
     first = disk.names.index("exchange") + 1
     for at in range(first + 1, disk.operations + 1):
         for fault in (KILL, errno.EIO, errno.ENOSPC, errno.EPERM):
@@ -93,13 +93,13 @@ def test_newcomer_between_the_last_look_and_the_swap_survives(stage: Replacement
                 disturbed = stage.disk(at, fault, before=("exchange", lambda: arrive(stage)))
                 in_a_process_that_may_die(lambda disk=disturbed: stage.work(disk))
                 in_a_process_that_may_die(lambda again=again: stage.recover(stage.disk(again, KILL)))
-                check_the_newcomer_is_there(stage, stage.recover())
+                check_the_foreign_file_is_there(stage, stage.recover())
                 if again > 1 and fault != KILL:
                     break
 
 
 @only_replace
-def test_one_more_newcomer_while_the_first_gets_its_name_back_keeps_both(stage: Replacement) -> None:
+def test_one_more_foreign_file_while_the_first_gets_its_name_back_keeps_both(stage: Replacement) -> None:
     stage.set_up()
 
     def second() -> None:
@@ -107,7 +107,7 @@ def test_one_more_newcomer_while_the_first_gets_its_name_back_keeps_both(stage: 
         (stage.library / "staged").rename(stage.source)
 
     class Disk:
-        """Newcomers in front of both exchanges."""
+        """Foreign files in front of both exchanges."""
 
         def __init__(self) -> None:
             self.real = stage.disk()
@@ -122,15 +122,15 @@ def test_one_more_newcomer_while_the_first_gets_its_name_back_keeps_both(stage: 
         stage.work(Disk())
     assert stage.recover() == ["kept"]
     (part,) = stage.library.glob(".vpo-*.part")
-    assert {stage.source.read_bytes(), part.read_bytes()} == {NEWCOMER, b"the second"}
+    assert {stage.source.read_bytes(), part.read_bytes()} == {FOREIGN, b"the second"}
 
 
 @only_replace
-def test_newcomer_while_recovery_verifies_a_bad_new_video_survives(stage: Replacement) -> None:
+def test_foreign_file_while_recovery_verifies_a_bad_new_video_survives(stage: Replacement) -> None:
     killed_and_damaged(stage)
     stage.recover(stage.disk(before=("exchange", lambda: arrive(stage))))
     assert stage.recover() == ["kept"]
-    assert stage.source.read_bytes() == NEWCOMER
+    assert stage.source.read_bytes() == FOREIGN
     assert [path.read_bytes() for path in stage.library.glob(".vpo-*.orig")] == [stage.old]
 
 
@@ -143,7 +143,7 @@ def aside(names: list[str]) -> int:
 
 
 @pytest.mark.parametrize("stage", ["rename"], indirect=True)
-def test_newcomer_under_the_old_name_while_recovery_finishes_a_conversion_survives(
+def test_foreign_file_under_the_old_name_while_recovery_finishes_a_conversion_survives(
     stage: Replacement,
 ) -> None:
     names = stage.operations()
@@ -154,17 +154,17 @@ def test_newcomer_under_the_old_name_while_recovery_finishes_a_conversion_surviv
         disk = stage.disk(2 * fault_at, KILL * bool(fault_at), before=("rename", lambda: arrive(stage)))
         in_a_process_that_may_die(lambda disk=disk: stage.recover(disk))
         stage.recover()
-        assert NEWCOMER in [path.read_bytes() for path in stage.library.iterdir()]
+        assert FOREIGN in [path.read_bytes() for path in stage.library.iterdir()]
         assert stage.target.read_bytes() == stage.new
 
 
 @pytest.mark.parametrize("stage", ["rename"], indirect=True)
-def test_two_newcomers_in_the_last_moment_of_a_conversion_both_survive(stage: Replacement) -> None:
+def test_two_foreign_files_in_the_last_moment_of_a_conversion_both_survive(stage: Replacement) -> None:
     names = stage.operations()
     stage.set_up()
 
     class Disk:
-        """A newcomer in front of the rename that sets the original aside, one in front of its way back."""
+        """A foreign file in front of the rename that sets the original aside, one in front of its way back."""
 
         def __init__(self) -> None:
             self.real = stage.disk()
@@ -186,7 +186,7 @@ def test_two_newcomers_in_the_last_moment_of_a_conversion_both_survive(stage: Re
         stage.work(Disk())
     stage.recover()
     found = [path.read_bytes() for path in stage.library.iterdir()]
-    assert NEWCOMER in found
+    assert FOREIGN in found
     assert b"the second" in found
 
 
@@ -196,11 +196,11 @@ def test_target_replaced_by_its_owner_while_ours_is_made_stays(stage: Replacemen
 
     def theirs() -> None:
         stage.target.unlink()
-        stage.target.write_bytes(NEWCOMER)
+        stage.target.write_bytes(FOREIGN)
 
     with pytest.raises(FileError):
         stage.work(stage.disk(before=("chmod", theirs)))
-    assert stage.target.read_bytes() == NEWCOMER
+    assert stage.target.read_bytes() == FOREIGN
     assert stage.source.read_bytes() == stage.old
     assert stage.private() == []
 

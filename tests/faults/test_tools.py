@@ -173,11 +173,11 @@ def test_termination_ends_tool_and_grandchild_and_leaves_the_original(film: Path
 
 
 def test_source_replaced_during_the_work_survives(film: Path) -> None:
-    newcomer = film.parent.parent / "newcomer.mkv"
-    make_sample(str(newcomer), [SampleTrack("video", "mpeg4")], seconds=0.5, seed=9)
-    expected = newcomer.read_bytes()
+    foreign_file = film.parent.parent / "foreign file.mkv"
+    make_sample(str(foreign_file), [SampleTrack("video", "mpeg4")], seconds=0.5, seed=9)
+    expected = foreign_file.read_bytes()
     with pytest.raises(FileError, match="somebody else"):
-        attempt(film, HONEST + f"os.rename({str(newcomer)!r}, {str(film)!r})\n")
+        attempt(film, HONEST + f"os.rename({str(foreign_file)!r}, {str(film)!r})\n")
     assert film.read_bytes() == expected
     assert os.listdir(film.parent) == ["film.mkv"]
 

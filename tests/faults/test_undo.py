@@ -31,28 +31,28 @@ class TestUndoing(OperationMatrix):
     pass
 
 
-def test_newcomer_is_never_touched(stage: Undoing) -> None:
+def test_foreign_file_is_never_touched(stage: Undoing) -> None:
     stage.set_up()
-    (stage.library / stage.target).write_bytes(b"a newcomer")
+    (stage.library / stage.target).write_bytes(b"a foreign file")
     with pytest.raises(FileError, match="changed since"):
         stage.work()
-    assert stage.read(stage.target) == b"a newcomer"
+    assert stage.read(stage.target) == b"a foreign file"
     assert len(entries(os.fsencode(stage.library))) == 1
 
 
-def test_newcomer_after_a_crash_of_the_undo_is_never_touched(stage: Undoing) -> None:
+def test_foreign_file_after_a_crash_of_the_undo_is_never_touched(stage: Undoing) -> None:
     stage.killed_at(stage.operations().index("rename") + 2)
-    (stage.library / stage.target).write_bytes(b"a newcomer")
+    (stage.library / stage.target).write_bytes(b"a foreign file")
     assert stage.recover() == ["kept"]
-    assert stage.read(stage.target) == b"a newcomer"
+    assert stage.read(stage.target) == b"a foreign file"
 
 
 @pytest.mark.parametrize("stage", ["replace"], indirect=True)
-def test_newcomer_between_the_last_look_and_the_return_of_the_original_survives(stage: Undoing) -> None:
+def test_foreign_file_between_the_last_look_and_the_return_of_the_original_survives(stage: Undoing) -> None:
     names = stage.operations()
 
     def arrive() -> None:
-        (stage.library / "staged").write_bytes(b"a newcomer")
+        (stage.library / "staged").write_bytes(b"a foreign file")
         (stage.library / "staged").rename(stage.library / stage.target)
 
     swap = names.index("exchange") + 1
@@ -61,18 +61,18 @@ def test_newcomer_between_the_last_look_and_the_return_of_the_original_survives(
         disk = stage.disk(at, fault, before=("exchange", arrive))
         in_a_process_that_may_die(lambda disk=disk: stage.work(disk))
         assert stage.recover() == ["kept"]
-        assert stage.read(stage.target) == b"a newcomer"
+        assert stage.read(stage.target) == b"a foreign file"
         (orig,) = stage.library.glob(".vpo-*.orig")
         assert orig.read_bytes() == stage.old
 
 
 @pytest.mark.parametrize("stage", ["rename"], indirect=True)
-def test_newcomer_at_the_new_name_in_the_last_moment_of_an_undo_survives(stage: Undoing) -> None:
+def test_foreign_file_at_the_new_name_in_the_last_moment_of_an_undo_survives(stage: Undoing) -> None:
     names = stage.operations()
     last = [place for place, name in enumerate(names, 1) if name == "rename"][-1]
 
     def arrive() -> None:
-        (stage.library / "staged").write_bytes(b"a newcomer")
+        (stage.library / "staged").write_bytes(b"a foreign file")
         (stage.library / "staged").rename(stage.library / stage.target)
 
     for fault in (0, KILL):
@@ -82,7 +82,9 @@ def test_newcomer_at_the_new_name_in_the_last_moment_of_an_undo_survives(stage: 
             in_a_process_that_may_die(lambda disk=disk: stage.work(disk))  # type: ignore[misc]
             in_a_process_that_may_die(stage.recover)
             stage.recover()
-            assert b"a newcomer" in [path.read_bytes() for path in stage.library.glob("*") if path.is_file()]
+            assert b"a foreign file" in [
+                path.read_bytes() for path in stage.library.glob("*") if path.is_file()
+            ]
             assert stage.read(stage.source) == stage.old
 
 

@@ -109,13 +109,13 @@ def test_a_video_that_vanishes_while_running_is_skipped(world):
 
 def test_a_source_replaced_during_the_work_survives(world):
     (path,) = world.add("a.mkv")
-    newcomer = world.templates.right().read_bytes()
+    foreign_file = world.templates.right().read_bytes()
     staged = world.root / "new.mkv"
-    staged.write_bytes(newcomer)
+    staged.write_bytes(foreign_file)
     arrives = f"os.rename({str(staged)!r}, {str(path)!r})\n"
     world.put_tool(remuxer(), arrives + "os.execv(real, [real, *words])\n")
     world.vpo("process", "--json", world.media)
-    assert path.read_bytes() == newcomer
+    assert path.read_bytes() == foreign_file
     assert world.leftovers() == []
 
 

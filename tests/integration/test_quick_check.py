@@ -1,4 +1,4 @@
-"""A large finished library is found unchanged at a glance, by the run right after the one that finished it."""
+"""A large finished library is found unchanged by the quick check, by the run right after the one that finished it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def summary_of(world):
     return json.loads(done.stdout)["summary"]
 
 
-def seals(world):
+def recorded_digests(world):
     with closing(sqlite3.connect(world.home / "state.db")) as connection:
         return connection.execute("SELECT videos FROM seals").fetchall()
 
@@ -44,15 +44,15 @@ def seals(world):
 def test_the_run_after_the_one_that_finished_the_library_needs_no_second_look(large):
     os.utime(os.path.join(large.media, "a/1.mkv"))
     assert summary_of(large)["unchanged_count"] == 1
-    assert seals(large) == [(5,)]
+    assert recorded_digests(large) == [(5,)]
     summary = summary_of(large)
     assert (summary["up_to_date_count"], summary["total_files"]) == (5, 5)
-    assert seals(large) == [(5,)]
+    assert recorded_digests(large) == [(5,)]
 
 
 def test_what_happened_since_is_found_and_done(large):
     assert large.vpo("process", large.media).returncode == 0
-    assert seals(large) == [(5,)]
+    assert recorded_digests(large) == [(5,)]
     large.add("b/new.mkv", kind="right")
     os.utime(os.path.join(large.media, "c/deep/1.mkv"))
     summary = summary_of(large)

@@ -154,7 +154,7 @@ def test_a_video_that_has_changed_since_is_left_alone(world):
     assert len(runs(world)) == 1
 
 
-def test_a_replaced_video_that_is_gone_or_has_a_newcomer_is_left_alone(world):
+def test_a_replaced_video_that_is_gone_or_has_a_foreign_file_is_left_alone(world):
     (path,) = world.add("copied.mkv")
     process(world)
     shutil.copy(world.templates.right(), path)

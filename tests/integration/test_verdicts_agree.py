@@ -154,15 +154,15 @@ class Library:
 
     # -- the verdicts ------------------------------------------------------------------------------------
 
-    def glance(self):
-        """Tell whether the first glance, which a run begins with in a large library, finds nothing to do."""
+    def quick_check(self):
+        """Tell whether the quick check, which a run begins with in a large library, finds nothing to do."""
         with self.open() as run:
             recorded = LibraryDigests(run.pool).find(os.fsencode(self.media.resolve()), run.digest)
-        glance = QuickCheck(os.fsencode(self.media.resolve()), frozenset([b"mkv"]))
+        quick_check = QuickCheck(os.fsencode(self.media.resolve()), frozenset([b"mkv"]))
         try:
-            return glance.finds(recorded)
+            return quick_check.finds(recorded)
         finally:
-            glance.end()
+            quick_check.end()
 
     def verdicts(self):
         """The videos to do, in bulk and one by one."""
@@ -194,14 +194,14 @@ def test_both_verdicts_agree_on_a_library_with_any_history(history):
             library.age(*event)
         bulk, one_by_one = library.verdicts()
         assert bulk == one_by_one
-        assert not (bulk and library.glance())
+        assert not (bulk and library.quick_check())
         library.run()
         bulk, one_by_one = library.verdicts()
         broken = {
             os.fsencode(path) for path in library.media.glob("**/*.mkv") if b"broken" in path.read_bytes()
         }
         assert bulk == one_by_one == broken, "after a run all that can comply does"
-        assert library.glance() == (not broken)
+        assert library.quick_check() == (not broken)
 
 
 @pytest.mark.parametrize("event", ["touched", "grown", "replaced by another of the same size and time"])

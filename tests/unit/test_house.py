@@ -125,3 +125,39 @@ def test_exceptions_are_caught_wholesale_in_two_places_only():
 def test_names_say_what_things_are():
     banned = {"utils", "helpers", "manager", "service", "common", "misc"}
     assert not [path for path in MODULES if banned & set(os.path.splitext(path.name)[0].split("_"))]
+
+
+# the same word for the same thing, where one module cannot ask the other for it
+DEFINED_TWICE = {
+    "main": "the entry points of a process: the command, and the probe's own process",
+    "undo": "the command, and what it does to one video",
+    "OnError": "plan/model.py imports no policy, and its plans are stored",
+}
+
+
+def public_names(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def defined_twice(modules: list[Path]) -> set[str]:
+    places: dict[str, set[Path]] = {}
+    for path in modules:
+        for name in public_names(path):
+            if not name.startswith("_"):
+                places.setdefault(name, set()).add(path)
+    return {name for name, paths in places.items() if len(paths) > 1}
+
+
+def test_a_public_name_has_one_meaning():
+    assert defined_twice(MODULES) == set(DEFINED_TWICE)
+
+
+def test_the_name_test_sees_a_second_definition(tmp_path):
+    (tmp_path / "other.py").write_text("Plan = 1\n")
+    assert defined_twice([tmp_path / "other.py", write(tmp_path, "class Plan: pass\n")]) == {"Plan"}

@@ -20,8 +20,8 @@ from vpo_tasks.policy.model import (
     TrackKind,
 )
 from vpo_tasks.policy.readers import nearest
+from vpo_tasks.policy.rule_model import Scalar
 
-Scalar: TypeAlias = str | int | float | bool
 Operand: TypeAlias = Scalar | tuple[Scalar, ...] | None
 
 _COMPARISONS = {"==": "eq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}

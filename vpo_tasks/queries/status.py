@@ -117,7 +117,7 @@ class Group(NamedTuple):
     paths: tuple[str, ...]
 
 
-class Status(NamedTuple):
+class LibraryStatus(NamedTuple):
     """Where a library stands. `to_do` and `failed` are groups, the largest first; `hard_linked` are to do.
 
     `unsearched` are folders that cannot be searched, with the reason: there may be more videos.
@@ -136,7 +136,7 @@ class Status(NamedTuple):
     absent: dict[str, int]
 
 
-def take_status(run: RunContext) -> Status:
+def take_status(run: RunContext) -> LibraryStatus:
     """Return where the library of an open run stands."""
     survey = run.survey
     waiting = _waiting(run) if survey.stale else []
@@ -144,7 +144,7 @@ def take_status(run: RunContext) -> Status:
     failed = _grouped((_reason(item), item) for item in survey.failed_before)
     total = Share(len(run.discovery.videos), sum(found.size for found in run.discovery.videos))
     rest = [group.share for group in (*to_do, *failed)]
-    return Status(
+    return LibraryStatus(
         folders=tuple(os.fsdecode(path) for path in run.discovery.searched),
         policies=run.policies.names,
         total=total,
@@ -195,7 +195,7 @@ def _reason(item: Stale) -> str:
     return "failed" if failure is None else reason_due(failure.phase, failure.error)
 
 
-def status_lines(status: Status, verbose: bool) -> list[str]:
+def status_lines(status: LibraryStatus, verbose: bool) -> list[str]:
     """Return the lines for a person; `verbose` names the videos to do and failed."""
     lines = [f"{', '.join(map(escape, status.folders))}: {_amount(status.total)}"]
     to_do = _sum(status.to_do)
@@ -233,7 +233,7 @@ def _group_lines(groups: tuple[Group, ...], verbose: bool) -> list[str]:
     return lines
 
 
-def status_document(status: Status) -> dict[str, Any]:
+def status_document(status: LibraryStatus) -> dict[str, Any]:
     """Return the JSON document."""
     return {
         "format": STATUS_FORMAT,

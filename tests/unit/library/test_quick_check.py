@@ -1,4 +1,4 @@
-"""The first glance at a finished library: a yes only when nothing at all calls for a look."""
+"""The quick check at a finished library: a yes only when nothing at all calls for a look."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def record(pool, path, digest=DIGEST):
     )
 
 
-def glance(pool, root, *, discovery=None):
+def quick_check(pool, root, *, discovery=None):
     """Return how many videos are there if all are as recorded, else None."""
     config = VPOConfig(str(root.parent / "state"), discovery=discovery or DiscoveryConfig())
     with begun_quick_check([str(root)], config) as begun:
         if begun is None:
             return None
-        seal = LibraryDigests(pool).find(begun.root, DIGEST)
-        return seal.videos if begun.finds(seal) else None
+        recorded = LibraryDigests(pool).find(begun.root, DIGEST)
+        return recorded.videos if begun.finds(recorded) else None
 
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_library_as_recorded_is_counted_again_and_again(pool, root, read_only):
     path = str(root.parent / "state" / "state.db")
     with DaemonConnectionPool(path, read_only=read_only) as opened:
-        assert [glance(opened, root) for _ in range(3)] == [VIDEOS] * 3
+        assert [quick_check(opened, root) for _ in range(3)] == [VIDEOS] * 3
 
 
 DISTURBANCES = {
@@ -88,13 +88,13 @@ DISTURBANCES = {
 }
 
 
-@pytest.mark.parametrize("is_sealed", [False, True])
+@pytest.mark.parametrize("is_recorded", [False, True])
 @pytest.mark.parametrize("disturb", DISTURBANCES.values(), ids=DISTURBANCES)
-def test_whatever_calls_for_a_look_is_a_no(pool, root, disturb, is_sealed):
-    if is_sealed:
-        assert glance(pool, root) == VIDEOS
+def test_whatever_calls_for_a_look_is_a_no(pool, root, disturb, is_recorded):
+    if is_recorded:
+        assert quick_check(pool, root) == VIDEOS
     disturb(root)
-    assert glance(pool, root) is None
+    assert quick_check(pool, root) is None
 
 
 UNIMPORTANT = {
@@ -111,15 +111,15 @@ UNIMPORTANT = {
 @pytest.mark.parametrize("change", UNIMPORTANT.values(), ids=UNIMPORTANT)
 def test_what_concerns_no_video_is_still_a_yes(pool, root, change):
     change(root)
-    assert glance(pool, root) == VIDEOS
+    assert quick_check(pool, root) == VIDEOS
 
 
 def test_a_video_that_does_not_comply_is_a_no(pool, root):
-    assert glance(pool, root) == VIDEOS
+    assert quick_check(pool, root) == VIDEOS
     record(pool, root / "c/1.mkv", digest=None)
-    assert glance(pool, root) is None
+    assert quick_check(pool, root) is None
     record(pool, root / "c/1.mkv", digest=b"another digest..")
-    assert glance(pool, root) is None
+    assert quick_check(pool, root) is None
 
 
 RECORD_CHANGES = {
@@ -133,7 +133,7 @@ RECORD_CHANGES = {
 
 
 @pytest.mark.parametrize("change", RECORD_CHANGES.values(), ids=RECORD_CHANGES)
-def test_no_seal_outlives_a_change_of_any_record(pool, root, change):
+def test_no_digest_outlives_a_change_of_any_record(pool, root, change):
     before = LibraryDigests(pool).find(os.fsencode(root.resolve()), DIGEST)
     change(Store(pool), os.fsencode(root.resolve() / "b/deep/1.mkv"))
     assert pool.execute_read("SELECT count(*) FROM seals") == [(0,)]
@@ -150,13 +150,13 @@ def test_a_wide_and_a_deep_library_are_seen_whole(pool, root):
     deep.parent.mkdir(parents=True)
     deep.write_bytes(b"1")
     record(pool, deep)
-    assert glance(pool, root) == VIDEOS + 701
+    assert quick_check(pool, root) == VIDEOS + 701
     (root / "wide" / "699" / "1.mkv").write_bytes(b"other")
-    assert glance(pool, root) is None
+    assert quick_check(pool, root) is None
 
 
 def test_exclusions_and_small_libraries_are_left_to_the_proper_look(pool, root, tmp_path):
-    assert glance(pool, root, discovery=DiscoveryConfig()._replace(skip=("samples",))) is None
+    assert quick_check(pool, root, discovery=DiscoveryConfig()._replace(skip=("samples",))) is None
     DaemonConnectionPool(str(tmp_path / "small" / "state.db")).close()
     with begun_quick_check([str(root)], VPOConfig(str(tmp_path / "small"))) as begun:
         assert begun is None
@@ -166,7 +166,7 @@ def test_exclusions_and_small_libraries_are_left_to_the_proper_look(pool, root, 
         assert begun is None
 
 
-def test_numbers_beyond_what_sqlite_holds_are_sealed_as_stat_says_them(pool):
+def test_numbers_beyond_what_sqlite_holds_are_digested_as_stat_says_them(pool):
     high = (1 << 64) - 2  # a device or inode of some FUSE and network filesystems
     videos = {b"/m/a.mkv": (high, high, 5, 6), b"/m/x/b.mkv": (1, 2, 3, 4), b"/m/z.mkv": (1, 2, 3, 4)}
     for path, identity in videos.items():
@@ -181,10 +181,10 @@ def test_numbers_beyond_what_sqlite_holds_are_sealed_as_stat_says_them(pool):
 
 
 def test_no_process_and_no_descriptor_is_left(pool, root):
-    glance(pool, root)  # opens this thread's connection, which stays
+    quick_check(pool, root)  # opens this thread's connection, which stays
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     for _ in range(3):
-        glance(pool, root)
+        quick_check(pool, root)
         os.utime(root / "own.mkv", ns=(1, 1))
     assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
     with pytest.raises(ChildProcessError):
