@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from vpo_tasks.policy import functions
 from vpo_tasks.policy.model import And, Condition, Not, Or
+from vpo_tasks.policy.rule_model import Scalar
 
 MAX_NESTING = 50
 MAX_LENGTH = 20_000
@@ -175,7 +176,7 @@ class _Parser:
             raise ExpressionError(token.position, "an empty list")
         return tuple(values)
 
-    def _value(self) -> functions.Scalar:
+    def _value(self) -> Scalar:
         token = self._take()
         if token.kind == "text":
             return token.text[1:-1]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from vpo_tasks.errors import FileError, LargerError, ToolError, VerifyError
 from vpo_tasks.execute.work import Done
-from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.describe import describe_failures
 from vpo_tasks.plan.encoding import encode_key
-from vpo_tasks.plan.model import Change, Context, Plan, Step
+from vpo_tasks.plan.model import Change, Plan, Step
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.estimates import amount_of, speed_of
 from vpo_tasks.state.measurements import Measured, Speed
@@ -114,29 +112,6 @@ class Seen(NamedTuple):
     media: MediaInfo
     plan: Plan
     step: Step
-
-
-def context_of(
-    path: str, attempts: Attempts, *, phases: tuple[str, ...] | None, encoders: frozenset[str] | None
-) -> Context:
-    """Return what evaluation may know of a video beside its content: the same for every command."""
-    return Context(
-        path=path,
-        phases=phases,
-        can_encode=True,
-        encoders=encoders,
-        larger=attempts.larger,
-        failed_encodes=dict(attempts.failed),
-    )
-
-
-def final_path(path: str, plan: Plan) -> str:
-    """Return where a video that is now at `path` is after its plan: another suffix in another container."""
-    suffix = suffix_of(plan.result.container)
-    if plan.result.container == plan.source.container or not suffix:
-        return path
-    stem, old_suffix = os.path.splitext(path)
-    return path if old_suffix.lower() == suffix else stem + suffix
 
 
 def asks_nothing(plan: Plan) -> bool:

@@ -8,7 +8,7 @@ from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
 from vpo_tasks.plan.model import Context, Plan, Step
-from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts, context_of
+from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts
 
 
 class Planner(NamedTuple):
@@ -34,11 +34,20 @@ class Planner(NamedTuple):
 
         Raises PlanError, also when the policies would never be content, and ToolMissing.
         """
+        context = self._context(path, attempts)
         if plan is None:
-            plan = self.plan(path, media, attempts)
+            plan = evaluate(self.policies, media, context)
         if not plan.is_empty:
-            check_convergence(self.policies, plan, self._context(path, attempts))
+            check_convergence(self.policies, plan, context)
         return plan, compile_step(plan, self.tools, header_edits=self.header_edits and links == 1)
 
     def _context(self, path: str, attempts: Attempts) -> Context:
-        return context_of(path, attempts, phases=self.phases, encoders=self.encoders)
+        """Return what evaluation may know of a video beside its content: the same for every command."""
+        return Context(
+            path=path,
+            phases=self.phases,
+            can_encode=True,
+            encoders=self.encoders,
+            larger=attempts.larger,
+            failed_encodes=dict(attempts.failed),
+        )

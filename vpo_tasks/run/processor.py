@@ -23,6 +23,7 @@ from vpo_tasks.errors import (
 )
 from vpo_tasks.execute.replace import export_unchanged
 from vpo_tasks.execute.work import Environment, Replacement
+from vpo_tasks.media.formats import suffix_of
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import turns_matroska
@@ -40,7 +41,6 @@ from vpo_tasks.run.jobs import (
     asks_nothing,
     describe_job,
     failed,
-    final_path,
     measured,
     with_done,
 )
@@ -289,7 +289,7 @@ class WorkflowProcessor:
 
     def _destination(self, job: VideoJob, plan: Plan) -> str:
         """Return where the result goes. Raises PlanError when another video would go there too."""
-        destination = final_path(job.target or job.path, plan)
+        destination = _final_path(job.target or job.path, plan)
         if destination in {job.target, job.path} and job.target is None:
             return destination
         if len(os.fsencode(os.path.basename(destination))) > _NAME_BYTES:
@@ -306,7 +306,7 @@ class WorkflowProcessor:
             plan = self._look(rival, None, None).plan
         except (FileError, ToolMissing, _Skip):
             return None if job.target is None else os.path.basename(rival)
-        return os.path.basename(final_path(rival, plan))
+        return os.path.basename(_final_path(rival, plan))
 
 
 def _check_expected(job: VideoJob, seen: Seen) -> None:
@@ -335,3 +335,12 @@ def _identify(path: str) -> tuple[Identity, int]:
     if not stat.S_ISREG(status.st_mode):
         raise _Skip("not a regular file")
     return Identity.of(status), status.st_nlink
+
+
+def _final_path(path: str, plan: Plan) -> str:
+    """Return where a video that is now at `path` is after its plan: another suffix in another container."""
+    suffix = suffix_of(plan.result.container)
+    if plan.result.container == plan.source.container or not suffix:
+        return path
+    stem, old_suffix = os.path.splitext(path)
+    return path if old_suffix.lower() == suffix else stem + suffix
