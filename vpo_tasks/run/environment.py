@@ -65,7 +65,7 @@ def make_processor(
     )
     settings = ProcessSettings(
         planner=planner,
-        estimates=Estimates(run.measurements.paces()),
+        estimates=Estimates(run.measurements.speeds()),
         dry_run=options.dry_run,
         break_hardlinks=config.safety.hardlinks == "break",
         verify=config.safety.verify,
