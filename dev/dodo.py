@@ -18,6 +18,7 @@ DOIT_CONFIG = {
 DOCS_TESTS = [
     "tests/integration/test_docs.py",
     "tests/unit/policy/test_docs.py",
+    "tests/unit/test_references.py",
 ]
 _BIN = os.path.dirname(sys.executable)
 

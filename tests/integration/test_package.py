@@ -44,7 +44,7 @@ def wheel(sdist, tmp_path_factory) -> Path:
 def test_the_sdist_has_what_a_developer_needs_and_nothing_that_was_made(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "SECURITY.md", "dev/dodo.py", ".ci/run"} <= names
+    assert {"LICENSE", "CONTRIBUTING.md", "docs/architecture.md", "dev/dodo.py", ".ci/run"} <= names
     assert "tests/unit/test_house.py" in names
     assert not [name for name in names if re.search(r"(^|/)(\.venv|__pycache__|\.hypothesis)(/|$)", name)]
 

@@ -1,5 +1,6 @@
-"""What an earlier run left unfinished: ended or undone at the first start that sees it (design: safety).
+"""What an earlier run left unfinished: ended or undone at the first start that sees it.
 
+What may be found, and what is done: docs/design/safety.md, "Replace (remux, encode)".
 It can be killed at any point and started again. Whatever is not provably ours is left alone and named.
 """
 

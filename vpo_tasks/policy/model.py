@@ -1,4 +1,4 @@
-"""The policy as frozen types (policy-format, version 13 names). What the loader accepts, already translated.
+"""The policy as frozen types, in the names of version 13 (policy-format 6.2): what the loader accepts.
 
 Sizes are bytes, durations seconds, rates bit/s, wherever the text form allows units. Defaults here are the
 language's defaults, so that a policy that spells them out equals one that leaves them out. Conditions,

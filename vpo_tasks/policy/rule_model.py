@@ -16,7 +16,7 @@ class PolicyValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
     """Base of every policy type."""
 
 
-# -- conditions (3.8.1) ----------------------------------------------------------------------------------
+# -- conditions (policy-format 3.8.1) --------------------------------------------------------------------
 
 
 class TitleMatch(PolicyValue, frozen=True):
@@ -119,7 +119,7 @@ Condition = (
 )
 
 
-# -- actions (3.8.6) -------------------------------------------------------------------------------------
+# -- actions (policy-format 3.8.6) -----------------------------------------------------------------------
 
 
 class PluginField(PolicyValue, frozen=True):

@@ -1,5 +1,6 @@
-"""Header edits without a copy (design: safety): a tool edits a skeleton, and only what differs is written.
+"""Header edits without a copy: a tool edits a skeleton, and only what differs is written.
 
+The protocol is in docs/design/safety.md, "Header edits without a copy".
 At any moment the journal beside the video holds every byte that it takes to have the old video back.
 """
 
