@@ -106,3 +106,11 @@ def test_the_workflow_runs_the_unit_tests_on_macos_with_every_python():
     assert job["runs-on"].startswith("macos-")
     assert job["strategy"]["matrix"]["python"] == PYTHONS
     assert commands_of(job)[-1].endswith("tests/unit")
+
+
+def test_the_changelog_sorts_what_it_tells_and_repeats_nothing():
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    assert newest.startswith("[Unreleased]")
+    assert re.findall(r"^### (.+)$", newest, re.MULTILINE) == ["Added", "Changed", "Fixed", "Security"]
+    lines = re.findall(r"^- .+$", newest, re.MULTILINE)
+    assert len(lines) == len(set(lines)) > 50
