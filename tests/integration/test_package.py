@@ -10,6 +10,7 @@ import tarfile
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from vpo_tasks import __version__
 ROOT = Path(__file__).parents[2]
 
 
-def run(*words: object, **more: object) -> str:
+def run(*words: object, **more: Any) -> str:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=600, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

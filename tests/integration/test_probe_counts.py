@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -191,7 +192,7 @@ def test_a_size_that_lies_costs_no_memory(tmp_path):
 def test_flipped_bits_raise_nothing_but_probe_errors(tmp_path):
     tracks = (VIDEO, AUDIO, SampleTrack("subtitle", "subrip"))
     with open(sample(tmp_path, "a.mkv", *tracks, seconds=0.2), "rb") as stream:
-        films = [(stream.read(), "b.mkv", lambda path: (read_layout(path), count_blocks(path)))]
+        films: list[Any] = [(stream.read(), "b.mkv", lambda path: (read_layout(path), count_blocks(path)))]
     with open(sample(tmp_path, "a.mp4", VIDEO, AUDIO, seconds=0.2), "rb") as stream:
         films.append((stream.read(), "b.mp4", read_movie))
     reasons = []

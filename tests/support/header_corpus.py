@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import imageio_ffmpeg
@@ -201,7 +201,7 @@ class Corpus:
         ):
             name = f"{kind}-{room}-{clusters}{'-index' * index}"
             yield self._layout(name, film=kind, room=room, clusters=clusters, index=index)
-        for name, options in {
+        well_formed: dict[str, dict[str, Any]] = {
             "crc": {"crc": True, "room": 1000},
             "crc-no-index": {"crc": True, "room": 1000, "index": False},
             "webm": {"doc_type": b"webm", "room": 1000},
@@ -216,9 +216,10 @@ class Corpus:
             "room-before-no-index": {"room_before": 1000, "index": False},
             "short-size": {"size_bytes": 4, "room": 1000},
             "shorter-size": {"size_bytes": 3, "room": 300},
-        }.items():
+        }
+        for name, options in well_formed.items():
             yield self._layout(name, **options)
-        for name, options in {
+        unusual: dict[str, dict[str, Any]] = {
             "unknown-segment": {"segment_size": UNKNOWN},
             "unknown-cluster": {"cluster_size": UNKNOWN},
             "bytes-behind": {"behind": b"\0" * 100},
@@ -226,7 +227,8 @@ class Corpus:
             "tracks-behind": {"tracks_behind": True},
             "wrong-index": {"wrong_index": True},
             "clusters-apart": {"void_between": True, "index": False},
-        }.items():
+        }
+        for name, options in unusual.items():
             yield self._layout(name, refused=True, room=1000, **options)
 
     def _layout(
