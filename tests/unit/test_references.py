@@ -13,7 +13,14 @@ from vpo_tasks.plan.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 POLICY_FORMAT = ROOT / "docs" / "design" / "policy-format.md"
-MAPS = ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md", "SECURITY.md", "docs/design/doit.md"]
+MAPS = [
+    "docs/architecture.md",
+    "docs/glossary.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/design/doit.md",
+    "docs/design/safety.md",
+]
 TREES = ("vpo_tasks", "tests", "bench", "dev", "docs", ".ci")
 SOURCES = sorted(
     path
