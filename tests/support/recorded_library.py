@@ -46,7 +46,7 @@ class RecordedLibrary:
     ) -> Path:
         """Add a file; recorded with what it `holds`, and as compliant under `digest`."""
         path = self.media / name
-        path.write_bytes(name.encode().ljust(size, b"."))
+        path.write_bytes(os.fsencode(name).ljust(size, b"."))
         if holds is not None:
             with self.pool() as pool:
                 Store(pool).record(
