@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.library import Templates, World
+from tests.support.recorded_library import RecordedLibrary
 from tests.support.tools import left_out, need_tool
 
 
@@ -16,6 +17,11 @@ def templates(tmp_path_factory) -> Templates:
 @pytest.fixture
 def world(tmp_path, templates) -> World:
     return World(tmp_path, templates)
+
+
+@pytest.fixture
+def recorded(tmp_path) -> RecordedLibrary:
+    return RecordedLibrary(tmp_path)
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""How loader, backend and reporter find the library that was opened."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpo_tasks.doit_plugin import host
+from vpo_tasks.errors import UsageError
+
+
+def test_without_a_library_a_person_is_led_to_the_dodo_file(monkeypatch):
+    monkeypatch.setattr(host, "_hosts", [])
+    with pytest.raises(UsageError, match="vpo init"):
+        host.current_host()
+
+
+def test_the_library_opened_last_is_the_one(monkeypatch):
+    monkeypatch.setattr(host, "_hosts", [])
+    for opened in ("first", "second"):
+        host.set_host(opened)
+        assert host.current_host() == opened
