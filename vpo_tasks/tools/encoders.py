@@ -11,23 +11,22 @@ from vpo_tasks.errors import ToolError, is_from_outside
 from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.base import Call
-from vpo_tasks.tools.ffmpeg_encoding import hardware_kind
+from vpo_tasks.tools.ffmpeg_encoding import VAAPI_WORDS, hardware_kind
+from vpo_tasks.tools.quirks import NO_FPS_MODE
 from vpo_tasks.tools.toolbox import ask
 
 _TIMEOUT_S = 30.0
 _LINE = re.compile(rb"^ [VAS][.A-Z]{5} (\S+)", re.MULTILINE)
-_VERSION = re.compile(rb"^ffmpeg version n?(\d+)\.(\d+)", re.MULTILINE)
-_OLDEST = (5, 1)
-"""Older ones do not know `-fps_mode`, without which frames are doubled and left out."""
+_VERSION = re.compile(r"^ffmpeg version (\S+)", re.MULTILINE)
 TOO_OLD = frozenset({"(too-old)"})
 """In place of encoders; none is called so."""
 
 
 def ask_encoders(ffmpeg: str) -> frozenset[str]:
-    """Return the encoders that `ffmpeg -encoders` lists; none when it does not answer. Costs a process.
+    """Return the encoders that `ffmpeg -encoders` lists. Costs a process.
 
-    `TOO_OLD` when it is too old to be told what a plan wants. No answer is nothing to be kept: it may be one
-    of the moment.
+    `TOO_OLD` for a version that cannot be used (quirks.NO_FPS_MODE). Empty when ffmpeg does not answer; do
+    not store that, the next try may succeed.
     """
     answer = ask([ffmpeg, "-nostdin", "-encoders"], _TIMEOUT_S)
     if answer is None:
@@ -36,9 +35,9 @@ def ask_encoders(ffmpeg: str) -> frozenset[str]:
 
 
 def is_too_old(banner: bytes) -> bool:
-    """Tell by `ffmpeg version 4.4.2-0ubuntu…`; a build from between releases (`N-1234`) is taken for new."""
-    found = _VERSION.search(banner)
-    return found is not None and (int(found[1]), int(found[2])) < _OLDEST
+    """Tell by a banner such as `ffmpeg version 4.4.2-0ubuntu…`."""
+    found = _VERSION.search(banner.decode("utf-8", "replace"))
+    return found is not None and NO_FPS_MODE.affects(found[1])
 
 
 def parse_encoders(answer: bytes) -> frozenset[str]:
@@ -49,7 +48,6 @@ def parse_encoders(answer: bytes) -> frozenset[str]:
 
 _SOURCE = b"color=c=gray:s=320x240:r=25:d=0.2"
 TRIAL_TIMEOUT_S = 30.0
-VAAPI_DEVICE = "/dev/dri/renderD128"
 
 
 class Hardware:
@@ -105,7 +103,7 @@ class Hardware:
 def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
     """Return the tiny encode with which an encoder is tried."""
     is_vaapi = hardware_kind(encoder) == "vaapi"
-    device = (b"-vaapi_device", VAAPI_DEVICE.encode()) if is_vaapi else ()
+    device = VAAPI_WORDS if is_vaapi else ()
     filters = b"format=nv12,hwupload" if is_vaapi else b"format=nv12"
     return (
         os.fsencode(ffmpeg), b"-nostdin", b"-hide_banner", b"-v", b"error", *device, b"-f", b"lavfi",

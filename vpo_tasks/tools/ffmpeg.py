@@ -25,7 +25,7 @@ _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts"
 _PHONE_CODECS = frozenset({"h263", "amr_nb", "amr_wb"})
 """What old telephones recorded: the same container, but FFmpeg takes them under its other name only."""
 _ISO_FAMILY = frozenset({"mp4", "mov"})
-# what FFmpeg 5.1 knows; a newer name would be refused by it
+# quirks.NEW_DISPOSITIONS
 _DISPOSITIONS = frozenset({
     "dub", "original", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired",
     "clean_effects", "captions", "descriptions", "metadata", "dependent", "still_image",
@@ -73,8 +73,8 @@ class Ffmpeg:
     def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
         """Return one process that makes `output`, after one for each picture to be attached to Matroska.
 
-        ffmpeg (5.1 to 9) copies an attached picture into Matroska as a video track of one frame; only
-        `-attach` keeps it an attachment, and that wants a file. Two passes are two processes in `scratch`.
+        Attached pictures need the extra processes (quirks.COVER_AS_TRACK): `-attach` wants a file. Two passes
+        are two processes in `scratch`.
         """
         folder, name = os.path.split(output)
         mapped, pictures = _split(plan)
@@ -123,7 +123,7 @@ class Ffmpeg:
         encodes = {item.place: item.stream.encode for item in mapped if item.stream.encode is not None}
         decodes = any(item.found.type == "video" for item in mapped if item.stream.encode is not None)
         chosen = {place: self._arrangement.encoder(place, encode) for place, encode in encodes.items()}
-        before = input_words(chosen, encodes, self._arrangement.vaapi_device)
+        before = input_words(chosen, encodes)
         if decodes:
             # the picture stays as it is stored, and the rotation that is asked of players with it
             before.append(b"-noautorotate")
@@ -237,7 +237,7 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     if converted or wanted.title != found.title or plan.result.container in _ISO_FAMILY:
         yield from (metadata, b"title=" + _text(wanted.title or ""))
     if converted and plan.source.container in _ISO_FAMILY:
-        # FFmpeg from 8.1 on reads a track's name beside its title, and Matroska would take it for one
+        # quirks.TRACK_NAMES
         yield from (metadata, b"name=")
     yield from (b"-disposition:%d" % number, _disposition(wanted))
     if item.stream.encode is not None:
@@ -269,7 +269,7 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
     # an encoder may start late while the others already deliver
     yield from (b"-max_muxing_queue_size", b"4096")
     if plan.result.container == "mkv":
-        # older ffmpegs would set a default flag that the plan left off
+        # quirks.DEFAULT_FLAG_SET
         yield from (b"-default_mode", b"passthrough")
     if plan.result.container == "avi":
         # moved by the start delay of a sound encoder, pictures would no longer stand in their slots

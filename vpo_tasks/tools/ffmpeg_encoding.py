@@ -14,12 +14,13 @@ from vpo_tasks.plan.encoding import channel_layout, keeps_fields, software_encod
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.downmix import named_layout, pan_filter
 
+VAAPI_WORDS = (b"-vaapi_device", b"/dev/dri/renderD128")
 ANALYSIS = "2pass"
 """Prefix of the analysis files of a first pass, in a folder of their own."""
 TWO_PASS_ENCODERS = frozenset({"libx264", "libx265", "libvpx-vp9", "libaom-av1"})
 TIME_BASE = b"1:90000"
 """Fine enough for every frame's own time (a rate would round a variable one), and a whole number of
-milliseconds fits; ffmpeg 5.1 and 9 have no other value in common that leaves times alone."""
+milliseconds fits (quirks.TIME_BASE_NAMES)."""
 
 _CPU_USED = MappingProxyType(
     {  # preset -> libvpx-vp9, libaom-av1, libsvtav1
@@ -32,8 +33,7 @@ _TEN_BITS = MappingProxyType({"libx264": "yuv420p10le", "libx265": "yuv420p10le"
                               "libaom-av1": "yuv420p10le", "libsvtav1": "yuv420p10le"})  # fmt: skip
 _TRANSFERS = MappingProxyType({"hdr10": "smpte2084", "hlg": "arib-std-b67"})
 _SVT_LEVELS = 6
-"""From SVT-AV1 3 on `lp` is a level, each worth twice the threads of the one before: 1, 2, 4, 8, 16, 32.
-Older ones take it for the threads themselves, so that it is within what is allowed there too."""
+"""The highest `lp` (quirks.LP_IS_A_LEVEL)."""
 
 
 class Mastering(NamedTuple):
@@ -51,14 +51,13 @@ class Arrangement(NamedTuple):
     """What this machine adds to a plan. `encoders` are FFmpeg's, by place in `plan.streams`.
 
     `threads` is how many an encoder may use, None: as many as it likes. `scratch` is an empty folder outside
-    the library, needed by two passes only. `vaapi_device` is the device node for VAAPI.
+    the library, needed by two passes only.
     """
 
     encoders: Mapping[int, str] = MappingProxyType({})
     threads: int | None = None
     mastering: Mastering = Mastering()
     scratch: bytes = b""
-    vaapi_device: str = "/dev/dri/renderD128"
 
     def encoder(self, place: int, encode: Encode) -> str:
         """Return the encoder for a stream."""
@@ -104,13 +103,13 @@ def hardware_kind(encoder: str) -> str | None:
     return kind if kind in _HARDWARE_QUALITY else None
 
 
-def input_words(encoders: Mapping[int, str], encodes: Mapping[int, Encode], device: str) -> list[bytes]:
+def input_words(encoders: Mapping[int, str], encodes: Mapping[int, Encode]) -> list[bytes]:
     """Return what must stand before the input: devices, and a hint to decode where a kind was named."""
     words: list[bytes] = []
     for place, encoder in encoders.items():
         kind = hardware_kind(encoder)
         if kind == "vaapi":
-            words += [b"-vaapi_device", device.encode()]
+            words += VAAPI_WORDS
         if kind is not None and encodes[place].hw == kind:
             words += [b"-hwaccel", b"cuda" if kind == "nvenc" else kind.encode()]
     return words

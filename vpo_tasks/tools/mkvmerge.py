@@ -60,6 +60,7 @@ class Mkvmerge:
                 argv += _properties(ids[stream.source], _unnamed(found) if converted else found, wanted)
         order = [b"0:%d" % ids[s.source] for s in plan.streams if s.source in ids]
         argv += [b"--track-order", b",".join(order), source]
+        # quirks.WARNING_IS_EXIT_1
         call = Call(argv=tuple(argv), cwd=folder, warn_codes=(1,), inputs=tuple(inputs))
         return (call,)
 

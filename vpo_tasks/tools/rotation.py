@@ -1,4 +1,4 @@
-"""Which ffmpeg writes into Matroska how a picture is turned: those before version 6 leave it out."""
+"""The ffmpeg that keeps the rotation of pictures in Matroska (quirks.ROTATION_LOST)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import NamedTuple
 from vpo_tasks.plan.model import Encode, Plan
 from vpo_tasks.tools.base import Call, ToolInfo
 from vpo_tasks.tools.encoders import TOO_OLD, Hardware, ask_encoders
+from vpo_tasks.tools.quirks import ROTATION_LOST
 from vpo_tasks.tools.toolbox import UNKNOWN, ask_version, other_ffmpegs
-
-_FIRST_MAJOR = 6
 
 
 class Equipment(NamedTuple):
@@ -57,7 +56,9 @@ class Rotation:
         found = []
         for info in self._all():
             version = ask_version(info).version
-            encoders = ask_encoders(info.path) if _is_new_enough(version) else TOO_OLD
+            encoders = TOO_OLD
+            if version != UNKNOWN and not ROTATION_LOST.affects(version):
+                encoders = ask_encoders(info.path)
             self.in_doubt = self.in_doubt or version == UNKNOWN or not encoders
             if encoders and encoders != TOO_OLD:
                 found.append(Equipment(info, Hardware(info.path, encoders, self._run)))
@@ -73,11 +74,3 @@ class Rotation:
 
 def _can_encode(equipment: Equipment, encodes: Sequence[Encode]) -> bool:
     return all(equipment.hardware.choose(encode) for encode in encodes)
-
-
-def _is_new_enough(version: str) -> bool:
-    """Tell by the version: `7.0.2`, `n9.0.2-17-g2a57`; a build from between releases (`N-1234`) is new."""
-    if version == UNKNOWN:
-        return False
-    major = version.lstrip("nv").partition(".")[0]
-    return not major.isdecimal() or int(major) >= _FIRST_MAJOR

@@ -131,9 +131,9 @@ def test_audio(codec, channels, expected):
 
 def test_decoding_by_hardware_is_hinted_where_a_kind_is_named():
     named, auto = Encode(codec="hevc", hw="nvenc"), Encode(codec="hevc", hw="auto")
-    assert input_words({0: "hevc_nvenc"}, {0: named}, "") == [b"-hwaccel", b"cuda"]
-    assert input_words({0: "hevc_nvenc"}, {0: auto}, "") == []
-    assert input_words({0: "hevc_vaapi"}, {0: auto}, "/dev/x") == [b"-vaapi_device", b"/dev/x"]
+    assert input_words({0: "hevc_nvenc"}, {0: named}) == [b"-hwaccel", b"cuda"]
+    assert input_words({0: "hevc_nvenc"}, {0: auto}) == []
+    assert input_words({0: "hevc_vaapi"}, {0: auto}) == [b"-vaapi_device", b"/dev/dri/renderD128"]
 
 
 LISTED = frozenset({"libx265", "hevc_nvenc", "hevc_qsv", "libsvtav1"})
