@@ -19,13 +19,11 @@ from vpo_tasks.disk.undo_store import opened_store, remove_if_empty, retire
 from vpo_tasks.execute.work import Outcome
 from vpo_tasks.media.identity import Identity
 
-FileStateReader = Callable[[Place, Record], str]
 
-
-def bring_back(disk: Disk, names: Sidecars, record: Record, which: FileStateReader) -> str | None:
+def bring_back(disk: Disk, names: Sidecars, record: Record) -> str | None:
     """Bring the original back. Returns None, or why everything was left as it is. Raises OSError.
 
-    `which` tells whether a path holds the `old` or the `new` video. Calling it again goes on from there.
+    Calling it again goes on from there.
     """
     source = names.folder.at(record.source)
     target = names.folder.at(record.target)
@@ -33,7 +31,7 @@ def bring_back(disk: Disk, names: Sidecars, record: Record, which: FileStateRead
     if held == "old" and record.mode == "replace" and which(names.orig, record) == "unknown":
         return _give_way_to_original(disk, names, source)
     if held != "old":
-        reason = _fetch_original(disk, names, record, which)
+        reason = _fetch_original(disk, names, record)
         if reason is not None:
             return reason
     if record.mode == "rename":
@@ -70,7 +68,7 @@ def _give_way_to_original(disk: Disk, names: Sidecars, source: Place) -> str:
     return f"{os.fsdecode(source.path)} was changed meanwhile; nothing was touched"
 
 
-def _fetch_original(disk: Disk, names: Sidecars, record: Record, which: FileStateReader) -> str | None:
+def _fetch_original(disk: Disk, names: Sidecars, record: Record) -> str | None:
     if names.orig.status() is None:
         with opened_store(names.folder) as store:
             stored = None if store is None else names._replace(folder=store).orig
@@ -120,7 +118,7 @@ def resolve(disk: Disk, names: Sidecars, record: Record, verified: Callable[[Pla
         retire(disk, names, record)
         return Resolution("finished", "was complete, cleaned up")
     if record.state == "undoing":
-        reason = bring_back(disk, names, record, which)
+        reason = bring_back(disk, names, record)
         return Resolution("undone", "the original is back") if reason is None else Resolution("kept", reason)
     target = names.folder.at(record.target)
     # what was made in an output folder has its source elsewhere, and that is not looked at

@@ -18,10 +18,10 @@ from vpo_tasks.disk.journal import Mode, Record, file_head_tail_digest, head_tai
 from vpo_tasks.disk.locks import VideoLock
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
-from vpo_tasks.execute.comparing import Made, compare, count, probe
+from vpo_tasks.execute.comparison import Made, compare, count, probe, refuse_larger
 from vpo_tasks.execute.dolby_vision import drop_configurations
 from vpo_tasks.execute.encode_setup import arrangements
-from vpo_tasks.execute.packet_checks import refuse_larger
+from vpo_tasks.execute.transaction import foreign_file, wanted_mtime_ns
 from vpo_tasks.execute.verify import verify_size
 from vpo_tasks.execute.work import Environment, Follower, Replacement, Versions
 from vpo_tasks.media.identity import Identity
@@ -129,18 +129,6 @@ def check_unchanged(job: Job, *, linked: bool = False) -> None:
         old = old._replace(ctime_ns=found.ctime_ns)
     if found != old or not os.path.samestat(status, os.fstat(job.file.fd)):
         raise foreign_file(job.work.source)
-
-
-def foreign_file(video: str) -> ReplaceError:
-    """Return the error for a source that somebody replaced or wrote to while we had it in hand."""
-    return ReplaceError(video, "the video was changed by somebody else meanwhile; left as it is")
-
-
-def wanted_mtime_ns(plan: Plan, old: Identity) -> int | None:
-    """Return the modification time that the plan asks for, None for the time of writing."""
-    if plan.mtime_s is not None:
-        return int(plan.mtime_s * 1e9)
-    return old.mtime_ns if plan.keep_mtime else None
 
 
 def _copy_attributes(job: Job, fd: int) -> list[str]:
