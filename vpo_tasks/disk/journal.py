@@ -204,7 +204,7 @@ def _read(place: Place) -> tuple[AnyRecord | None, os.stat_result]:
 
 
 def head_tail_digest(place: Place) -> str:
-    """Return the `file_fingerprint` of what a name holds. Raises OSError, also for a link."""
+    """Return the `file_head_tail_digest` of what a name holds. Raises OSError, also for a link."""
     fd = place.open()
     try:
         return file_head_tail_digest(fd)
@@ -221,7 +221,7 @@ def file_head_tail_digest(fd: int) -> str:
 
 
 def recorded_head_tail_digest(size: int, read: Callable[[int, int], bytes]) -> str:
-    """Return the fingerprint of `size` bytes that `read` gives by offset and count."""
+    """Return the head and tail digest of `size` bytes that `read` gives by offset and count."""
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     last = max(0, size - _HEAD_BYTES)
     for number in range(_SAMPLES):

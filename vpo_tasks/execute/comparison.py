@@ -27,8 +27,8 @@ class Made(NamedTuple):
     warnings: tuple[str, ...]
     bytes_written: int | None = None
     """None: as many as it is long."""
-    print: str = ""
-    """Its fingerprint, taken where only we can write."""
+    digest: str = ""
+    """Its head and tail digest, taken where only we can write."""
 
 
 def probe(kit: Environment, file: OpenFile) -> MediaInfo:
@@ -180,6 +180,8 @@ class _Reader(NamedTuple):
         info = kit.toolbox.info("ffmpeg", needed_for)
         argv = (*opening(info, media, file.tool_path), b"-nostats", *words)
         call = Call(argv=argv, cwd=b"/", fds=(*self.fds, file.fd), keeps_output=True)
-        run = kit.children.run(call, video=video, stall_timeout_s=kit.stall_timeout_s, hear=FFMPEG.hear)
+        run = kit.children.run(
+            call, video=video, stall_timeout_s=kit.stall_timeout_s, parse_line=FFMPEG.parse_line
+        )
         shown = [os.fsdecode(word.replace(file.tool_path, file.path)) for word in argv]
         return run, lambda why: ToolError(video, shown, run.returncode, run.stderr_tail, why)

@@ -33,13 +33,13 @@ STALE_S = 3600.0
 
 
 def recover_all(private: Sequence[bytes], kit: Environment) -> list[RecoveryNote]:
-    """Settle everything behind the private files that discovery met: one note a piece of work."""
+    """Resolve everything behind the private files that discovery met: one note a piece of work."""
     found = {(os.path.dirname(path), id_of(os.path.basename(path))) for path in private}
     return [recover(folder, item, kit) for folder, item in sorted((f, i) for f, i in found if i is not None)]
 
 
 def recover(folder: bytes, id_: str, kit: Environment) -> RecoveryNote:
-    """Settle one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
+    """Resolve one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
 
     A piece of work that is still in hand is left alone. What the disk refuses is reported as kept.
     """
@@ -87,8 +87,8 @@ def _recover_locked(names: Sidecars, video: str, kit: Environment) -> RecoveryNo
         return _recover_unknown(names, video, kit, journal=status is not None)
     if record.owner != owner_of(kit.locks_dir) and _is_fresh(names):
         return RecoveryNote(video, "in-hand", f"begun less than an hour ago by {record.owner}")
-    settled = _settle(names, record, kit)
-    return RecoveryNote(video, settled.outcome, settled.detail)
+    resolution = _resolve(names, record, kit)
+    return RecoveryNote(video, resolution.outcome, resolution.detail)
 
 
 def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
@@ -105,7 +105,7 @@ def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
     return record is not None and record.owner != owner_of(locks_dir)
 
 
-def _settle(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
+def _resolve(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
     if isinstance(record, HeaderRecord):
         return resolve_header(kit.disk, names, record, find_video(names, record))
     return resolve(kit.disk, names, record, lambda place: _verified(place, record, kit))

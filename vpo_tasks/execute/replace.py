@@ -21,8 +21,8 @@ from vpo_tasks.execute.resolve import Resolution, resolve, restore_foreign, whic
 from vpo_tasks.execute.stage import Job, check_unchanged, make_by_copy, make_by_link, make_by_tool
 from vpo_tasks.execute.target import adopt, mode_of, target_folder, target_name
 from vpo_tasks.execute.transaction import (
-    Change,
     LockedVideo,
+    Transaction,
     carry_through,
     current_identity,
     foreign_file,
@@ -81,7 +81,7 @@ def _set_time(work: Replacement, kit: Environment) -> Done:
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
 
-class _Replace(Change[Record]):
+class _Replace(Transaction[Record]):
     """A replacement: the new video is made beside the old one, verified, and put in its place."""
 
     def __init__(self, job: Job, make: Callable[[Job, Place], Made]) -> None:
@@ -208,13 +208,13 @@ def _committing(job: Job, made: Made) -> Record:
     Raises ReplaceError when what lies beside the old one by now is not what was verified.
     """
     status = job.names.part.status()
-    if status is None or head_tail_digest(job.names.part) != made.print:
+    if status is None or head_tail_digest(job.names.part) != made.digest:
         raise ReplaceError(job.work.source, "somebody else has replaced the new video; nothing was touched")
     return msgspec.structs.replace(
         job.record,
         state="committing",
         new=Identity.of(status),
-        new_print=made.print,
+        new_print=made.digest,
         media=made.media,
         counts=made.counts,
     )
@@ -250,7 +250,7 @@ def _commit(job: Job) -> None:
 
 
 def _swap(job: Job) -> None:
-    """Put the new video in place, and look at what that took out: a newcomer goes back at once."""
+    """Put the new video in place, and look at what that took out: a foreign file goes back at once."""
     disk, names = job.kit.disk, job.names
     if not fsops.swap(disk, names, names.part, job.source):
         fsops.swap_in(disk, names, job.source)

@@ -56,7 +56,7 @@ def locked_video(work: Replacement, kit: Environment) -> Iterator[LockedVideo]:
         raise as_file_error(work.source, error) from error
 
 
-class Change(ABC, Generic[Line]):
+class Transaction(ABC, Generic[Line]):
     """What a change does within the frame. Every method may raise OSError or a VpoError.
 
     `record` is the journal's first line. Until `prepare` nothing but the journal is written.
@@ -81,7 +81,7 @@ class Change(ABC, Generic[Line]):
 
     @abstractmethod
     def commit(self) -> Line:
-        """Change the video. Returns the record of the finished change."""
+        """Transaction the video. Returns the record of the finished change."""
 
     @abstractmethod
     def resolve(self, record: Line) -> Resolution:
@@ -92,7 +92,7 @@ class Change(ABC, Generic[Line]):
         """Return the result of the finished change."""
 
 
-def carry_through(change: Change[Line]) -> Done:
+def carry_through(change: Transaction[Line]) -> Done:
     """Carry out a change, or undo it. Raises FileError or Interrupted; then the video is as it was.
 
     When even the undo fails, the journal stays, and the next start resolves it.
@@ -114,7 +114,7 @@ def carry_through(change: Change[Line]) -> Done:
     return change.done(record, _put_away(change, record))
 
 
-def _check_may_begin(change: Change[Line]) -> None:
+def _check_may_begin(change: Transaction[Line]) -> None:
     rival = "another run has just begun with this video"
     is_rival = fsops.has_rival(change.names)
     obstacle = LockedError(change.work.source, rival) if is_rival else change.obstacle()
@@ -123,7 +123,7 @@ def _check_may_begin(change: Change[Line]) -> None:
         raise obstacle
 
 
-def _put_away(change: Change[Line], record: Line) -> tuple[str, ...]:
+def _put_away(change: Transaction[Line], record: Line) -> tuple[str, ...]:
     """Put the private files away; what fails twice is a warning, for the next start does it."""
     reason = ""
     for _ in range(2):
@@ -136,7 +136,7 @@ def _put_away(change: Change[Line], record: Line) -> tuple[str, ...]:
     return (reason,)
 
 
-def _after_failure(change: Change[Line], error: OSError | VpoError) -> tuple[Line, tuple[str, ...]]:
+def _after_failure(change: Transaction[Line], error: OSError | VpoError) -> tuple[Line, tuple[str, ...]]:
     """Resolve what broke off. Returns the record and a warning if it was complete, else raises."""
     video, reason, record = change.work.source, os_error_reason(error), change.record
     resolution: Resolution | None = None

@@ -78,14 +78,14 @@ def _undo_locked(beside: Sidecars, store: Folder, disk: Disk, video: str) -> Und
         os.close(journal)
     disk.rename(stored.journal, beside.journal)
     disk.fsync_folder(beside.folder)
-    settled = _settle(disk, beside, undoing)
-    if settled.outcome == "kept":
-        raise FileError(video, settled.detail)
+    resolution = _resolve(disk, beside, undoing)
+    if resolution.outcome == "kept":
+        raise FileError(video, resolution.detail)
     remove_if_empty(disk, beside.folder)
     return Undone(beside.folder.at(record.source).path, os.fsencode(video))
 
 
-def _settle(disk: Disk, names: Sidecars, record: AnyRecord) -> Resolution:
+def _resolve(disk: Disk, names: Sidecars, record: AnyRecord) -> Resolution:
     if isinstance(record, HeaderRecord):
         return resolve_header(disk, names, record, names.folder.at(record.source))
     return resolve(disk, names, record, lambda _place: False)

@@ -94,7 +94,7 @@ class Environment(NamedTuple):
     disk: Disk = RealDisk()
     threads: int | None = None
     hardware: Hardware | None = None
-    turner: Rotation | None = None
+    rotation: Rotation | None = None
     """None: the ffmpeg of the toolbox does everything."""
 
 

@@ -54,7 +54,7 @@ def make_processor(
         stall_timeout_s=config.processing.stall_timeout_s,
         threads=threads_each(run),
         hardware=hardware,
-        turner=rotation,
+        rotation=rotation,
     )
     planner = Planner(
         prepare(run.policies.models),

@@ -65,6 +65,6 @@ class Tool(Protocol):
         """
         ...
 
-    def hear(self, line: bytes) -> ParsedLine | None:
+    def parse_line(self, line: bytes) -> ParsedLine | None:
         """Return what a line of its standard output or error means, None for chatter."""
         ...

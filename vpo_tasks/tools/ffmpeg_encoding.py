@@ -47,7 +47,7 @@ class Mastering(NamedTuple):
     light: str = ""
 
 
-class Arrangement(NamedTuple):
+class EncodeSetup(NamedTuple):
     """What this machine adds to a plan. `encoders` are FFmpeg's, by place in `plan.streams`.
 
     `threads` is how many an encoder may use, None: as many as it likes. `scratch` is an empty folder outside
@@ -71,7 +71,7 @@ class Encoding(NamedTuple):
     encode: Encode
     encoder: str
     found: Track
-    arrangement: Arrangement
+    setup: EncodeSetup
     analysis: int = 0
 
 
@@ -129,12 +129,12 @@ def _x264(item: Encoding) -> Options:
     yield from _rates(encode)
     if keeps_fields(encode, encode.height or item.found.height):
         yield ("flags", "+ildct+ilme")
-    yield ("threads", item.arrangement.threads)
+    yield ("threads", item.setup.threads)
     yield from _passes(item)
 
 
 def _x265(item: Encoding) -> Options:
-    encode, threads = item.encode, item.arrangement.threads
+    encode, threads = item.encode, item.setup.threads
     yield from (("crf", encode.crf), ("preset", encode.preset), ("tune", encode.tune))
     yield from _rates(encode)
     words = ["log-level=warning"]
@@ -143,7 +143,7 @@ def _x265(item: Encoding) -> Options:
         words += [f"pools={threads}", f"frame-threads={_frame_threads(threads)}"]
     if item.analysis:
         words += [f"pass={item.analysis}", f"stats={ANALYSIS}.log"]
-    mastering = item.arrangement.mastering
+    mastering = item.setup.mastering
     if encode.hdr == "hdr10":
         words += ["hdr10=1", "hdr10-opt=1", "repeat-headers=1"]
         words += [f"master-display={mastering.x265_display}"] * bool(mastering.x265_display)
@@ -155,26 +155,26 @@ def _vpx(item: Encoding) -> Options:
     encode = item.encode
     yield from _quality_or_rate(encode)
     yield from (("deadline", "good"), ("cpu-used", _speed(encode, 0)), ("row-mt", 1))
-    yield from (("threads", item.arrangement.threads), ("profile", 2 if encode.hdr else None))
+    yield from (("threads", item.setup.threads), ("profile", 2 if encode.hdr else None))
     yield from _passes(item)
 
 
 def _aom(item: Encoding) -> Options:
     encode = item.encode
     yield from _quality_or_rate(encode)
-    yield from (("cpu-used", _speed(encode, 1)), ("row-mt", 1), ("threads", item.arrangement.threads))
+    yield from (("cpu-used", _speed(encode, 1)), ("row-mt", 1), ("threads", item.setup.threads))
     yield from _passes(item)
 
 
 def _svt(item: Encoding) -> Options:
-    encode, threads = item.encode, item.arrangement.threads
+    encode, threads = item.encode, item.setup.threads
     yield from (("crf", encode.crf), ("b", encode.bitrate), ("preset", _speed(encode, 2)))
     words = []
     if threads is not None:
         words.append(f"lp={min(threads.bit_length(), _SVT_LEVELS)}")
     if encode.max_rate is not None:
         words.append(f"mbr={max(1, encode.max_rate // 1000)}")
-    mastering = item.arrangement.mastering
+    mastering = item.setup.mastering
     if encode.hdr == "hdr10":
         words += [f"mastering-display={mastering.svt_display}"] * bool(mastering.svt_display)
         words += [f"content-light={mastering.light}"] * bool(mastering.light)

@@ -64,7 +64,7 @@ class Mkvmerge:
         call = Call(argv=tuple(argv), cwd=folder, warn_codes=(1,), inputs=tuple(inputs))
         return (call,)
 
-    def hear(self, line: bytes) -> ParsedLine | None:
+    def parse_line(self, line: bytes) -> ParsedLine | None:
         match = _GUI_LINE.match(line)
         if match is None:
             return None

@@ -9,23 +9,23 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-Number = tuple[int, ...]
-_NUMBER = re.compile(r"[nv]?(\d+(?:\.\d+)*)")
+_Number = tuple[int, ...]
+_VERSION = re.compile(r"[nv]?(\d+(?:\.\d+)*)")
 
 
 class Quirk(NamedTuple):
     """Versions `first` up to, but not including, `fixed`; None is open. `seen` lists what was tried."""
 
     tool: str
-    first: Number | None
-    fixed: Number | None
+    first: _Number | None
+    fixed: _Number | None
     seen: str
     done: str
     asked: bool = False
 
     def affects(self, version: str) -> bool:
         """Tell whether a version (`7.0.2`, `n9.0.2-17-g2a57`) has it; a snapshot (`N-1234`) counts as new."""
-        match = _NUMBER.match(version)
+        match = _VERSION.match(version)
         number = tuple(map(int, match[1].split("."))) if match else (1 << 30,)
         return (self.first is None or number >= self.first) and (self.fixed is None or number < self.fixed)
 

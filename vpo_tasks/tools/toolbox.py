@@ -18,14 +18,14 @@ from vpo_tasks.tools.mkvmerge import MKVMERGE
 _TIMES = 2
 
 
-class Said(NamedTuple):
-    """What a tool said of itself."""
+class ToolAnswer(NamedTuple):
+    """What a tool wrote to standard output and standard error."""
 
     output: bytes
     messages: bytes
 
 
-def ask(argv: Sequence[str], timeout_s: float) -> Said | None:
+def ask(argv: Sequence[str], timeout_s: float) -> ToolAnswer | None:
     """Return what a tool answers with an exit status of 0.
 
     None: it cannot be started, fails or hangs, which may be otherwise in a moment, so nobody should keep it.
@@ -40,7 +40,7 @@ def ask(argv: Sequence[str], timeout_s: float) -> Said | None:
         except subprocess.TimeoutExpired:
             return None
         if done.returncode == 0:
-            return Said(done.stdout, done.stderr)
+            return ToolAnswer(done.stdout, done.stderr)
     return None
 
 

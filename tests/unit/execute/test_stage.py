@@ -57,7 +57,7 @@ def test_a_copy_is_read_back_and_looks_like_its_source(make_job):
     job = make_job()
     made = make_by_copy(job, job.names.part)
     status = job.names.part.status()
-    assert made.print == head_tail_digest(job.source) == head_tail_digest(job.names.part)
+    assert made.digest == head_tail_digest(job.source) == head_tail_digest(job.names.part)
     assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o640, MTIME_NS)
 
 

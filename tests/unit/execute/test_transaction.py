@@ -17,12 +17,12 @@ from vpo_tasks.disk.locks import path_key, video_lock
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import Interrupted, LockedError, ReplaceError, SpaceError, VanishedError
 from vpo_tasks.execute.resolve import Resolution
-from vpo_tasks.execute.transaction import Change, as_file_error, carry_through, locked_video
+from vpo_tasks.execute.transaction import Transaction, as_file_error, carry_through, locked_video
 from vpo_tasks.execute.work import Done
 from vpo_tasks.media.identity import Identity
 
 
-class Recorded(Change[Record]):
+class Recorded(Transaction[Record]):
     """A change that touches nothing and notes what it is asked, with the journal's state at that time."""
 
     def __init__(self, path, folder, kit, *, fails="", outcome="undone"):

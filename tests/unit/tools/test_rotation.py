@@ -29,30 +29,30 @@ def ffmpeg(folder, name, version, *encoders):
     return ToolInfo(name="ffmpeg", path=str(path), version="", origin="test")
 
 
-def rotation(*candidates):
+def among(*candidates):
     return Rotation(None, lambda _call: 1, candidates)
 
 
 @pytest.mark.parametrize("version", ["5.1.6-0+deb12u1", "n5.0.3"])
 def test_an_ffmpeg_that_loses_the_rotation_is_passed_over(tmp_path, version):
     old, new = ffmpeg(tmp_path, "old", version, "libx264"), ffmpeg(tmp_path, "new", "7.0.2", "libx264")
-    found = rotation(old, new).find(plan_of(COPY))
+    found = among(old, new).find(plan_of(COPY))
     assert found is not None
     assert found.info.path == new.path
-    assert rotation(old).find(plan_of(COPY)) is None
+    assert among(old).find(plan_of(COPY)) is None
 
 
 def test_one_that_lacks_the_encoder_is_passed_over_for_an_encode_only(tmp_path):
     bare, full = ffmpeg(tmp_path, "bare", "7.0", "libvpx"), ffmpeg(tmp_path, "full", "7.0", "libx264")
-    turner = rotation(bare, full)
-    assert turner.find(plan_of(COPY)).info.path == bare.path
-    assert turner.find(plan_of(H264)).info.path == full.path
+    rotation = among(bare, full)
+    assert rotation.find(plan_of(COPY)).info.path == bare.path
+    assert rotation.find(plan_of(H264)).info.path == full.path
 
 
 def test_no_answer_leaves_it_in_doubt_and_is_asked_again(tmp_path):
-    turner = rotation(ffmpeg(tmp_path, "ffmpeg", ""))
-    assert turner.find(plan_of(COPY)) is None
-    assert turner.in_doubt
+    rotation = among(ffmpeg(tmp_path, "ffmpeg", ""))
+    assert rotation.find(plan_of(COPY)) is None
+    assert rotation.in_doubt
     ffmpeg(tmp_path, "ffmpeg", "7.0", "libx264")
-    assert turner.find(plan_of(COPY)) is not None
-    assert not turner.in_doubt
+    assert rotation.find(plan_of(COPY)) is not None
+    assert not rotation.in_doubt

@@ -31,7 +31,7 @@ from vpo_tasks.execute.in_place.resolve import resolve_header
 from vpo_tasks.execute.in_place.skeleton import HeaderChange, Skeleton, changes_in, skeleton_of
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.execute.transaction import (
-    Change,
+    Transaction,
     carry_through,
     current_identity,
     foreign_file,
@@ -59,7 +59,7 @@ class _Job(NamedTuple):
 
 
 def edit_header(work: Replacement, kit: Environment) -> Done:
-    """Change flags, languages, titles and tags of a Matroska video in place.
+    """Transaction flags, languages, titles and tags of a Matroska video in place.
 
     Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
     Interrupted; the video is then as it was, except after UnresolvedError.
@@ -79,7 +79,7 @@ def edit_header(work: Replacement, kit: Environment) -> Done:
             os.close(video)
 
 
-class _HeaderEdit(Change[HeaderRecord]):
+class _HeaderEdit(Transaction[HeaderRecord]):
     """A header edit: the journal's first line holds every old and new byte."""
 
     unresolved = UnresolvedError
@@ -156,7 +156,9 @@ def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
     if call is None:
         return
     call = msgspec.structs.replace(call, fds=lock.fds)
-    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=parse_line)
+    run = kit.children.run(
+        call, video=work.source, stall_timeout_s=kit.stall_timeout_s, parse_line=parse_line
+    )
     if run.returncode != 0 or run.errors or run.warnings:
         said = (*run.errors, *run.warnings, "")[0]
         argv = [os.fsdecode(word) for word in call.argv]
