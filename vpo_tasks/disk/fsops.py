@@ -225,8 +225,12 @@ def swap_in(disk: Disk, names: Sidecars, target: Place) -> None:
 
 def place_new(disk: Disk, names: Sidecars, target: Place, *, without_links: bool) -> None:
     """Give the new video a name that must be free. Raises FileExistsError."""
+    _give_name(disk, names.part, target, without_links=without_links)
+
+
+def _give_name(disk: Disk, private: Place, target: Place, *, without_links: bool) -> None:
     try:
-        disk.link(names.part, target)
+        disk.link(private, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -234,8 +238,8 @@ def place_new(disk: Disk, names: Sidecars, target: Place, *, without_links: bool
             raise OSError(error.errno, "the filesystem has no hard links") from error
         if target.status() is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path) from None
-        disk.rename(names.part, target)
-    disk.fsync_folder(names.folder)
+        disk.rename(private, target)
+    disk.fsync_folder(target.folder)
 
 
 def put_original_back(disk: Disk, names: Sidecars, source: Place) -> None:
@@ -246,15 +250,7 @@ def put_original_back(disk: Disk, names: Sidecars, source: Place) -> None:
 
 def place_original(disk: Disk, names: Sidecars, source: Place) -> None:
     """Give the original its old name, which must be free. Raises FileExistsError."""
-    try:
-        disk.link(names.orig, source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if source.status() is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source.path) from None
-        disk.rename(names.orig, source)
-    disk.fsync_folder(names.folder)
+    _give_name(disk, names.orig, source, without_links=True)
 
 
 def take_back(disk: Disk, names: Sidecars, target: Place, is_new: Callable[[Place], bool]) -> bool:

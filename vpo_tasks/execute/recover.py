@@ -23,7 +23,7 @@ from vpo_tasks.disk.journal import (
 from vpo_tasks.disk.locks import key_lock
 from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.errors import LockedError, ProbeError
-from vpo_tasks.execute.in_place.resolve import find_video, resolve_header
+from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.execute.resolve import Resolution, resolve
 from vpo_tasks.execute.work import Environment, RecoveryNote
 from vpo_tasks.media.identity import Identity

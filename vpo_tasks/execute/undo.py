@@ -27,7 +27,7 @@ from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import StoredUndo, opened_store, remove_if_empty
 from vpo_tasks.errors import FileError, ReplaceError
 from vpo_tasks.execute.in_place import writes
-from vpo_tasks.execute.in_place.resolve import resolve_header
+from vpo_tasks.execute.in_place.writes import resolve_header
 from vpo_tasks.execute.resolve import Resolution, resolve
 from vpo_tasks.execute.transaction import as_file_error
 from vpo_tasks.media.identity import Identity

@@ -13,8 +13,8 @@ from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place import writes
 from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
-from vpo_tasks.execute.in_place.resolve import find_video, resolve_header
 from vpo_tasks.execute.in_place.skeleton import changes_in, skeleton_of
+from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.media.identity import Identity
 
 DISK = RealDisk()

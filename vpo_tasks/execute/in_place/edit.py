@@ -27,8 +27,8 @@ from vpo_tasks.errors import (
 from vpo_tasks.execute.comparison import probe
 from vpo_tasks.execute.in_place import writes
 from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions, track_numbers
-from vpo_tasks.execute.in_place.resolve import resolve_header
 from vpo_tasks.execute.in_place.skeleton import HeaderChange, Skeleton, changes_in, skeleton_of
+from vpo_tasks.execute.in_place.writes import resolve_header
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.execute.transaction import (
     Transaction,

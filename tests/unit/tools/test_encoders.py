@@ -7,7 +7,7 @@ import pytest
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.model import Encode, Plan, Stream
 from vpo_tasks.tools.base import ToolInfo
-from vpo_tasks.tools.rotation import Rotation
+from vpo_tasks.tools.encoders import Rotation
 
 COPY: Encode | None = None
 H264 = Encode(codec="h264", crf=20, hw="none")
