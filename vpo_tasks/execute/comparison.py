@@ -134,7 +134,7 @@ def refuse_larger(work: Replacement, kit: Environment, versions: Versions) -> No
 
 
 def _is_surely_smaller(work: Replacement, made: OpenFile) -> bool:
-    """Tell by the whole files, without reading them: nothing else was taken out, and yet it is smaller."""
+    """Compare the file sizes where no other track was dropped or encoded, which needs no reading."""
     plan = work.plan
     kept = {stream.source for stream in plan.streams}
     others_copied = sum(stream.encode is not None for stream in plan.streams) == 1
@@ -157,7 +157,7 @@ class _Reader(NamedTuple):
     fds: tuple[int, ...]
 
     def read(self, file: OpenFile, media: MediaInfo, words: Sequence[bytes]) -> bytes:
-        """Return ffmpeg's standard output. Raises ToolError when it says of any error."""
+        """Return ffmpeg's standard output. Raises ToolError when it reports any error."""
         # on standard output progress would mix with the answer
         run, failed = self._run("the full verification", file, media, (b"-progress", b"pipe:2", *words))
         if run.returncode != 0 or run.errors:
@@ -165,7 +165,7 @@ class _Reader(NamedTuple):
         return run.output
 
     def size(self, file: OpenFile, media: MediaInfo, words: Sequence[bytes]) -> int:
-        """Return how many bytes ffmpeg says that it wrote. Raises ToolError."""
+        """Return the number of bytes that ffmpeg reports as written. Raises ToolError."""
         run, failed = self._run("weighing an encode", file, media, (b"-progress", b"pipe:1", *words))
         sizes = [line[11:] for line in run.output.splitlines() if line.startswith(b"total_size=")]
         if run.returncode != 0 or not sizes or not sizes[-1].isdigit():
@@ -175,7 +175,7 @@ class _Reader(NamedTuple):
     def _run(
         self, needed_for: str, file: OpenFile, media: MediaInfo, words: Sequence[bytes]
     ) -> tuple[ToolRun, Callable[[str], ToolError]]:
-        """Return what ffmpeg said, and what makes an error of it."""
+        """Return the finished run, and a function that makes a ToolError of it."""
         kit, video = self.kit, self.work.source
         info = kit.toolbox.info("ffmpeg", needed_for)
         argv = (*opening(info, media, file.tool_path), b"-nostats", *words)

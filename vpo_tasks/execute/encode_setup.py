@@ -1,4 +1,4 @@
-"""What this machine adds to a plan before ffmpeg runs: encoders that work, threads, HDR metadata."""
+"""The setup of a plan's encodes on this machine: working encoders, threads, HDR metadata."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _scaled(coordinate: float) -> int:
 def encode_setups(
     work: Replacement, kit: Environment, info: ToolInfo, scratch: bytes, fds: tuple[int, ...]
 ) -> Iterator[EncodeSetup]:
-    """Yield how to carry out the plan's encodes: the best way first, then, where hardware is used, without.
+    """Yield the setups to try for the plan's encodes: the preferred one, then one without hardware.
 
     Raises ToolError when the policy insists on hardware that does not work here.
     """
@@ -83,7 +83,7 @@ def encode_setups(
 
 
 def _listed_only(info: ToolInfo) -> Hardware:
-    """Return a judge that trusts no hardware: nobody has asked what there is."""
+    """Return a Hardware for which no encoder works: none was tried."""
     return Hardware(info.path, None, lambda _call: 1)
 
 

@@ -1,6 +1,6 @@
-"""What an earlier run left unfinished: ended or undone at the first start that sees it (design: safety).
+"""Recovery: finish or undo what an earlier run left unfinished, at the first start that sees it.
 
-It can be killed at any point and started again. Whatever is not provably ours is left alone and named.
+It can be killed at any point and started again. What is not provably ours is left alone and reported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STALE_S = 3600.0
 
 
 def recover_all(private: Sequence[bytes], kit: Environment) -> list[RecoveryNote]:
-    """Resolve everything behind the private files that discovery met: one note a piece of work."""
+    """Resolve the work that each private file found by discovery belongs to. Returns one note for each."""
     found = {(os.path.dirname(path), id_of(os.path.basename(path))) for path in private}
     return [recover(folder, item, kit) for folder, item in sorted((f, i) for f, i in found if i is not None)]
 

@@ -148,11 +148,8 @@ def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
     info, kit = job.kit.toolbox.info(name, "this step"), job.kit
-    equipment = (
-        kit.rotation.find(job.work.plan)
-        if kit.rotation is not None and turns_matroska(job.work.plan, job.work.step)
-        else None
-    )
+    turned = kit.rotation if turns_matroska(job.work.plan, step) else None
+    equipment = None if turned is None else turned.find(job.work.plan)
     if equipment is not None:
         info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":

@@ -1,4 +1,4 @@
-"""What each ffmpeg here can do: the encoders that it lists, those of hardware that work, and rotation."""
+"""Capabilities of an ffmpeg: listed encoders, hardware encoders that pass a trial, kept rotation."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TRIAL_TIMEOUT_S = 30.0
 
 
 class Hardware:
-    """Which hardware encoders work here, found out at most once each. Safe from any thread.
+    """Hardware encoders that work on this machine; each is tried at most once. Thread-safe.
 
     `run` runs a call and returns its exit status.
     """
@@ -93,7 +93,7 @@ class Hardware:
         return tuple(name for name in known if name in self._listed)[:1]
 
     def _try(self, encoder: str) -> bool | None:
-        """Return whether a trial succeeds; None when something else than the trial ended it."""
+        """Return whether a trial succeeds; None when it was ended from outside."""
         try:
             returncode = self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/"))
         except ToolError as error:  # what hangs does not work
@@ -102,7 +102,7 @@ class Hardware:
 
 
 def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
-    """Return the tiny encode with which an encoder is tried."""
+    """Return the command line of an encoder's trial: three frames."""
     is_vaapi = hardware_kind(encoder) == "vaapi"
     device = VAAPI_WORDS if is_vaapi else ()
     filters = b"format=nv12,hwupload" if is_vaapi else b"format=nv12"
@@ -113,7 +113,7 @@ def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
 
 
 class Equipment(NamedTuple):
-    """An ffmpeg, and the judge of its hardware encoders."""
+    """An ffmpeg and its hardware encoders."""
 
     info: ToolInfo
     hardware: Hardware

@@ -1,4 +1,4 @@
-"""ffmpeg: stream copies, conversions and encoding in one pass; and what its decoder says."""
+"""ffmpeg's command line: stream copies, conversions and encodes in one pass; and parsing its messages."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Mapped(NamedTuple):
 
 
 class Ffmpeg:
-    """ffmpeg as a Tool (tools/base.py), told what this machine adds to a plan."""
+    """ffmpeg as a Tool, with the setup of this machine."""
 
     name = "ffmpeg"
 

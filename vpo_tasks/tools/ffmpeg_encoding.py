@@ -1,6 +1,6 @@
-"""How FFmpeg's encoders are told what a plan wants: one function a family, all pure.
+"""Options of FFmpeg's encoders, one pure function for each encoder family.
 
-A policy speaks of CRF, rates, presets and tunes as x264 has them; here they become each encoder's own words.
+Policies use x264's CRF, rates, presets and tunes; here they are translated for each encoder.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def hardware_kind(encoder: str) -> str | None:
 
 
 def input_words(encoders: Mapping[int, str], encodes: Mapping[int, Encode]) -> list[bytes]:
-    """Return what must stand before the input: devices, and a hint to decode where a kind was named."""
+    """Return the options in front of the input: devices, and hardware decoding where a kind was named."""
     words: list[bytes] = []
     for place, encoder in encoders.items():
         kind = hardware_kind(encoder)

@@ -33,7 +33,7 @@ _GUI_LINE = re.compile(rb"#GUI#(error|warning) (.*)|#GUI#progress (\d+)%")
 
 
 class Mkvmerge:
-    """mkvmerge as a Tool (tools/base.py)."""
+    """mkvmerge as a Tool."""
 
     name = "mkvmerge"
 

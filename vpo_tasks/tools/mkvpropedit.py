@@ -68,7 +68,7 @@ def edit_call(plan: Plan, info: ToolInfo, numbers: Mapping[int, int], target: by
 
 
 def parse_line(line: bytes) -> ParsedLine | None:
-    """Return what a line of its output means, None for chatter."""
+    """Return what a line of its output means, None for a line without meaning."""
     match = _GUI_LINE.match(line)
     if match is None:
         return None

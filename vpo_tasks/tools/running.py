@@ -1,4 +1,4 @@
-"""Running tools: own session, no stdin, bounded memory, a stall timeout, and an end for all of them.
+"""Running tools: in their own session, without stdin, in bounded memory, with a stall timeout.
 
 Invariant: when `run` returns or raises, the tool is reaped and nothing is left of its process group.
 """
@@ -41,7 +41,7 @@ class ToolRun(NamedTuple):
 
 
 class Children:
-    """The tools that run now. Safe from any thread; `terminate_all` also from a signal handler."""
+    """The running tools. Thread-safe; `terminate_all` may also be called from a signal handler."""
 
     def __init__(self) -> None:
         self._running: dict[int, subprocess.Popen[bytes]] = {}
@@ -65,8 +65,8 @@ class Children:
         """Run one call to its end.
 
         Progress is a new progress line, or growth of the file `watch_output`; `grown` is called with its size
-        then, in bytes. Raises ToolError for `video` when there is no
-        progress for `stall_timeout_s` or the tool does not start, Interrupted after `terminate_all`.
+        in bytes. Raises ToolError for `video` when there is no progress for `stall_timeout_s` or the tool does
+        not start, Interrupted after `terminate_all`.
         """
         if self.stopped:
             raise Interrupted
@@ -139,7 +139,7 @@ class Children:
 
 
 class _Watch:
-    """What a tool says, in bounded memory, and when it last got on."""
+    """A tool's messages, in bounded memory, and the time of its last progress."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class _Watch:
         return now - self._moved_at
 
     def excuse(self, seconds: float) -> None:
-        """Take so long off the time since the last progress."""
+        """Do not count `seconds` as time without progress."""
         self._moved_at += seconds
 
     def _line(self, name: str, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Which external tools there are, and what each is used for. A new tool is one line in a table."""
+"""The external tools, and what each is used for. A new tool is one line in the table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ToolAnswer(NamedTuple):
 def ask(argv: Sequence[str], timeout_s: float) -> ToolAnswer | None:
     """Return what a tool answers with an exit status of 0.
 
-    None: it cannot be started, fails or hangs, which may be otherwise in a moment, so nobody should keep it.
+    None when it cannot be started, fails or hangs; do not store that, the next try may succeed.
     """
     for _ in range(_TIMES):
         try:

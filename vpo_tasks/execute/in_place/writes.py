@@ -112,7 +112,7 @@ def find_video(names: Sidecars, record: HeaderRecord) -> Place:
 
 
 def _likeness(place: Place, record: HeaderRecord) -> int | None:
-    """Return how surely a file is the video of the record, 0 the most; None when it is not."""
+    """Rank how certainly a file is the video of the record; 0 is most certain, None when it is not."""
     status = place.status()
     sizes = record.old.size, record.new_size
     if status is None or not stat.S_ISREG(status.st_mode) or not min(sizes) <= status.st_size <= max(sizes):
@@ -132,7 +132,7 @@ def _likeness(place: Place, record: HeaderRecord) -> int | None:
 
 
 def resolve_header(disk: Disk, names: Sidecars, record: HeaderRecord, video: Place) -> Resolution:
-    """Bring the video to rest (see `find_video`): finished when the journal says so, else as it was.
+    """Finish the edit if the journal says done, else write the old bytes back. `video` is from `find_video`.
 
     Raises OSError.
     """
