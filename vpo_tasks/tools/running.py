@@ -65,7 +65,7 @@ class Children:
         """Run one call to its end.
 
         Progress is a new progress line, or growth of the file `watch_output`; `grown` is called with its size
-        in bytes. Raises ToolError for `video` when there is no progress for `stall_timeout_s` or the tool does
+        in bytes. Raises ToolError for `video` when nothing progresses for `stall_timeout_s` or the tool does
         not start, Interrupted after `terminate_all`.
         """
         if self.stopped:

@@ -30,6 +30,11 @@ class LosesHalf(RealDisk):
         super().write(fd, data[: len(data) // 2])
 
 
+class FlipsABit(LosesHalf):
+    def write(self, fd, data):
+        RealDisk.write(self, fd, bytes([data[0] ^ 1]) + data[1:])
+
+
 @pytest.fixture
 def make_job(tmp_path):
     path = tmp_path / "film.mkv"
@@ -64,6 +69,12 @@ def test_a_copy_is_read_back_and_looks_like_its_source(make_job):
 def test_a_disk_that_loses_what_it_was_given_is_found_out(make_job):
     job = make_job(LosesHalf())
     with pytest.raises(VerifyError, match="size of the copy"):
+        make_by_copy(job, job.names.part)
+
+
+def test_a_disk_that_changes_what_it_was_given_is_found_out(make_job):
+    job = make_job(FlipsABit())
+    with pytest.raises(VerifyError, match="content of the copy"):
         make_by_copy(job, job.names.part)
 
 
