@@ -19,6 +19,7 @@ from vpo_tasks.media.matroska.blocks import BlockCount, count_blocks, open_block
 from vpo_tasks.media.matroska.header import read_layout
 from vpo_tasks.media.mp4.movie import read_movie
 from vpo_tasks.media.packet_counts import Following, _count_matroska, _count_movie, count_packets
+from vpo_tasks.programs import wheel_ffmpeg
 
 MANY = (
     VIDEO,
@@ -253,9 +254,7 @@ def test_mp4_index_equals_reading_every_packet(tmp_path, name):
 
 
 def ffmpeg(*arguments):
-    import imageio_ffmpeg
-
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *arguments], check=True)
+    subprocess.run([wheel_ffmpeg(), "-v", "error", "-nostdin", *arguments], check=True)
 
 
 @pytest.mark.parametrize(

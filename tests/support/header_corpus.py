@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-import imageio_ffmpeg
 
 from tests.support.matroska import UNKNOWN, element
 from vpo_tasks.media.matroska.ebml import children_of, parse_element
 from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.programs import find_ffmpegs
 
 INFO, TRACKS, CLUSTER, CUES, TAGS = 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B, 0x1254C367
 SEEK_HEAD, VOID, CRC, SEGMENT = 0x114D9B74, 0xEC, 0xBF, 0x18538067
@@ -103,9 +103,7 @@ class Corpus:
                 )
 
     def _by_ffmpeg(self) -> Iterator[Specimen]:
-        tools = {"wheel": imageio_ffmpeg.get_ffmpeg_exe()}
-        if (on_path := shutil.which("ffmpeg")) is not None:
-            tools["path"] = on_path
+        tools = {origin: path for path, origin in find_ffmpegs()}
         settings = {
             "usual": [], "no-crc": ["-write_crc32", "0"], "room": ["-reserve_index_space", "4096"],
             "room-without-crc": ["-reserve_index_space", "4096", "-write_crc32", "0"],

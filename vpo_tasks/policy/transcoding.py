@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vpo_tasks.policy import model as m
+from vpo_tasks.policy.codecs import DEFAULT_CRF
 from vpo_tasks.policy.ffmpeg_args import WAY_OUT, find_unsafe
 from vpo_tasks.policy.field_types import FOLDED_LIST, RATE, SCALE_RESOLUTION
 from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, OneOf, Text
@@ -17,7 +18,6 @@ AUDIO_CODECS = (
 )  # fmt: skip
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 TUNES = ("film", "animation", "grain", "stillimage", "fastdecode", "zerolatency")
-DEFAULT_CRF = {"h264": 23, "hevc": 28, "vp9": 31, "av1": 30}
 
 _SHELL_SIGNS = (";", "|", "&", "<", ">", "`", "$(", "${", "\n", "\\n")
 
