@@ -1,7 +1,7 @@
 """The policy as frozen types, in the names of version 13 (policy-format 6.2): phases, `config`, document.
 
 The types say how a document is read (table.py). Sizes are bytes, durations seconds, rates bit/s, where the
-text has units. Defaults here are the language's: a policy that spells them out equals one that leaves them out.
+text has units. Defaults here are the language's: a policy that spells them out equals one that does not.
 The types of operations, rules and conditions are named here too: one place to import from.
 """
 
