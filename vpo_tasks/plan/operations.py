@@ -1,9 +1,9 @@
-"""The operations in their canonical order (policy-format 2.2). A new one is one file and one line here."""
+"""The operations in the order in which a phase runs them; each is a key of policy's Phase."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
@@ -25,7 +25,21 @@ from vpo_tasks.plan.rules_tracks import filter_attachments, keep_audio, keep_sub
 from vpo_tasks.plan.rules_transcode import transcode
 from vpo_tasks.plan.rules_transcription import transcribe
 from vpo_tasks.policy.match import Terms
-from vpo_tasks.policy.model import Phase
+from vpo_tasks.policy.model import (
+    AudioSynthesis,
+    Container,
+    DefaultFlags,
+    FileTimestamp,
+    FilterAttachments,
+    KeepAudio,
+    KeepSubtitles,
+    Phase,
+    Rules,
+    TrackActions,
+    TrackClass,
+    Transcode,
+    Transcription,
+)
 
 
 class PhaseState:
@@ -71,14 +85,14 @@ class PhaseState:
 
 
 class Operation(NamedTuple):
-    """One line of the table.
+    """One line of the table: an operation's key in Phase, and what plans it from the key's value.
 
     `reads` is for an operation that would change nothing if it ran again at once: the edits (`Change.what`)
     that could give it something to do again. None: nobody can say.
     """
 
     name: str
-    run: Callable[[PhaseState], None]
+    run: Callable[[PhaseState, Any], None]
     reads: frozenset[str] | None = None
 
     def is_asked(self, phase: Phase) -> bool:
@@ -86,43 +100,37 @@ class Operation(NamedTuple):
         return getattr(phase, self.name) is not None
 
 
-def _audio_actions(work: PhaseState) -> None:
-    if work.phase.audio_actions is not None:
-        clear_marks(work.draft, "audio", work.phase.audio_actions, work.titles, work.scope)
+def _audio_actions(work: PhaseState, asked: TrackActions) -> None:
+    clear_marks(work.draft, "audio", asked, work.titles, work.scope)
 
 
-def _subtitle_actions(work: PhaseState) -> None:
-    if work.phase.subtitle_actions is not None:
-        clear_marks(work.draft, "subtitle", work.phase.subtitle_actions, work.titles, work.scope)
+def _subtitle_actions(work: PhaseState, asked: TrackActions) -> None:
+    clear_marks(work.draft, "subtitle", asked, work.titles, work.scope)
 
 
-def _video_actions(work: PhaseState) -> None:
-    if work.phase.video_actions is not None:
-        clear_marks(work.draft, "video", work.phase.video_actions, work.titles, work.scope)
+def _video_actions(work: PhaseState, asked: TrackActions) -> None:
+    clear_marks(work.draft, "video", asked, work.titles, work.scope)
 
 
-def _keep_audio(work: PhaseState) -> None:
-    if work.phase.keep_audio is not None and not work.filters_skipped:
-        keep_audio(work.draft, work.phase.keep_audio, work.scope, work.terms)
+def _keep_audio(work: PhaseState, asked: KeepAudio) -> None:
+    if not work.filters_skipped:
+        keep_audio(work.draft, asked, work.scope, work.terms)
 
 
-def _keep_subtitles(work: PhaseState) -> None:
-    if work.phase.keep_subtitles is not None and not work.filters_skipped:
+def _keep_subtitles(work: PhaseState, asked: KeepSubtitles) -> None:
+    if not work.filters_skipped:
         actions = work.phase.subtitle_actions
         clears_forced = actions is not None and actions.clear_all_forced
-        keep_subtitles(work.draft, work.phase.keep_subtitles, work.scope, work.terms, clears_forced)
+        keep_subtitles(work.draft, asked, work.scope, work.terms, clears_forced)
 
 
-def _filter_attachments(work: PhaseState) -> None:
-    if work.phase.filter_attachments is not None and not work.filters_skipped:
-        filter_attachments(work.draft, work.phase.filter_attachments, work.scope)
+def _filter_attachments(work: PhaseState, asked: FilterAttachments) -> None:
+    if not work.filters_skipped:
+        filter_attachments(work.draft, asked, work.scope)
 
 
-def _container(work: PhaseState) -> None:
-    if work.phase.container is not None:
-        convert_container(
-            work.draft, work.phase.container, work.scope, work.context, lambda: _after_transcode(work)
-        )
+def _container(work: PhaseState, asked: Container) -> None:
+    convert_container(work.draft, asked, work.scope, work.context, lambda: _after_transcode(work))
 
 
 def _after_transcode(work: PhaseState) -> Sequence[Track]:
@@ -133,40 +141,34 @@ def _after_transcode(work: PhaseState) -> Sequence[Track]:
     return trial.tracks
 
 
-def _track_order(work: PhaseState) -> None:
-    if work.phase.track_order is not None:
-        order_tracks(work.draft, work.phase.track_order, work.terms, work.scope)
+def _track_order(work: PhaseState, asked: tuple[TrackClass, ...]) -> None:
+    order_tracks(work.draft, asked, work.terms, work.scope)
 
 
-def _default_flags(work: PhaseState) -> None:
-    if work.phase.default_flags is not None:
-        actions = work.phase.video_actions
-        video_cleared = actions is not None and actions.clear_all_default
-        set_default_flags(work.draft, work.phase.default_flags, work.terms, work.scope, video_cleared)
+def _default_flags(work: PhaseState, asked: DefaultFlags) -> None:
+    actions = work.phase.video_actions
+    video_cleared = actions is not None and actions.clear_all_default
+    set_default_flags(work.draft, asked, work.terms, work.scope, video_cleared)
 
 
-def _rules(work: PhaseState) -> None:
+def _rules(work: PhaseState, _rules: Rules) -> None:
     carry_out_actions(work.verdict, work.draft, work.context, work.scope, work.terms)
 
 
-def _audio_synthesis(work: PhaseState) -> None:
-    if work.phase.audio_synthesis is not None:
-        synthesise(work.draft, work.phase.audio_synthesis, work.terms, work.scope, work.context)
+def _audio_synthesis(work: PhaseState, asked: AudioSynthesis) -> None:
+    synthesise(work.draft, asked, work.terms, work.scope, work.context)
 
 
-def _transcode(work: PhaseState) -> None:
-    if work.phase.transcode is not None:
-        transcode(work.draft, work.phase.transcode, work.verdict.skips, work.scope, work.context)
+def _transcode(work: PhaseState, asked: Transcode) -> None:
+    transcode(work.draft, asked, work.verdict.skips, work.scope, work.context)
 
 
-def _file_timestamp(work: PhaseState) -> None:
-    if work.phase.file_timestamp is not None:
-        set_timestamp(work.draft, work.phase.file_timestamp, work.scope, work.context)
+def _file_timestamp(work: PhaseState, asked: FileTimestamp) -> None:
+    set_timestamp(work.draft, asked, work.scope, work.context)
 
 
-def _transcription(work: PhaseState) -> None:
-    if work.phase.transcription is not None:
-        transcribe(work.draft, work.phase)
+def _transcription(work: PhaseState, _asked: Transcription) -> None:
+    transcribe(work.draft, work.phase)
 
 
 _TRACKS = frozenset({"removed", "created"})
@@ -239,7 +241,7 @@ def _run_in_order(work: PhaseState, operations: Sequence[Operation]) -> None:
     """Run the operations up to the first that cannot be done; the caller gives up the draft then."""
     for operation in operations:
         try:
-            operation.run(work)
+            operation.run(work, getattr(work.phase, operation.name))
         except Refusal as refusal:
             work.fail(refusal)
             return

@@ -8,27 +8,11 @@ from typing import Any, NamedTuple, Protocol
 from vpo_tasks.errors import Issue, PolicyError
 from vpo_tasks.policy.document import MAX_DOCUMENT_BYTES, DocumentError, read_document
 from vpo_tasks.policy.model import Policy
-from vpo_tasks.policy.readers import BAD, At, Log, shown
+from vpo_tasks.policy.readers import BAD, At, Log, VersionReader, shown
 from vpo_tasks.policy.table import Field, Table, table_of
 from vpo_tasks.trusted import read_file
 
 _VERSIONS = (13, 12)
-
-
-class VersionReader:
-    """The version, a bare whole number; which dialect it means is decided before the rest is read."""
-
-    def __init__(self, version: int) -> None:
-        self._version = version
-
-    def read(self, at: At) -> Any:
-        return at.value
-
-    def write(self, value: Any) -> Any:
-        return value
-
-    def schema(self) -> dict[str, Any]:
-        return {"const": self._version}
 
 
 DOCUMENT = Table(

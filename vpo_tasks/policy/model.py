@@ -137,7 +137,7 @@ class RunIf(PolicyValue, frozen=True):
 
 
 class Phase(PolicyValue, frozen=True):
-    """2.1. An absent operation is None."""
+    """2.1. An absent operation is None. Each operation here has its line in plan/operations.py."""
 
     hints: ClassVar[Mapping[str, str]] = _OLD_NAMES
 
@@ -172,7 +172,7 @@ class PhasesReader:
     """The list of phases, whose names differ and refer to earlier ones only."""
 
     def __init__(self, phase: Table) -> None:
-        self._list = ListOf(phase)
+        self.phase = phase
 
     def read(self, at: At) -> Any:
         if not isinstance(at.value, list):
@@ -180,12 +180,12 @@ class PhasesReader:
         if not at.value:
             return at.fail("needs at least one phase")
         before = len(at.log.issues)
-        phases = self._list.read(at)
+        phases = ListOf(self.phase).read(at)
         _check_names(at)
         return BAD if phases is BAD or len(at.log.issues) > before else phases
 
     def write(self, value: Any) -> Any:
-        return self._list.write(value)
+        return ListOf(self.phase).write(value)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/phase"}}
@@ -227,6 +227,9 @@ def _check_reference(at: At, target: str, earlier: set[str], every: set[str]) ->
         at.fail(f"{shown(target)} does not stand earlier in the file")
     else:
         at.fail(f"{shown(target)} is no phase{nearest(target, earlier)}")
+
+
+PHASES = PhasesReader(table_of(Phase))
 
 
 class Config(PolicyValue, frozen=True):
@@ -271,7 +274,7 @@ class Policy(PolicyValue, frozen=True, kw_only=True):
     description: Annotated[str | None, "For people; no effect."] = None
     category: Annotated[str | None, "For people; no effect."] = None
     config: Annotated[Config, "What holds for all phases."] = Config()
-    phases: Annotated[tuple[Phase, ...], "What is done, in order.", PhasesReader(table_of(Phase))]
+    phases: Annotated[tuple[Phase, ...], "What is done, in order.", PHASES]
 
     @classmethod
     def build(cls, values: Values, _at: At) -> "Policy":

@@ -324,3 +324,19 @@ class OneOrMany(ListOf):
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [self.item.schema(), super().schema()]}
+
+
+class VersionReader:
+    """The version, a bare whole number; which dialect it means is decided before the rest is read."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+
+    def read(self, at: At) -> Any:
+        return at.value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"const": self._version}

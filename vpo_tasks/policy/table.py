@@ -93,7 +93,7 @@ class Table:
 
     def __init__(
         self,
-        fields: Sequence[Field],
+        fields: Sequence[Field] | None,
         *,
         model: type[PolicyValue] | None = None,
         check: Callable[[Values, At], None] | None = None,
@@ -103,8 +103,8 @@ class Table:
         exactly_one: Sequence[str] = (),
         shape: Shape | None = None,
     ) -> None:
-        self.fields = {field.key: field for field in fields}
-        self._defaults = _defaults(model) if model else {}
+        self._given = fields
+        self._model = model
         self._check = check
         self._build = build or (model.build if model else None)
         self._hints = hints or {}
@@ -112,15 +112,39 @@ class Table:
         self._exactly_one = exactly_one
         self._shape = shape or {}
 
+    @functools.cached_property
+    def fields(self) -> dict[str, Field]:
+        """The keys; those of a model are derived when first asked for: most policies use few operations."""
+        fields = self._given
+        if fields is None:
+            fields = [
+                _field_of(name, *known) for name, known in self._attributes.items() if _has_key(known[0])
+            ]
+        return {field.key: field for field in fields}
+
+    @functools.cached_property
+    def _attributes(self) -> dict[str, tuple[Any, Any]]:
+        """The type and the default (NODEFAULT without) of each attribute of the model."""
+        if self._model is None:
+            return {}
+        return {
+            field.name: (
+                field.type,
+                field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory(),
+            )
+            for field in msgspec.structs.fields(self._model)
+        }
+
+    def _default(self, field: Field) -> Any:
+        """Return the default of a key; None where it has none."""
+        default = self._attributes.get(field.target, (None, None))[1]
+        return None if default is msgspec.NODEFAULT else default
+
     @classmethod
     def of(cls, model: type[PolicyValue]) -> Table:
         """Return the reader of a policy type (`table_of` keeps it)."""
         return cls(
-            [
-                _field_of(field.name, field.type, required=field.required)
-                for field in msgspec.structs.fields(model)
-                if NO_KEY not in getattr(field.type, "__metadata__", ())
-            ],
+            None,
             model=model,
             check=model.check,
             hints=model.hints,
@@ -154,7 +178,7 @@ class Table:
                 at.fail_key(key, f"unknown key{self._hints.get(key) or nearest(key, self.fields)}")
                 continue
             if at.value[key].node.value is None and not field.required and self._may_be_empty(field):
-                if isinstance(field.reader, Table) and self._defaults.get(field.target) is None:
+                if isinstance(field.reader, Table) and self._default(field) is None:
                     at.key(key).warn("is empty, which is the same as leaving it out")
                 continue
             value = field.reader.read(at.key(key))
@@ -169,7 +193,7 @@ class Table:
         """Tell whether an empty value is the same as none: not where a switch or number has a default."""
         if isinstance(field.reader, Single):
             return True
-        default = self._defaults.get(field.target)
+        default = self._default(field)
         return default is None or default in ((), {}) or isinstance(default, msgspec.Struct)
 
     def write(self, value: Any) -> Any:
@@ -196,7 +220,7 @@ class Table:
 
     def _property(self, field: Field) -> dict[str, Any]:
         extra = {"description": field.about} if field.about else {}
-        default = self._defaults.get(field.target)
+        default = self._default(field)
         if default is not None and not isinstance(default, msgspec.Struct):
             extra["default"] = field.reader.write(default)
         return {**extra, **field.reader.schema()}
@@ -208,17 +232,11 @@ def table_of(model: type[PolicyValue]) -> Table:
     return Table.of(model)
 
 
-def _defaults(model: type[PolicyValue]) -> Values:
-    defaults: Values = {}
-    for field in msgspec.structs.fields(model):
-        if field.default is not msgspec.NODEFAULT:
-            defaults[field.name] = field.default
-        elif field.default_factory is not msgspec.NODEFAULT:
-            defaults[field.name] = field.default_factory()
-    return defaults
+def _has_key(hint: Any) -> bool:
+    return NO_KEY not in getattr(hint, "__metadata__", ())
 
 
-def _field_of(attribute: str, hint: Any, *, required: bool) -> Field:
+def _field_of(attribute: str, hint: Any, default: Any) -> Field:
     notes = getattr(hint, "__metadata__", ())
     key = next((note for note in notes if isinstance(note, Key)), Key())
     return Field(
@@ -226,7 +244,7 @@ def _field_of(attribute: str, hint: Any, *, required: bool) -> Field:
         reader=reader_of(hint),
         about=next((note for note in notes if isinstance(note, str)), ""),
         attribute=attribute,
-        required=required if key.required is None else key.required,
+        required=default is msgspec.NODEFAULT if key.required is None else key.required,
     )
 
 

@@ -8,9 +8,8 @@ import msgspec
 
 from vpo_tasks.policy import model as m
 from vpo_tasks.policy.field_types import LanguageCode, Rate
-from vpo_tasks.policy.load import VersionReader
 from vpo_tasks.policy.model import VERSION_12_NAMES, PhasesReader
-from vpo_tasks.policy.readers import BAD, At, ListOf, OneOf, Text
+from vpo_tasks.policy.readers import BAD, At, ListOf, OneOf, Text, VersionReader
 from vpo_tasks.policy.rules import RULE_LIST
 from vpo_tasks.policy.table import Field, PolicyValue, Table, Values, reader_of, table_of
 from vpo_tasks.policy.transcoding import complete_quality, infer_quality, warn_of_upscale

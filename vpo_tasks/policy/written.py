@@ -9,7 +9,7 @@ import yaml
 
 from vpo_tasks.policy.document import resolve_scalar
 from vpo_tasks.policy.load import DOCUMENT
-from vpo_tasks.policy.model import Phase, Policy
+from vpo_tasks.policy.model import PHASES, Policy
 from vpo_tasks.policy.rules import ACTIONS, CONDITION
 from vpo_tasks.policy.table import table_of
 
@@ -54,7 +54,7 @@ def policy_schema() -> dict[str, Any]:
         "$defs": {
             "action": ACTIONS.definition(),
             "condition": CONDITION.definition(),
-            "phase": table_of(Phase).schema(),
+            "phase": PHASES.phase.schema(),
         },
     }
 
