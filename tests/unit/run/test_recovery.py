@@ -7,7 +7,10 @@ import os
 import pytest
 
 from tests.support.tracks import video
+from vpo_tasks.disk.folders import open_folder
+from vpo_tasks.disk.journal import Record, encode, head_tail_digest, owner_of
 from vpo_tasks.disk.locks import path_key
+from vpo_tasks.media.identity import Identity
 from vpo_tasks.run.recovery import recover_output, recover_private
 from vpo_tasks.state.store import Store
 
@@ -37,6 +40,22 @@ def test_work_that_had_not_begun_is_cleaned_up_and_told(recorded, settle):
     assert "was not begun; still to do" in note
     assert not left.exists()
     assert recorded.said.getvalue() == f"recovered: {note}\n"
+
+
+def test_a_video_whose_change_broke_off_is_named_and_no_longer_taken_for_compliant(recorded, settle):
+    path = recorded.add("a.mkv", RIGHT, digest=b"d")
+    with open_folder(bytes(recorded.media)) as folder:
+        print_of = head_tail_digest(folder.at(b"a.mkv"))
+    intent = Record(
+        mode="replace", state="intent", owner=owner_of(recorded.config.locks_path), source=b"a.mkv",
+        target=b"a.mkv", old=Identity.of(path.stat()), old_print=print_of,
+    )  # fmt: skip
+    left = leave(recorded.media, path, "json", encode(intent))
+    (note,) = settle(left)
+    assert note.startswith(f"{path}: ")
+    assert not left.exists()
+    with recorded.pool() as pool:
+        assert Store(pool).known_video(bytes(path)).digest is None
 
 
 def test_an_original_without_a_journal_is_kept_and_warned_of(recorded, settle):

@@ -69,12 +69,22 @@ class Controller:
     def stop_handing_out(self):
         self.told.append("stop")
 
-    def kill(self):
-        self.told.append("kill")
+    def abort(self):
+        self.told.append("abort")
+
+    def within(self, seconds):
+        self.told.append(seconds)
 
 
-def test_the_first_ctrl_c_starts_nothing_new_and_raises_nothing():
-    controller = Controller()
+@pytest.fixture
+def controller(monkeypatch):
+    """A controller; it stands for the last resort too, which would end the tests."""
+    made = Controller()
+    monkeypatch.setattr(signals, "LastResort", lambda _: made)
+    return made
+
+
+def test_the_first_ctrl_c_starts_nothing_new_and_raises_nothing(controller):
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     with stop_signals(controller):
         assert signal.getsignal(signal.SIGINT) is not handlers[0]
@@ -85,10 +95,19 @@ def test_the_first_ctrl_c_starts_nothing_new_and_raises_nothing():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
 
 
-def test_a_hang_up_that_is_to_be_ignored_stays_so():
+def test_the_second_ctrl_c_ends_sooner_than_sigterm(controller):
+    with stop_signals(controller):
+        for number, words in ((signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGTERM, 5)):
+            os.kill(os.getpid(), number)
+            wait_for(lambda words=words: len(controller.told) >= words)
+    stop, soon, first, later, second = controller.told
+    assert (stop, first, second) == ("stop", "abort", "abort")
+    assert soon < 5 < later
+
+
+def test_a_hang_up_that_is_to_be_ignored_stays_so(controller):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        controller = Controller()
         with stop_signals(controller):
             os.kill(os.getpid(), signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGINT)
