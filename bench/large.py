@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bench.command import BenchError, ask, environment, need_tool, run, vpo_command
 from bench.table import Options
+from vpo_tasks.programs import wheel_ffmpeg
 
 _LOOP_S = 10
 _BIT_RATE = 10_000_000
@@ -150,9 +151,9 @@ def bytes_moved() -> Bytes | None:
 
 
 def _make_large(path: str, size_mib: int, environ: dict[str, str]) -> None:
-    import imageio_ffmpeg  # the wheel's ffmpeg: the same file on every machine
-
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    ffmpeg = wheel_ffmpeg()  # the same file on every machine
+    if ffmpeg is None:
+        raise BenchError("imageio-ffmpeg has no ffmpeg for this machine")
     loop = f"{path}.loop.mkv"
     sources = [f"testsrc2=s=640x360:r=25:d={_LOOP_S},format=yuv420p,noise=alls=60:allf=t"]
     sources += [f"sine=frequency={pitch}:sample_rate=48000:duration={_LOOP_S}" for pitch in (300, 500)]

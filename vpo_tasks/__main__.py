@@ -1,6 +1,7 @@
 """`python -m vpo_tasks`: the `vpo` command, where it is not on PATH."""
 
+import sys
+
 from vpo_tasks.cli.main import main
 
-if __name__ == "__main__":
-    main()
+sys.exit(main())

@@ -66,7 +66,7 @@ class Stage:
         return FaultyDisk(at, fault, cannot=self.cannot, **options)
 
     def recover(self, disk: Any = None) -> list[str]:
-        kit = make_kit(self.folder, disk=disk or self.disk())  # type: ignore[arg-type]
+        kit = make_kit(self.folder, disk=disk or self.disk())
         return [note.outcome for note in recover_all(self.private(), kit)]
 
     def operations(self) -> list[str]:

@@ -209,7 +209,7 @@ def fuzz_journals(folder: Path, seeds: range) -> Tally:
         bystander.write_bytes(BYSTANDER)
         journals = sorted(library.rglob(".vpo-*.json"))
         before = videos(library)
-        outcomes = []
+        outcomes: list[str] = []
         for journal in journals:
             journal.write_bytes(damage(journal.read_bytes() or b"torn", dice))
             if journal.parent == library:

@@ -50,7 +50,7 @@ class Bench:
 
     def edit(self, variant: str, disk: FaultyDisk) -> None:
         plan = header_plan(str(self.video), variant)
-        edit_header(header_work(str(self.video), plan), make_kit(self.folder, disk=disk))  # type: ignore[arg-type]
+        edit_header(header_work(str(self.video), plan), make_kit(self.folder, disk=disk))
 
     def edited_by_the_bare_tool(self, variant: str) -> bytes:
         shutil.copy(self.specimen, self.bare)
@@ -98,7 +98,7 @@ def kill_at_every_write(bench: Bench, specimen: Specimen, variant: str, names: l
     places = [at for at, name in enumerate(names, 1) if at > begun and name in WRITES]
     for at in places:
         bench.set_up()
-        assert in_a_process_that_may_die(lambda at=at: bench.edit(variant, FaultyDisk(at, KILL)))  # type: ignore[misc]
+        assert in_a_process_that_may_die(lambda at=at: bench.edit(variant, FaultyDisk(at, KILL)))
         assert "kept" not in bench.recover(), specimen.name
         assert bench.video.read_bytes() == old, f"{specimen.name} {variant}: killed at {names[at - 1]}"
         assert os.listdir(bench.library) == ["film.mkv"]

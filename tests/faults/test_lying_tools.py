@@ -74,7 +74,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "film.mkv"
     words = ["--colour-matrix-coefficients", "0:9", "--colour-transfer-characteristics", "0:16"]
     words += ["--colour-primaries", "0:9", "--display-dimensions", "0:128x48", "--title", ""]
-    words += ["--audio-tracks", "1", folder / "made.mkv", "--no-video", folder / "other.mkv"]
+    words += ["--audio-tracks", "1", str(folder / "made.mkv"), "--no-video", str(folder / "other.mkv")]
     subprocess.run(["mkvmerge", "-q", "-o", path, *words, "--track-order", "0:0,0:1,1:1,0:3,0:4"])
     media = read_media(str(path))
     assert (media.tracks[0].color_transfer, media.tracks[0].pixel_aspect) == ("smpte2084", 2.0)

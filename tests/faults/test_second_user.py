@@ -87,7 +87,7 @@ class Scene:
         self.before = self.look()
 
     def look(self) -> dict[str, tuple[object, ...]]:
-        found = {}
+        found: dict[str, tuple[object, ...]] = {}
         for path in [self.victims, *sorted(self.victims.rglob("*"))]:
             status = path.lstat()
             content = path.read_bytes() if path.is_file() else sorted(os.listdir(path))

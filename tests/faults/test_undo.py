@@ -6,6 +6,7 @@ After each, the video is the complete new one or the complete old one.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_foreign_file_at_the_new_name_in_the_last_moment_of_an_undo_survives(sta
         for at in range(last + 1, last + 5):
             stage.set_up()
             disk = stage.disk(at * bool(fault), fault, before=(last, arrive))
-            in_a_process_that_may_die(lambda disk=disk: stage.work(disk))  # type: ignore[misc]
+            in_a_process_that_may_die(lambda disk=disk: stage.work(disk))
             in_a_process_that_may_die(stage.recover)
             stage.recover()
             assert b"a foreign file" in [
@@ -99,8 +100,8 @@ def test_pruning_after_a_killed_undo_leaves_it_its_original(stage: Undoing) -> N
 
 
 def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Undoing) -> None:
-    def work(disk: object) -> None:
-        prune(disk, [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)  # type: ignore[arg-type]
+    def work(disk: Any) -> None:
+        prune(disk, [os.fsencode(stage.library)], keep_s=0, now=2e9, locks_dir=stage.locks)
 
     stage.set_up()
     count = FaultyDisk()
@@ -108,7 +109,7 @@ def test_pruning_killed_at_every_operation_leaves_the_video_alone(stage: Undoing
     assert not (stage.library / ".vpo-undo").exists()
     for at in range(1, count.operations + 1):
         stage.set_up()
-        assert in_a_process_that_may_die(lambda at=at: work(FaultyDisk(at, KILL))) != 0  # type: ignore[misc]
+        assert in_a_process_that_may_die(lambda at=at: work(FaultyDisk(at, KILL))) != 0
         assert stage.is_done()
         work(RealDisk())
         assert stage.is_done()

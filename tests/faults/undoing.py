@@ -105,7 +105,7 @@ def make_undoing(folder: Path, mode: str) -> Undoing:
         change = (
             {"container": "mkv", "doc_type": "matroska"} if mode == "rename" else {"change": flip_default}
         )
-        plan = plan_for(media, **change)  # type: ignore[arg-type]
+        plan = plan_for(media, **change)
         done = carry_out(work_for(path, plan, "ffmpeg", keep="run"), kit)
     (folder / "done").mkdir()
     for item in (Path(done.final_path), *(library / ".vpo-undo").iterdir()):

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ sys.exit(main(sys.argv[1:], table))
 """
 
 
-def run(*argv: str, **settings: object) -> subprocess.CompletedProcess[bytes]:
+def run(*argv: str, **settings: Any) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-c", BOUNDARY, *argv], cwd=ROOT, capture_output=True, **settings)
 
 

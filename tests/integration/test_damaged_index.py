@@ -70,7 +70,7 @@ def test_one_flipped_bit_in_the_sizes_of_hevc_is_no_success(world, verify, polic
 def test_an_index_that_leaves_out_or_doubles_media_data_is_found(tmp_path, name, field, bits, number):
     path = made(tmp_path, name)
     judge(path)
-    flipped(path, *field, bits, number)
+    flipped(path, field[0], field[1], bits, number)
     with pytest.raises(VerifyError, match=r"gives to nobody, or twice"):
         judge(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,9 +18,10 @@ from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.synthetic import SampleTrack, make_sample
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.encoders import Hardware, ask_encoders
+from vpo_tasks.tools.toolbox import Toolbox
 
 T = SampleTrack
-FFMPEGS = {"path": real_toolbox, "wheel": wheel_toolbox}
+FFMPEGS: dict[str, Callable[[], Toolbox]] = {"path": real_toolbox, "wheel": wheel_toolbox}
 VIDEO = {
     "h264-crf": Encode(codec="h264", crf=30, preset="ultrafast", tune="film"),
     "h264-bitrate": Encode(codec="h264", bitrate=80_000, preset="superfast"),

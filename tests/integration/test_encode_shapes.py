@@ -38,7 +38,8 @@ def test_a_picture_of_odd_size_is_encoded(world, to, name):
     result = encode(world, to=to, ffmpeg_name=name)
     found = stream(path)
     size = (84, 46) if to in {"h264", "hevc"} else (85, 47)
-    assert (found["codec_name"], found["width"], found["height"]) == (to, *size)
+    assert found["codec_name"] == to
+    assert (int(found["width"]), int(found["height"])) == size
     assert found["sample_aspect_ratio"] == "8:9"
     assert any("85x47 is cut to 84x46" in text for text in result["warnings"]) == (size == (84, 46))
     again = json.loads(world.vpo("process", "--json", world.media).stdout)

@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from vpo_tasks.disk.locks import video_lock
 from vpo_tasks.disk.space import SpaceLedger
 from vpo_tasks.errors import LockedError, ReplaceError, SpaceError, VanishedError, VerifyError
 from vpo_tasks.execute.replace import carry_out, export_unchanged
+from vpo_tasks.execute.work import Replacement
 from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import Track
@@ -75,9 +77,9 @@ def into(codec: str, *, default: bool | None = None) -> Callable[[Track], Track]
     return change
 
 
-TO_MKV = {"container": "mkv", "doc_type": "matroska"}
+TO_MKV: dict[str, Any] = {"container": "mkv", "doc_type": "matroska"}
 TO_MP4 = {"container": "mp4", "doc_type": None}
-CASES = {
+CASES: dict[str, tuple[str, tuple[SampleTrack, ...], dict[str, Any]]] = {
     "mkv-copied": ("mkv", RICH, {}),
     "mkv-flags-languages-titles": ("mkv", RICH, {"change": relabel}),
     "mkv-order": ("mkv", RICH, {"keep": [0, 4, 3, 2, 1, 5, 6]}),
@@ -109,7 +111,7 @@ CASES = {
         "mp4", MP4, {**TO_MKV, "encode": {3: Encode(codec="subrip")}, "change": into("subrip")},
     ),
 }  # fmt: skip
-TOOLS = {
+TOOLS: dict[str, tuple[str, Callable[[], Toolbox]]] = {
     "mkvmerge": ("mkvmerge", real_toolbox),
     "ffmpeg": ("ffmpeg", real_toolbox),
     "wheel": ("ffmpeg", wheel_toolbox),
@@ -137,7 +139,7 @@ def test_output_is_what_the_plan_says(tmp_path: Path, case: str, tool: str) -> N
     make_sample(
         str(path), tracks, tags=TAGS if has_chapters else None, chapters=CHAPTERS if has_chapters else ()
     )
-    plan = plan_for(read_media(str(path)), **wanted)  # type: ignore[arg-type]
+    plan = plan_for(read_media(str(path)), **wanted)
     done = carry_out(work_for(str(path), plan, name), make_kit(tmp_path, toolbox=toolbox()))
     found = read_media(done.final_path)
     fields = ("type", "codec", "language", "title", "default", "forced")
@@ -182,7 +184,7 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def flags_work(film: Path, **rest: object) -> object:
+def flags_work(film: Path, **rest: Any) -> Replacement:
     return work_for(str(film), plan_for(read_media(str(film)), change=flip_default), **rest)
 
 
@@ -342,7 +344,7 @@ def test_full_verification_compares_every_packet(tmp_path: Path, case: str, tool
     require_tool(tool)
     path = tmp_path / f"film.{suffix}"
     make_sample(str(path), tracks)
-    plan = plan_for(read_media(str(path)), **wanted)  # type: ignore[arg-type]
+    plan = plan_for(read_media(str(path)), **wanted)
     done = carry_out(work_for(str(path), plan, tool, verify="full"), make_kit(tmp_path))
     assert done.warnings == ()
 

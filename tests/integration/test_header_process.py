@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def add_flags(world, name: str, *options: str) -> Path:
     return path
 
 
-def process(world) -> dict[str, dict[str, object]]:
+def process(world) -> dict[str, dict[str, Any]]:
     done = world.vpo("process", "--json", world.media)
     assert done.returncode == 0, done.stdout + done.stderr
     return {os.path.basename(result["file"]): result for result in json.loads(done.stdout)["results"]}

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.synthetic import SampleTrack, make_sample
 
-TO_MKV = {"container": "mkv", "doc_type": "matroska"}
+TO_MKV: dict[str, Any] = {"container": "mkv", "doc_type": "matroska"}
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def test_what_is_immutable_fails_before_the_work_and_leaves_nothing(
     make_sample(str(video), [SampleTrack("video"), SampleTrack("audio", "mp3")])
     media = read_media(str(video))
     plan = plan_for(media, **TO_MKV) if mode == "rename" else plan_for(media, change=flip_default)
-    rest = {}
+    rest: dict[str, Any] = {}
     place = video
     if mode == "output":
         place = out / "film.mkv"

@@ -28,7 +28,7 @@ def test_of_something_else(): pytest.skip("root reads everything")
 def pytest_on_a_bare_path(folder, *words, **environ):
     (folder / "bin").mkdir()
     (folder / "test_needy.py").write_text(NEEDY)
-    words = ["-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *words]
+    words = ("-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *words)
     named = {"VPO_REQUIRE_TOOLS", "PYTEST_ADDOPTS"}
     plain = {name: value for name, value in os.environ.items() if name not in named}
     return subprocess.run(

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from vpo_tasks.media.matroska.blocks import BlockCount, count_blocks, open_block
 from vpo_tasks.media.matroska.header import read_layout
 from vpo_tasks.media.mp4.movie import read_movie
 from vpo_tasks.media.packet_counts import Following, _count_matroska, _count_movie, count_packets
+from vpo_tasks.programs import wheel_ffmpeg
 
 MANY = (
     VIDEO,
@@ -191,7 +193,7 @@ def test_a_size_that_lies_costs_no_memory(tmp_path):
 def test_flipped_bits_raise_nothing_but_probe_errors(tmp_path):
     tracks = (VIDEO, AUDIO, SampleTrack("subtitle", "subrip"))
     with open(sample(tmp_path, "a.mkv", *tracks, seconds=0.2), "rb") as stream:
-        films = [(stream.read(), "b.mkv", lambda path: (read_layout(path), count_blocks(path)))]
+        films: list[Any] = [(stream.read(), "b.mkv", lambda path: (read_layout(path), count_blocks(path)))]
     with open(sample(tmp_path, "a.mp4", VIDEO, AUDIO, seconds=0.2), "rb") as stream:
         films.append((stream.read(), "b.mp4", read_movie))
     reasons = []
@@ -252,9 +254,7 @@ def test_mp4_index_equals_reading_every_packet(tmp_path, name):
 
 
 def ffmpeg(*arguments):
-    import imageio_ffmpeg
-
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *arguments], check=True)
+    subprocess.run([wheel_ffmpeg(), "-v", "error", "-nostdin", *arguments], check=True)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def summary_of(world):
 
 def recorded_digests(world):
     with closing(sqlite3.connect(world.home / "state.db")) as connection:
-        return connection.execute("SELECT videos FROM seals").fetchall()
+        return connection.execute("SELECT videos FROM library_digests").fetchall()
 
 
 def test_the_run_after_the_one_that_finished_the_library_needs_no_second_look(large):

@@ -386,7 +386,7 @@ def test_what_is_learned_is_kept_for_the_next_run(world):
     write_policy(world)
     add(world, "a.mkv")
     process(world)
-    rows = sqlite3.connect(world.home / "state.db").execute("SELECT kind, codec, preset, height FROM paces")
+    rows = sqlite3.connect(world.home / "state.db").execute("SELECT kind, codec, preset, height FROM speeds")
     assert rows.fetchall() == [("encode", "hevc", "ultrafast", 480)]
 
 

@@ -72,14 +72,14 @@ def test_sound_and_text_of_an_unknown_codec_are_read_and_counted(tmp_path, suffi
 
 
 def test_a_bug_of_the_reader_costs_an_answer_not_the_process(tmp_path, monkeypatch):
-    from vpo_tasks.media import probe_process
+    from vpo_tasks.media import probe_messages, probe_process
 
     def read(_path):
         raise AttributeError("'NoneType' object has no attribute 'color_trc'")
 
     monkeypatch.setattr(probe_process, "read_media", read)
     path = sample(tmp_path)
-    request = probe_process.Request("probe", os.fsencode(path))
+    request = probe_messages.Request("probe", os.fsencode(path))
     answer = probe_process.ProbeReader().answer(request, open(os.devnull, "wb"))  # noqa: SIM115
     assert "AttributeError" in (answer.error or "")
 

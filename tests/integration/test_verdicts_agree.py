@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -143,7 +144,7 @@ class Library:
                 run.store,
                 run.console,
                 ProgressTracker(1),
-                lambda _: Pretender(),
+                lambda _: cast("Any", Pretender()),
                 memory=run.memory,
                 undo=run.undo,
                 measurements=run.measurements,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount, Track
 from vpo_tasks.media.packet_counts import count_packets
-from vpo_tasks.plan.model import Change, Encode, Plan, Step, Stream
+from vpo_tasks.plan.model import Change, Encode, Plan, Step, StepKind, Stream
 from vpo_tasks.tools.running import Children
 from vpo_tasks.tools.toolbox import Toolbox
 
@@ -33,6 +34,9 @@ class DirectProbes:
     @contextmanager
     def following(self, path: str) -> Iterator[DirectFollower]:
         yield DirectFollower(path)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 class DirectFollower:
@@ -55,7 +59,7 @@ def plan_for(
     change: Callable[[Track], Track] = lambda track: track,
     encode: dict[int, Encode] | None = None,
     keep_mtime: bool = True,
-    **result: object,
+    **result: Any,
 ) -> Plan:
     """Plan by hand: which tracks in which order, what becomes of each (`change`), fields of the result."""
     by_index = {track.index: track for track in source.tracks}
@@ -74,7 +78,7 @@ def flip_default(track: Track) -> Track:
 
 
 def make_kit(
-    folder: object, *, toolbox: Toolbox | None = None, disk: Disk | None = None, **rest: object
+    folder: object, *, toolbox: Toolbox | None = None, disk: Disk | None = None, **rest: Any
 ) -> Environment:
     return Environment(
         toolbox=toolbox or real_toolbox(),
@@ -83,11 +87,11 @@ def make_kit(
         ledger=SpaceLedger(0),
         locks_dir=os.path.join(str(folder), "locks"),
         disk=disk or RealDisk(),
-        **rest,  # type: ignore[arg-type]
+        **rest,
     )
 
 
-def work_for(path: str, plan: Plan, tool: str = "ffmpeg", **rest: object) -> Replacement:
-    kind = "encode" if any(stream.encode for stream in plan.streams) else "remux"
+def work_for(path: str, plan: Plan, tool: Any = "ffmpeg", **rest: Any) -> Replacement:
+    kind: StepKind = "encode" if any(stream.encode for stream in plan.streams) else "remux"
     step = Step(kind=kind, tool=tool, writes_bytes=plan.source.size_bytes)
-    return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
+    return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)

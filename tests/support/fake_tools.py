@@ -6,9 +6,8 @@ import os
 import sys
 from functools import cache
 
-import imageio_ffmpeg
-
 from tests.support.tools import leave_out, posix_command
+from vpo_tasks.programs import wheel_ffmpeg
 from vpo_tasks.tools.base import ToolInfo
 from vpo_tasks.tools.toolbox import Toolbox, find_tools
 
@@ -20,7 +19,9 @@ def real_toolbox() -> Toolbox:
 
 def wheel_toolbox() -> Toolbox:
     """Only what a machine with Python and nothing else has."""
-    return toolbox_of("ffmpeg", imageio_ffmpeg.get_ffmpeg_exe())
+    path = wheel_ffmpeg()
+    assert path is not None
+    return toolbox_of("ffmpeg", path)
 
 
 def remuxer() -> str:

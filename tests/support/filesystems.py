@@ -86,8 +86,7 @@ def _mount(
     what: str | Path | None, folder: str | Path, kind: str | None, flags: int = 0, data: str | None = None
 ) -> None:
     """mount(2): a plain machine need not have the command."""
-    what, kind, data = (None if word is None else os.fsencode(word) for word in (what, kind, data))
-    flags = ctypes.c_ulong(flags)
-    if ctypes.CDLL(None, use_errno=True).mount(what, os.fsencode(folder), kind, flags, data) != 0:
+    words = [None if word is None else os.fsencode(word) for word in (what, folder, kind, data)]
+    if ctypes.CDLL(None, use_errno=True).mount(*words[:3], ctypes.c_ulong(flags), words[3]) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fspath(folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from vpo_tasks.tools.mkvpropedit import edit_call
 VARIANTS = ("flags", "names", "tags", "emptied")
 
 
-def header_plan(path: str, variant: str = "flags", **options: object) -> Plan:
+def header_plan(path: str, variant: str = "flags", **options: Any) -> Plan:
     """A plan that only the header need know of: flags; longer names; tags of the file; names removed."""
     media = read_media(path)
 

@@ -10,14 +10,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
-import imageio_ffmpeg
 
 from tests.support.matroska import UNKNOWN, element
 from vpo_tasks.media.matroska.ebml import children_of, parse_element
 from vpo_tasks.media.synthetic import SampleChapter, SampleTrack, make_sample
+from vpo_tasks.programs import find_ffmpegs
 
 INFO, TRACKS, CLUSTER, CUES, TAGS = 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B, 0x1254C367
 SEEK_HEAD, VOID, CRC, SEGMENT = 0x114D9B74, 0xEC, 0xBF, 0x18538067
@@ -103,9 +103,7 @@ class Corpus:
                 )
 
     def _by_ffmpeg(self) -> Iterator[Specimen]:
-        tools = {"wheel": imageio_ffmpeg.get_ffmpeg_exe()}
-        if (on_path := shutil.which("ffmpeg")) is not None:
-            tools["path"] = on_path
+        tools = {origin: path for path, origin in find_ffmpegs()}
         settings = {
             "usual": [], "no-crc": ["-write_crc32", "0"], "room": ["-reserve_index_space", "4096"],
             "room-without-crc": ["-reserve_index_space", "4096", "-write_crc32", "0"],
@@ -201,7 +199,7 @@ class Corpus:
         ):
             name = f"{kind}-{room}-{clusters}{'-index' * index}"
             yield self._layout(name, film=kind, room=room, clusters=clusters, index=index)
-        for name, options in {
+        well_formed: dict[str, dict[str, Any]] = {
             "crc": {"crc": True, "room": 1000},
             "crc-no-index": {"crc": True, "room": 1000, "index": False},
             "webm": {"doc_type": b"webm", "room": 1000},
@@ -216,9 +214,10 @@ class Corpus:
             "room-before-no-index": {"room_before": 1000, "index": False},
             "short-size": {"size_bytes": 4, "room": 1000},
             "shorter-size": {"size_bytes": 3, "room": 300},
-        }.items():
+        }
+        for name, options in well_formed.items():
             yield self._layout(name, **options)
-        for name, options in {
+        unusual: dict[str, dict[str, Any]] = {
             "unknown-segment": {"segment_size": UNKNOWN},
             "unknown-cluster": {"cluster_size": UNKNOWN},
             "bytes-behind": {"behind": b"\0" * 100},
@@ -226,7 +225,8 @@ class Corpus:
             "tracks-behind": {"tracks_behind": True},
             "wrong-index": {"wrong_index": True},
             "clusters-apart": {"void_between": True, "index": False},
-        }.items():
+        }
+        for name, options in unusual.items():
             yield self._layout(name, refused=True, room=1000, **options)
 
     def _layout(

@@ -280,7 +280,7 @@ def configs():
 @st.composite
 def policies(draw, max_phases=3):
     """Return a policy that a file could have given."""
-    made = []
+    made: list[m.Phase] = []
     for number in range(draw(st.integers(1, max_phases))):
         made.append(draw(phases(name=f"Phase-{number}", earlier=tuple(phase.name for phase in made))))
     config = draw(configs())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import MediaInfo, Track
@@ -22,7 +23,12 @@ def track(text: str) -> Track:
     """Return the track: type and index, then in any order codec, language, `6ch`, `1920x800`, `D`, `F`,
     `still`, `+comment` for dispositions, "title"."""
     head, *tokens = _TOKEN.findall(text)
-    fields = {"index": int(head[1:]), "type": _TYPES[head[0]], "codec": _CODECS[head[0]], "language": "und"}
+    fields: dict[str, Any] = {
+        "index": int(head[1:]),
+        "type": _TYPES[head[0]],
+        "codec": _CODECS[head[0]],
+        "language": "und",
+    }
     for token in tokens:
         if token.startswith('"'):
             fields["title"] = token[1:-1]

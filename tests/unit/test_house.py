@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from vpo_tasks.tools import quirks as quirks_module
+from vpo_tasks.tools.quirks import Quirk
 
 PACKAGE = Path(__file__).parents[2] / "vpo_tasks"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -120,6 +124,44 @@ def test_exceptions_are_caught_wholesale_in_two_places_only():
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
     }
     assert places == {"run.batch", "cli.main"}
+
+
+ROOT = PACKAGE.parent
+ONCE = {
+    r"shutil\.which\(": {"vpo_tasks/programs.py", "bench/command.py", "tests/support/tools.py"},
+    r"import imageio_ffmpeg": {"vpo_tasks/programs.py"},
+    r"/dev/dri/": {"vpo_tasks/tools/ffmpeg_encoding.py"},
+    r"""["']h264["']: 23\b""": {"vpo_tasks/policy/codecs.py"},
+}
+"""What stands once: the search for programs (the other two look for what benchmarks and tests need beside the
+program's own tools), the VAAPI device and the default CRFs."""
+
+
+def places_of(pattern: str) -> set[str]:
+    paths = [*MODULES, *(ROOT / "bench").rglob("*.py"), *(ROOT / "tests" / "support").rglob("*.py")]
+    return {path.relative_to(ROOT).as_posix() for path in paths if re.search(pattern, path.read_text())}
+
+
+@pytest.mark.parametrize("pattern", ONCE)
+def test_the_search_for_tools_the_device_and_the_defaults_stand_once(pattern):
+    assert places_of(pattern) == ONCE[pattern]
+
+
+def test_every_quirk_is_named_where_it_is_handled_and_no_other_place_knows_versions():
+    quirks = {name: quirk for name, quirk in vars(quirks_module).items() if isinstance(quirk, Quirk)}
+    texts = {path: path.read_text() for path in MODULES if path.name != "quirks.py"}
+    for name, quirk in quirks.items():
+        asked = any(f"{name}.affects(" in text for text in texts.values())
+        assert quirk.asked == asked, name
+        assert asked or any(f"quirks.{name}" in text for text in texts.values()), name
+    known = set(re.findall(r"quirks\.([A-Z_0-9]+)", "".join(texts.values())))
+    assert known <= set(quirks)
+    version = re.compile(r"(ffmpeg|mkv\w+|svt-av1)s?\b,? (before |from |older than )?\d", re.IGNORECASE)
+    assert [
+        (name_of(path), found[0])
+        for path, text in texts.items()
+        if path.parent.name in {"tools", "execute", "in_place"} and (found := version.search(text))
+    ] == []
 
 
 def test_names_say_what_things_are():

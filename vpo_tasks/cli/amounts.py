@@ -14,7 +14,7 @@ else:  # generic from click 8.2 on, and for the type checker only
     _Type = click.ParamType
 
 
-class Duration(_Type):
+class DurationArgument(_Type):
     """Seconds, from `90s`, `10m` or `2h`."""
 
     name = "duration"
@@ -26,7 +26,7 @@ class Duration(_Type):
             self.fail(str(error), param, ctx)
 
 
-class Size(_Type):
+class SizeArgument(_Type):
     """Bytes, from `500MB`, `2GB` or a plain number."""
 
     name = "size"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import click
 
 from vpo_tasks.cli import demo_library as library
 from vpo_tasks.errors import EXIT_FAILED, EXIT_OK
+from vpo_tasks.programs import on_path
 from vpo_tasks.report.text import count_noun, escape
 
 FIRST = frozenset(
@@ -145,8 +145,8 @@ def _program() -> str:
     started_as = sys.argv[0]
     if os.path.basename(started_as) != "vpo":
         return f"{shlex.quote(sys.executable)} -m vpo_tasks.cli.main"
-    on_path = shutil.which("vpo")
-    same = on_path is not None and os.path.realpath(on_path) == os.path.realpath(started_as)
+    found = on_path("vpo")
+    same = found is not None and os.path.realpath(found) == os.path.realpath(started_as)
     return "vpo" if same else shlex.quote(started_as)
 
 

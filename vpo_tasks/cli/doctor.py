@@ -142,6 +142,7 @@ def _tool_reports(toolbox: Toolbox) -> tuple[ToolReport, ...]:
 def examine_state(config: VPOConfig) -> StateReport:
     """Read the database through without leaving a trace."""
     from vpo_tasks.state.pool import DaemonConnectionPool  # sqlite3: 6 ms that --help does not pay
+    from vpo_tasks.state.store import Store
 
     report = StateReport(config.home, config.database_path)
     problem = _unwritable(config.home)
@@ -149,14 +150,13 @@ def examine_state(config: VPOConfig) -> StateReport:
         return report._replace(problem=problem)
     try:
         with DaemonConnectionPool(config.database_path, read_only=True) as pool:
-            verdict = pool.execute_read("PRAGMA quick_check(1)")[0][0]
-            videos = pool.execute_read("SELECT count(*) FROM videos")[0][0]
+            damage, videos = pool.find_damage(), Store(pool).count_videos()
         size = os.path.getsize(config.database_path)
     except StateError as error:
         return report._replace(problem=error.detail)
     except OSError as error:
         return report._replace(problem=error.strerror or str(error))
-    problem = None if verdict == "ok" else f"is damaged ({verdict}); move it away: no video is lost"
+    problem = f"is damaged ({damage}); move it away: no video is lost" if damage else None
     return report._replace(videos=videos, size_bytes=size, problem=problem)
 
 

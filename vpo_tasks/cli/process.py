@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vpo_tasks.cli.amounts import Duration, Size
+from vpo_tasks.cli.amounts import DurationArgument, SizeArgument
 from vpo_tasks.config import load_config
 from vpo_tasks.library.quick_check import begun_quick_check
 
@@ -48,13 +48,13 @@ from vpo_tasks.library.quick_check import begun_quick_check
 @click.option(
     "--budget",
     "budget_s",
-    type=Duration(),
+    type=DurationArgument(),
     metavar="TIME",
     help="Begin nothing that would not be done in this time (90m, 6h).",
 )
 @click.option(
     "--max-write",
-    type=Size(),
+    type=SizeArgument(),
     metavar="SIZE",
     help="Begin nothing that would write more than this in all (500GB).",
 )

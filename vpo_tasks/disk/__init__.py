@@ -1,4 +1,4 @@
-"""Every byte that reaches a user's folder. Here: how our own names in it begin, for those who only look."""
+"""Access to users' folders. Here: the beginnings of our own names, for modules that only read."""
 
 PRIVATE_PREFIX = b".vpo-"
 """What our own files begin with: the cheapest test that lets nothing of ours pass."""

@@ -1,4 +1,4 @@
-"""A user's folders, opened once and held: names are looked up in the folder that was opened."""
+"""Open folders: names are looked up by the folder's descriptor, so a renamed or swapped path is harmless."""
 
 from __future__ import annotations
 

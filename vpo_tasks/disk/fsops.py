@@ -1,4 +1,4 @@
-"""Every byte that reaches a user's folder, one function a step.
+"""The write operations on a user's folder, one function for each step of the protocol.
 
 All of them go through a `Disk`, so that a test can fail or kill each single operation, and name files by an
 open folder and a name in it. Invariant: the only names ever unlinked are our own,
@@ -93,7 +93,7 @@ def create_journal(disk: Disk, names: Sidecars, line: bytes) -> int:
 
 
 def has_rival(names: Sidecars) -> bool:
-    """Tell whether somebody else's journal speaks of the same video, now that ours can be seen.
+    """Tell whether another journal exists for the same video. Called once ours is visible.
 
     Runs with other state folders, or on other machines, do not see our locks; of two that begin in the same
     moment at least one sees the other's journal.
@@ -102,7 +102,7 @@ def has_rival(names: Sidecars) -> bool:
 
 
 def link_kind(disk: Disk, names: Sidecars, existing: Place) -> Links:
-    """Tell what becomes of a hard link, by linking a file to a name of ours and removing that."""
+    """Find out whether the filesystem has hard links, by making one and removing it."""
     try:
         disk.link(existing, names.part)
     except OSError as error:
@@ -194,13 +194,13 @@ def link_original(disk: Disk, names: Sidecars, source: Place) -> bool:
 
 
 def set_original_aside(disk: Disk, names: Sidecars, source: Place) -> None:
-    """Move the old name to our own: after a change of names, or where there are no hard links."""
+    """Rename the original to `.orig`: when the name changes, or where there are no hard links."""
     disk.rename(source, names.orig)
     disk.fsync_folder(names.folder)
 
 
 def swap(disk: Disk, names: Sidecars, private: Place, video: Place) -> bool:
-    """Let one of our own files and a video change names, in one step. Returns False where that cannot be."""
+    """Exchange a file of ours and a video atomically. Returns False where that is not supported."""
     try:
         disk.exchange(private, video)
     except OSError as error:
@@ -212,21 +212,25 @@ def swap(disk: Disk, names: Sidecars, private: Place, video: Place) -> bool:
 
 
 def let_original_go(disk: Disk, names: Sidecars) -> None:
-    """Give up the original: somebody has put another video in its place."""
+    """Remove `.orig`: a foreign file has taken the original's place."""
     remove(disk, names.orig)
     disk.fsync_folder(names.folder)
 
 
 def swap_in(disk: Disk, names: Sidecars, target: Place) -> None:
-    """Put the new video in place of what has that name, in one step, whatever that is."""
+    """Rename the new video to `target` atomically, replacing what has that name."""
     disk.rename(names.part, target)
     disk.fsync_folder(names.folder)
 
 
 def place_new(disk: Disk, names: Sidecars, target: Place, *, without_links: bool) -> None:
     """Give the new video a name that must be free. Raises FileExistsError."""
+    _give_name(disk, names.part, target, without_links=without_links)
+
+
+def _give_name(disk: Disk, private: Place, target: Place, *, without_links: bool) -> None:
     try:
-        disk.link(names.part, target)
+        disk.link(private, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -234,33 +238,25 @@ def place_new(disk: Disk, names: Sidecars, target: Place, *, without_links: bool
             raise OSError(error.errno, "the filesystem has no hard links") from error
         if target.status() is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path) from None
-        disk.rename(names.part, target)
-    disk.fsync_folder(names.folder)
+        disk.rename(private, target)
+    disk.fsync_folder(target.folder)
 
 
 def put_original_back(disk: Disk, names: Sidecars, source: Place) -> None:
-    """Put the original in place of what has its name, in one step, whatever that is."""
+    """Rename the original to `source` atomically, replacing what has that name."""
     disk.rename(names.orig, source)
     disk.fsync_folder(names.folder)
 
 
 def place_original(disk: Disk, names: Sidecars, source: Place) -> None:
     """Give the original its old name, which must be free. Raises FileExistsError."""
-    try:
-        disk.link(names.orig, source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if source.status() is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source.path) from None
-        disk.rename(names.orig, source)
-    disk.fsync_folder(names.folder)
+    _give_name(disk, names.orig, source, without_links=True)
 
 
 def take_back(disk: Disk, names: Sidecars, target: Place, is_new: Callable[[Place], bool]) -> bool:
-    """Take a video of ours back: it becomes a `.part` again, and what that is, is looked at.
+    """Rename a video of ours back to `.part`, then check that it is ours.
 
-    Returns False when somebody else's had the name by then; it has it again. Raises OSError.
+    Returns False when it was a foreign file, which then has its name again. Raises OSError.
     """
     remove(disk, names.part)  # renaming one name of a file onto another name of it does nothing
     disk.rename(target, names.part)

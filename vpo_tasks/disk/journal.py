@@ -1,4 +1,4 @@
-"""The recovery journal: what a replacement is about to do, so that a later start can end or undo it.
+"""The recovery journal: what a change is about to do, so that a later start can finish or undo it.
 
 A journal is a file of lines, each a checksum and a record; the last line that is whole counts. Appending and
 fsync therefore change its state in one step, and a torn line is as if it had not been written.
@@ -97,7 +97,7 @@ AnyRecord = Record | HeaderRecord
 
 
 class ForeignRecordError(ValueError):
-    """A whole record that is not for us to act on, and that may hold somebody's bytes; its words say why."""
+    """A valid record that must not be acted on, and why: another user's, or a newer version's."""
 
 
 _NEWER = "was begun by a newer version; nothing was touched"
@@ -109,7 +109,7 @@ class _Mode(msgspec.Struct):
 
 
 def owner_of(locks_dir: str) -> str:
-    """Return whose locks count: this machine's, in this state folder."""
+    """Return the identity of a set of locks: this machine and this state folder."""
     home = hashlib.blake2b(os.fsencode(os.path.realpath(locks_dir)), digest_size=6).hexdigest()
     return f"{socket.gethostname()}:{home}"
 
@@ -149,14 +149,14 @@ def _stays_in_its_folder(record: AnyRecord) -> bool:
 
 
 def _names_of(record: AnyRecord) -> tuple[bytes, ...]:
-    """Return the names in the journal's folder to which something may be done."""
+    """Return the names in the journal's folder that may be changed."""
     if isinstance(record, HeaderRecord):
         return (record.source,)
     return (record.target,) if record.mode == "output" else (record.target, record.source)
 
 
 def _can_be(record: AnyRecord) -> bool:
-    """Tell whether we could have written that; the numbers go into system calls as they stand."""
+    """Validate a record's numbers, which go into system calls unchanged."""
     if not (0 <= record.at < _MAX_TIME_S and abs(record.old.mtime_ns) < _MAX_NUMBER):
         return False
     if not isinstance(record, HeaderRecord):
@@ -204,7 +204,7 @@ def _read(place: Place) -> tuple[AnyRecord | None, os.stat_result]:
 
 
 def head_tail_digest(place: Place) -> str:
-    """Return the `file_fingerprint` of what a name holds. Raises OSError, also for a link."""
+    """Return the `file_head_tail_digest` of what a name holds. Raises OSError, also for a link."""
     fd = place.open()
     try:
         return file_head_tail_digest(fd)
@@ -221,7 +221,7 @@ def file_head_tail_digest(fd: int) -> str:
 
 
 def recorded_head_tail_digest(size: int, read: Callable[[int, int], bytes]) -> str:
-    """Return the fingerprint of `size` bytes that `read` gives by offset and count."""
+    """Return the head and tail digest of `size` bytes that `read` gives by offset and count."""
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     last = max(0, size - _HEAD_BYTES)
     for number in range(_SAMPLES):

@@ -1,4 +1,4 @@
-"""One holder a video. Locks are `flock`s on files in the local state folder that are never unlinked.
+"""Locks on videos: `flock` on files in the local state folder, which are never unlinked.
 
 An unlinked lock file lets two holders in; an flock on the video itself would be lost with its replacement.
 """
@@ -23,10 +23,6 @@ class VideoLock(NamedTuple):
 
     fds: tuple[int, ...]
 
-    @property
-    def fd(self) -> int:
-        return self.fds[0]
-
 
 def path_key(real_path: str) -> str:
     """Return the 16 hex digits that name a path's lock; our private files carry them too."""
@@ -47,7 +43,7 @@ def video_lock(locks_dir: str, real_path: str, identity: Identity) -> Iterator[V
 
 @contextmanager
 def key_lock(locks_dir: str, key: str, path: str, identity: Identity | None) -> Iterator[VideoLock]:
-    """Hold the video whose path had this key when its work began; `path` is only what LockedError names."""
+    """Lock a video by the key of the path it had when its work began; `path` is for LockedError's message."""
     keys = (key,) if identity is None else (key, _inode_key(identity))
     with _held(locks_dir, path, keys) as lock:
         yield lock

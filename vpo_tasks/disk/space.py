@@ -1,4 +1,4 @@
-"""The disk-space ledger: workers take turns where there is room for one, and nobody fills a disk by half."""
+"""The disk-space ledger: a worker reserves what its step may write, and waits while others hold the rest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _free_bytes(folder: bytes) -> int:
 
 
 class SpaceLedger:
-    """Who may write how much, per filesystem. Bytes; `min_free` is left free on every filesystem."""
+    """Reservations per filesystem, in bytes; `min_free` stays free on every filesystem."""
 
     def __init__(
         self,

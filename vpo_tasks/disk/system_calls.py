@@ -1,4 +1,4 @@
-"""The system calls that change a user's folder, as one value: tests put in disks that fail."""
+"""The system calls that change a user's folder, behind an interface that tests replace by failing disks."""
 
 from __future__ import annotations
 

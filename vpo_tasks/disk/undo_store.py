@@ -45,7 +45,7 @@ class StoredUndo(NamedTuple):
 
 @contextmanager
 def opened_store(folder: Folder) -> Iterator[Folder | None]:
-    """Open the store of a folder of videos; None where there is none that we believe."""
+    """Open the undo store of a folder; None where there is none, or it belongs to another user."""
     try:
         store = open_child(folder, UNDO_FOLDER)
     except OSError as error:
@@ -62,8 +62,8 @@ def opened_store(folder: Folder) -> Iterator[Folder | None]:
 def retire(disk: Disk, names: Sidecars, record: AnyRecord) -> str | None:
     """Put away the private files of work that is done: into the undo store if the record says so.
 
-    A store that cannot be made keeps nothing; the work is no less done, and why is returned. Raises OSError;
-    calling it again goes on from there.
+    Returns why nothing is kept where the store cannot be made. Raises OSError; calling it again goes on from
+    there.
     """
     if not record.keep:
         fsops.clean_up(disk, names)

@@ -1,7 +1,4 @@
-"""Taking a Dolby Vision configuration out of a `.part` whose pictures carry no Dolby Vision any more.
-
-FFmpeg 5.1 and 7.0 copy it from the source to what they encode (9 does not); a television would believe it.
-"""
+"""Removing the Dolby Vision configuration of pictures that were encoded (quirks.STALE_DOLBY_VISION)."""
 
 from __future__ import annotations
 

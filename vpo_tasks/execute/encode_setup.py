@@ -1,4 +1,4 @@
-"""What this machine adds to a plan before ffmpeg runs: encoders that work, threads, HDR metadata."""
+"""The setup of a plan's encodes on this machine: working encoders, threads, HDR metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vpo_tasks.execute.work import Environment, Replacement
 from vpo_tasks.tools.base import Call, ParsedLine, ToolInfo
 from vpo_tasks.tools.encoders import Hardware
 from vpo_tasks.tools.ffmpeg import opening
-from vpo_tasks.tools.ffmpeg_encoding import Arrangement, Mastering, hardware_kind
+from vpo_tasks.tools.ffmpeg_encoding import EncodeSetup, Mastering, hardware_kind
 
 SHOW_WORDS = (b"-frames:v", b"1", b"-vf", b"showinfo", b"-v", b"info", b"-f", b"null", b"-")
 
@@ -48,16 +48,16 @@ def _scaled(coordinate: float) -> int:
     return round(coordinate * _CHROMATICITY_UNIT)
 
 
-def arrangements(
+def encode_setups(
     work: Replacement, kit: Environment, info: ToolInfo, scratch: bytes, fds: tuple[int, ...]
-) -> Iterator[Arrangement]:
-    """Yield how to carry out the plan's encodes: the best way first, then, where hardware is used, without.
+) -> Iterator[EncodeSetup]:
+    """Yield the setups to try for the plan's encodes: the preferred one, then one without hardware.
 
     Raises ToolError when the policy insists on hardware that does not work here.
     """
     encodes = {place: s.encode for place, s in enumerate(work.plan.streams) if s.encode is not None}
     if not encodes:
-        yield Arrangement()
+        yield EncodeSetup()
         return
     hardware = kit.hardware or _listed_only(info)
     choices: dict[int, tuple[str, ...]] = {}
@@ -69,7 +69,7 @@ def arrangements(
             why = f"{encode.codec} cannot be encoded by {encode.hw} here, and hw_fallback is off"
             # what hardware there is, and whether others have it in hand, is in no record of the circumstances
             raise ToolError(work.source, [info.path], 1, "", why, cause="moment")
-    first = Arrangement(
+    first = EncodeSetup(
         {place: names[0] for place, names in choices.items()},
         threads=kit.threads,
         mastering=_mastering(work, kit, info, fds),
@@ -83,7 +83,7 @@ def arrangements(
 
 
 def _listed_only(info: ToolInfo) -> Hardware:
-    """Return a judge that trusts no hardware: nobody has asked what there is."""
+    """Return a Hardware for which no encoder works: none was tried."""
     return Hardware(info.path, None, lambda _call: 1)
 
 
@@ -101,7 +101,7 @@ def _mastering(work: Replacement, kit: Environment, info: ToolInfo, fds: tuple[i
     path = os.fsencode(work.source)
     argv = (*opening(info, work.plan.source, path), b"-map", b"0:%d" % source, *SHOW_WORDS)
     call = Call(argv=argv, cwd=os.path.dirname(path), fds=fds)
-    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, hear=listen)
+    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, parse_line=listen)
     failure = ToolError(work.source, [os.fsdecode(word) for word in argv], run.returncode, run.stderr_tail)
     if run.returncode and failure.cause == "moment":
         raise failure  # what it did not come to say would be lost

@@ -1,6 +1,7 @@
-"""What an earlier run left unfinished: ended or undone at the first start that sees it (design: safety).
+"""Recovery: finish or undo what an earlier run left unfinished, at the first start that sees it.
 
-It can be killed at any point and started again. Whatever is not provably ours is left alone and named.
+What may be found, and what is done: docs/design/safety.md, "Replace (remux, encode)".
+It can be killed at any point and started again. What is not provably ours is left alone and reported.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vpo_tasks.disk.journal import (
 from vpo_tasks.disk.locks import key_lock
 from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.errors import LockedError, ProbeError
-from vpo_tasks.execute.in_place.resolve import find_video, resolve_header
+from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.execute.resolve import Resolution, resolve
 from vpo_tasks.execute.work import Environment, RecoveryNote
 from vpo_tasks.media.identity import Identity
@@ -33,13 +34,13 @@ STALE_S = 3600.0
 
 
 def recover_all(private: Sequence[bytes], kit: Environment) -> list[RecoveryNote]:
-    """Settle everything behind the private files that discovery met: one note a piece of work."""
+    """Resolve the work that each private file found by discovery belongs to. Returns one note for each."""
     found = {(os.path.dirname(path), id_of(os.path.basename(path))) for path in private}
     return [recover(folder, item, kit) for folder, item in sorted((f, i) for f, i in found if i is not None)]
 
 
 def recover(folder: bytes, id_: str, kit: Environment) -> RecoveryNote:
-    """Settle one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
+    """Resolve one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
 
     A piece of work that is still in hand is left alone. What the disk refuses is reported as kept.
     """
@@ -87,8 +88,8 @@ def _recover_locked(names: Sidecars, video: str, kit: Environment) -> RecoveryNo
         return _recover_unknown(names, video, kit, journal=status is not None)
     if record.owner != owner_of(kit.locks_dir) and _is_fresh(names):
         return RecoveryNote(video, "in-hand", f"begun less than an hour ago by {record.owner}")
-    settled = _settle(names, record, kit)
-    return RecoveryNote(video, settled.outcome, settled.detail)
+    resolution = _resolve(names, record, kit)
+    return RecoveryNote(video, resolution.outcome, resolution.detail)
 
 
 def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
@@ -105,7 +106,7 @@ def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
     return record is not None and record.owner != owner_of(locks_dir)
 
 
-def _settle(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
+def _resolve(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
     if isinstance(record, HeaderRecord):
         return resolve_header(kit.disk, names, record, find_video(names, record))
     return resolve(kit.disk, names, record, lambda place: _verified(place, record, kit))

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place, is_fixed, is_fixed_at
-from vpo_tasks.disk.journal import (
-    Mode,
-    Record,
-    encode,
-    file_head_tail_digest,
-    head_tail_digest,
-    owner_of,
-    read_record,
-)
-from vpo_tasks.disk.locks import VideoLock, path_key, video_lock
+from vpo_tasks.disk.journal import Mode, Record, file_head_tail_digest, head_tail_digest, owner_of
+from vpo_tasks.disk.locks import path_key
 from vpo_tasks.disk.sidecars import Sidecars
-from vpo_tasks.disk.undo_store import retire
-from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VpoError
-from vpo_tasks.execute.adopting import adopt
-from vpo_tasks.execute.comparing import Made
-from vpo_tasks.execute.endpoints import (
-    Video,
-    current_identity,
-    mode_of,
-    opened_video,
-    target_folder,
-    target_name,
-)
+from vpo_tasks.errors import ReplaceError
+from vpo_tasks.execute.comparison import Made
 from vpo_tasks.execute.resolve import Resolution, resolve, restore_foreign, which
-from vpo_tasks.execute.stage import (
-    Job,
-    check_unchanged,
+from vpo_tasks.execute.stage import Job, check_unchanged, make_by_copy, make_by_link, make_by_tool
+from vpo_tasks.execute.target import adopt, mode_of, target_folder, target_name
+from vpo_tasks.execute.transaction import (
+    LockedVideo,
+    Transaction,
+    carry_through,
+    current_identity,
     foreign_file,
-    make_by_copy,
-    make_by_link,
-    make_by_tool,
+    locked_video,
 )
 from vpo_tasks.execute.work import Done, Environment, Replacement
 from vpo_tasks.media.identity import Identity
@@ -72,64 +55,84 @@ def carry_out_by(
     make: Callable[[Job, Place], Made], work: Replacement, kit: Environment, room_bytes: int
 ) -> Done:
     """Carry out work whose new video is made and verified by `make`, at a place where only we can write."""
-    try:
-        with (
-            ExitStack() as room,  # left last: the old video's bytes are free only when it is closed
-            opened_video(work) as (source, file),
-            video_lock(kit.locks_dir, work.source, work.identity) as lock,
-            target_folder(work, source) as folder,
-        ):
-            target = folder.at(target_name(work))
-            done = adopt(work, kit, file, target, lock.fds)
-            if done is not None:
-                return done
-            job = _prepare(work, kit, lock, (source, file), target)
-            output = os.path.join(folder.path_for(), job.names.work.name, _MADE)
-            reserved = kit.ledger.reserve(folder.path_for(), room_bytes, video=work.source, output=output)
-            room.enter_context(reserved)
-            try:
-                return _replace(job, make)
-            except (OSError, VpoError) as error:
-                return _after_failure(job, error)
-    except OSError as error:
-        raise as_file_error(work.source, error) from error
+    with (
+        ExitStack() as room,  # left last: the old video's bytes are free only when it is closed
+        locked_video(work, kit) as video,
+        target_folder(work, video.place) as folder,
+    ):
+        target = folder.at(target_name(work))
+        done = adopt(work, kit, video, target)
+        if done is not None:
+            return done
+        job = _begin(work, kit, video, target)
+        output = os.path.join(folder.path_for(), job.names.work.name, _MADE)
+        reserved = kit.ledger.reserve(folder.path_for(), room_bytes, video=work.source, output=output)
+        room.enter_context(reserved)
+        return carry_through(_Replace(job, make))
 
 
 def _set_time(work: Replacement, kit: Environment) -> Done:
     """Carry out a plan that changes nothing but the file's time; that is one call, so it has no journal."""
-    try:
-        with (
-            opened_video(work) as (source, file),
-            video_lock(kit.locks_dir, work.source, work.identity),
-        ):
-            size = current_identity(source, work).size
-            if work.plan.mtime_s is not None:
-                fsops.set_modification_time(kit.disk, file.fd, int(work.plan.mtime_s * 1e9))
-            identity = Identity.of(os.fstat(file.fd))
-    except OSError as error:
-        raise as_file_error(work.source, error) from error
+    with locked_video(work, kit) as (source, file, _):
+        size = current_identity(source, work).size
+        if work.plan.mtime_s is not None:
+            fsops.set_modification_time(kit.disk, file.fd, int(work.plan.mtime_s * 1e9))
+        identity = Identity.of(os.fstat(file.fd))
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
 
-def _replace(prepared: Job, make: Callable[[Job, Place], Made]) -> Done:
-    disk, names = prepared.kit.disk, prepared.names
-    with _journal(prepared) as (journal, job):
-        with fsops.work_folder(disk, names) as work:
+class _Replace(Transaction[Record]):
+    """A replacement: the new video is made beside the old one, verified, and put in its place."""
+
+    def __init__(self, job: Job, make: Callable[[Job, Place], Made]) -> None:
+        super().__init__(job.work, job.kit, job.names, job.record)
+        self._job = job
+        self._make = make
+        self._made: Made | None = None
+
+    def prepare(self) -> Record:
+        job = self._job
+        if job.mode != "output" and job.work.without_hard_links == "refuse":
+            self._job = job = _check_hard_links(job)
+        with fsops.work_folder(self.kit.disk, self.names) as work:
             new = work.at(_MADE)
-            made = make(job, new)
-            check_unchanged(job, linked=make is make_by_link)
-            fsops.bring_out(disk, names, new)
-        record = committing(job, made)
-        fsops.append_journal(disk, journal, encode(record))
-        commit(job)
-        fsops.append_journal(disk, journal, encode(msgspec.structs.replace(record, state="done")))
-        not_kept = retire(disk, names, record)
-    warnings = made.warnings if not_kept is None else (*made.warnings, not_kept)
-    return _done(job, made.media, warnings, made.bytes_written)
+            self._made = self._make(job, new)
+            check_unchanged(job, linked=self._make is make_by_link)
+            fsops.bring_out(self.kit.disk, self.names, new)
+        self.record = _committing(job, self._made)
+        return self.record
+
+    def commit(self) -> Record:
+        _commit(self._job)
+        return msgspec.structs.replace(self.record, state="done")
+
+    def resolve(self, record: Record) -> Resolution:
+        # it was verified before it was put in place; only its being the same file is in question
+        return resolve(
+            self.kit.disk, self.names, record, lambda place: head_tail_digest(place) == record.new_print
+        )
+
+    def done(self, record: Record, warnings: tuple[str, ...]) -> Done:
+        status = self._job.target.status()
+        if status is None or not stat.S_ISREG(status.st_mode):
+            raise ReplaceError(self.work.source, "was moved by somebody else as soon as it was done")
+        assert self._made is not None
+        identity, size, written = Identity.of(status), record.old.size, self._made.bytes_written
+        return Done(
+            final_path=os.fsdecode(self._job.target.path),
+            identity=identity,
+            media=self._made.media,
+            bytes_read=size,
+            bytes_written=identity.size if written is None else written,
+            warnings=(*self._made.warnings, *warnings),
+            size_before=size,
+            size_after=identity.size,
+        )
 
 
-def _prepare(work: Replacement, kit: Environment, lock: VideoLock, video: Video, target: Place) -> Job:
-    source, file = video
+def _begin(work: Replacement, kit: Environment, video: LockedVideo, target: Place) -> Job:
+    """Find out what can be known before the first write. Raises ReplaceError or OSError."""
+    source, file, lock = video
     mode = mode_of(work, source, target)
     names = Sidecars.new(target.folder, path_key(work.source))
     _check_not_fixed(work, source if mode != "output" else target)
@@ -190,20 +193,6 @@ def _is_older(job: Job) -> bool:
     return found is not None and job.older is not None and found.same_video(job.older)
 
 
-@contextmanager
-def _journal(job: Job) -> Iterator[tuple[int, Job]]:
-    """Begin the journal; yields it, and the job with what it has shown of the filesystem."""
-    fd = fsops.create_journal(job.kit.disk, job.names, encode(job.record))
-    try:
-        if fsops.has_rival(job.names):
-            raise LockedError(job.work.source, "another run has just begun with this video")
-        if job.mode != "output" and job.work.without_hard_links == "refuse":
-            job = _check_hard_links(job)
-        yield fd, job
-    finally:
-        os.close(fd)
-
-
 def _check_hard_links(job: Job) -> Job:
     """Find out before hours of work, with the journal as the guinea pig."""
     links = fsops.link_kind(job.kit.disk, job.names, job.names.journal)
@@ -213,25 +202,25 @@ def _check_hard_links(job: Job) -> Job:
     return job._replace(own_inodes=links == "own-inode")
 
 
-def committing(job: Job, made: Made) -> Record:
+def _committing(job: Job, made: Made) -> Record:
     """Return the record that makes the new video known to recovery.
 
     Raises ReplaceError when what lies beside the old one by now is not what was verified.
     """
     status = job.names.part.status()
-    if status is None or head_tail_digest(job.names.part) != made.print:
+    if status is None or head_tail_digest(job.names.part) != made.digest:
         raise ReplaceError(job.work.source, "somebody else has replaced the new video; nothing was touched")
     return msgspec.structs.replace(
         job.record,
         state="committing",
         new=Identity.of(status),
-        new_print=made.print,
+        new_print=made.digest,
         media=made.media,
         counts=made.counts,
     )
 
 
-def commit(job: Job) -> None:
+def _commit(job: Job) -> None:
     """Give the new video its name. Raises OSError or ReplaceError."""
     disk, names, source = job.kit.disk, job.names, job.source
     by_rename = job.work.without_hard_links == "rename"
@@ -261,7 +250,7 @@ def commit(job: Job) -> None:
 
 
 def _swap(job: Job) -> None:
-    """Put the new video in place, and look at what that took out: a newcomer goes back at once."""
+    """Put the new video in place, and look at what that took out: a foreign file goes back at once."""
     disk, names = job.kit.disk, job.names
     if not fsops.swap(disk, names, names.part, job.source):
         fsops.swap_in(disk, names, job.source)
@@ -279,62 +268,6 @@ def _is_original(job: Job, place: Place) -> bool:
     if job.own_inodes:
         return found[2:4] == old[2:4] and which(place, job.record) == "old"
     return found.same_video(old)
-
-
-def _done(job: Job, media: MediaInfo, warnings: tuple[str, ...], written: int | None = None) -> Done:
-    status = job.target.status()
-    if status is None or not stat.S_ISREG(status.st_mode):
-        raise ReplaceError(job.work.source, "was moved by somebody else as soon as it was done")
-    identity = Identity.of(status)
-    size = job.record.old.size
-    final = os.fsdecode(job.target.path)
-    written = identity.size if written is None else written
-    return Done(final, identity, media, size, written, warnings, size, identity.size)
-
-
-def _after_failure(job: Job, error: OSError | VpoError) -> Done:
-    """Undo, or end what was already in place; the journal stays for the next start if even that fails."""
-    settled: Resolution | None = None
-    found: list[Record] = []
-
-    def verified(place: Place) -> bool:
-        # it was verified before it was put in place; only its being the same file is in question
-        return bool(found) and head_tail_digest(place) == found[0].new_print
-
-    try:
-        if job.names.journal.status() is not None:
-            written = read_record(job.names.journal)
-            found.append(written if isinstance(written, Record) else job.record)
-            settled = resolve(job.kit.disk, job.names, found[0], verified)
-    except OSError as second:
-        later = f"{os_error_reason(error)}; to be settled at the next start"
-        raise ReplaceError(job.work.source, later) from second
-    if settled is not None and settled.outcome == "finished":
-        return _done(
-            job, found[0].media or job.work.plan.result, (f"{os_error_reason(error)}; {settled.detail}",)
-        )
-    if settled is not None and settled.outcome == "kept":
-        raise ReplaceError(job.work.source, f"{os_error_reason(error)}; {settled.detail}") from error
-    raise error
-
-
-def as_file_error(video: str, error: OSError) -> FileError:
-    """Return what the system said as an error of this video."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SpaceError(video, os_error_reason(error))
-    folder = os.path.dirname(os.path.abspath(video))
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not os.access(folder, os.W_OK | os.X_OK):
-        return ReplaceError(video, f"its folder may not be written ({os_error_reason(error)})")
-    return ReplaceError(video, os_error_reason(error))
-
-
-def os_error_reason(error: OSError | VpoError) -> str:
-    """Return an error's words without its path."""
-    if isinstance(error, FileError):
-        return error.detail
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
 
 
 def export_unchanged(

@@ -19,21 +19,19 @@ from vpo_tasks.disk.undo_store import opened_store, remove_if_empty, retire
 from vpo_tasks.execute.work import Outcome
 from vpo_tasks.media.identity import Identity
 
-FileStateReader = Callable[[Place, Record], str]
 
-
-def bring_back(disk: Disk, names: Sidecars, record: Record, which: FileStateReader) -> str | None:
+def bring_back(disk: Disk, names: Sidecars, record: Record) -> str | None:
     """Bring the original back. Returns None, or why everything was left as it is. Raises OSError.
 
-    `which` tells whether a path holds the `old` or the `new` video. Calling it again goes on from there.
+    Calling it again goes on from there.
     """
     source = names.folder.at(record.source)
     target = names.folder.at(record.target)
     held = which(source, record)
     if held == "old" and record.mode == "replace" and which(names.orig, record) == "unknown":
-        return _give_way_to_original(disk, names, source)
+        return _swap_back(disk, names, source)
     if held != "old":
-        reason = _fetch_original(disk, names, record, which)
+        reason = _fetch_original(disk, names, record)
         if reason is not None:
             return reason
     if record.mode == "rename":
@@ -57,20 +55,20 @@ def bring_back(disk: Disk, names: Sidecars, record: Record, which: FileStateRead
         elif not fsops.swap(disk, names, names.orig, source):
             fsops.put_original_back(disk, names, source)
         elif which(names.orig, record) == "unknown":
-            return _give_way_to_original(disk, names, source)
+            return _swap_back(disk, names, source)
     fsops.clean_up(disk, names)
     remove_if_empty(disk, names.folder)
     return None
 
 
-def _give_way_to_original(disk: Disk, names: Sidecars, source: Place) -> str:
-    """Give the name back to a newcomer that an exchange took out. Raises OSError."""
+def _swap_back(disk: Disk, names: Sidecars, source: Place) -> str:
+    """Give the name back to a foreign file that an exchange took out. Raises OSError."""
     if not fsops.swap(disk, names, names.orig, source):
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.orig.path)
     return f"{os.fsdecode(source.path)} was changed meanwhile; nothing was touched"
 
 
-def _fetch_original(disk: Disk, names: Sidecars, record: Record, which: FileStateReader) -> str | None:
+def _fetch_original(disk: Disk, names: Sidecars, record: Record) -> str | None:
     if names.orig.status() is None:
         with opened_store(names.folder) as store:
             stored = None if store is None else names._replace(folder=store).orig
@@ -120,7 +118,7 @@ def resolve(disk: Disk, names: Sidecars, record: Record, verified: Callable[[Pla
         retire(disk, names, record)
         return Resolution("finished", "was complete, cleaned up")
     if record.state == "undoing":
-        reason = bring_back(disk, names, record, which)
+        reason = bring_back(disk, names, record)
         return Resolution("undone", "the original is back") if reason is None else Resolution("kept", reason)
     target = names.folder.at(record.target)
     # what was made in an output folder has its source elsewhere, and that is not looked at
@@ -128,16 +126,16 @@ def resolve(disk: Disk, names: Sidecars, record: Record, verified: Callable[[Pla
     held = tuple(which(path, record) for path in (source, target, names.orig, names.part))
     case = _Case(disk, names, record, verified, source, target, *held)
     if record.state == "committing" and case.part not in ("none", "new"):
-        # names were exchanged, or one was taken back: `.part` holds what that took out, maybe a newcomer
+        # names were exchanged, or one was taken back: `.part` holds what that took out, maybe a foreign file
         if record.mode == "replace" and case.source == "new" and case.part == "unknown":
-            return _give_way(case)
+            return _restore_foreign(case)
         if case.part == "unknown" or case.part not in (case.source, case.orig):
             return Resolution("kept", f"{os.fsdecode(names.part.path)} {_UNKNOWN}")
     if record.mode == "output":
-        return _settle_output(case)
+        return _resolve_output(case)
     if case.orig == "unknown" and not _orig_is_spare(case):
         return Resolution("kept", f"{os.fsdecode(names.orig.path)} {_UNKNOWN}")
-    return _settle_rename(case) if record.mode == "rename" else _settle_replace(case)
+    return _resolve_rename(case) if record.mode == "rename" else _resolve_replace(case)
 
 
 def which(place: Place, record: Record) -> FileState:
@@ -165,7 +163,7 @@ def which(place: Place, record: Record) -> FileState:
 
 
 def restore_foreign(disk: Disk, names: Sidecars, source: Place) -> None:
-    """Give the name back to a newcomer that an exchange took out to `.part`; there the new video goes.
+    """Give the name back to a foreign file that an exchange took out to `.part`; there the new video goes.
 
     The original goes first: its owner had replaced it, and while our video has the name it is clear that this
     is still to do. Raises OSError; calling it again goes on from there.
@@ -175,14 +173,14 @@ def restore_foreign(disk: Disk, names: Sidecars, source: Place) -> None:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), names.part.path)
 
 
-def _give_way(case: _Case) -> Resolution:
+def _restore_foreign(case: _Case) -> Resolution:
     restore_foreign(case.disk, case.names, case.source_path)
     if which(case.names.part, case.record) != "new":  # one more came meanwhile
         return Resolution("kept", f"{os.fsdecode(case.names.part.path)} {_UNKNOWN}")
     return _undo(case, "somebody else had put another video in its place; it has its name back")
 
 
-def _settle_replace(case: _Case) -> Resolution:
+def _resolve_replace(case: _Case) -> Resolution:
     if case.source == "new":
         if case.verified(case.source_path):
             return _finish(case)
@@ -191,7 +189,7 @@ def _settle_replace(case: _Case) -> Resolution:
         if not _put_old_back(case):
             return Resolution("kept", f"{os.fsdecode(case.source_path.path)} {_UNKNOWN}")
         return _undo(case, f"{_BAD}; the old one is back")
-    return _settle_source(case)
+    return _resolve_source(case)
 
 
 def _put_old_back(case: _Case) -> bool:
@@ -206,9 +204,9 @@ def _put_old_back(case: _Case) -> bool:
     return True
 
 
-def _settle_rename(case: _Case) -> Resolution:
+def _resolve_rename(case: _Case) -> Resolution:
     if case.target != "new":
-        return _settle_source(case)
+        return _resolve_source(case)
     if case.verified(case.target_path):
         if case.source == "old":
             fsops.set_original_aside(case.disk, case.names, case.source_path)
@@ -225,7 +223,7 @@ def _settle_rename(case: _Case) -> Resolution:
     return _undo(case, f"{_BAD}; the old one is back")
 
 
-def _settle_source(case: _Case) -> Resolution:
+def _resolve_source(case: _Case) -> Resolution:
     """Settle what has not reached the swap."""
     if case.source == "none" and case.orig == "old":
         fsops.place_original(case.disk, case.names, case.source_path)
@@ -235,7 +233,7 @@ def _settle_source(case: _Case) -> Resolution:
     return _undo(case, "was not begun; still to do")
 
 
-def _settle_output(case: _Case) -> Resolution:
+def _resolve_output(case: _Case) -> Resolution:
     if case.target != "new":
         return _undo(case, "was not begun; still to do")
     if case.verified(case.target_path):

@@ -18,10 +18,10 @@ from vpo_tasks.disk.journal import Mode, Record, file_head_tail_digest, head_tai
 from vpo_tasks.disk.locks import VideoLock
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
-from vpo_tasks.execute.comparing import Made, compare, count, probe
+from vpo_tasks.execute.comparison import Made, compare, count, probe, refuse_larger
 from vpo_tasks.execute.dolby_vision import drop_configurations
-from vpo_tasks.execute.encode_setup import arrangements
-from vpo_tasks.execute.packet_checks import refuse_larger
+from vpo_tasks.execute.encode_setup import encode_setups
+from vpo_tasks.execute.transaction import foreign_file, wanted_mtime_ns
 from vpo_tasks.execute.verify import verify_size
 from vpo_tasks.execute.work import Environment, Follower, Replacement, Versions
 from vpo_tasks.media.identity import Identity
@@ -29,7 +29,7 @@ from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.compile import turns_matroska
 from vpo_tasks.plan.model import Plan
 from vpo_tasks.tools.base import Call, ParsedLine, Tool, ToolInfo
-from vpo_tasks.tools.ffmpeg import FFMPEG, Beginning, pictures_missing
+from vpo_tasks.tools.ffmpeg import FFMPEG, OpenGopParser, pictures_missing
 from vpo_tasks.tools.running import ToolRun
 from vpo_tasks.tools.toolbox import tool_named
 
@@ -71,8 +71,8 @@ def make_by_tool(job: Job, new: Place) -> Made:
         refuse_larger(job.work, job.kit, job.versions(made_file))
         made = _verify(job, made_file, said.missed, before)
         lost = _copy_attributes(job, made_file.fd)
-        print_ = file_head_tail_digest(made_file.fd)
-    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), print=print_)
+        head_tail = file_head_tail_digest(made_file.fd)
+    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), digest=head_tail)
 
 
 def make_by_link(job: Job, new: Place) -> Made:
@@ -81,10 +81,10 @@ def make_by_link(job: Job, new: Place) -> Made:
     status = new.status()
     if status is None or Identity.of(status)[2:4] != job.record.old[2:4]:
         raise foreign_file(job.work.source)
-    print_ = head_tail_digest(new)
-    if print_ != job.record.old_print:
+    head_tail = head_tail_digest(new)
+    if head_tail != job.record.old_print:
         raise foreign_file(job.work.source)
-    return Made(job.work.plan.result, (), (), 0, print_)
+    return Made(job.work.plan.result, (), (), 0, head_tail)
 
 
 def make_by_copy(job: Job, new: Place) -> Made:
@@ -131,49 +131,34 @@ def check_unchanged(job: Job, *, linked: bool = False) -> None:
         raise foreign_file(job.work.source)
 
 
-def foreign_file(video: str) -> ReplaceError:
-    """Return the error for a source that somebody replaced or wrote to while we had it in hand."""
-    return ReplaceError(video, "the video was changed by somebody else meanwhile; left as it is")
-
-
-def wanted_mtime_ns(plan: Plan, old: Identity) -> int | None:
-    """Return the modification time that the plan asks for, None for the time of writing."""
-    if plan.mtime_s is not None:
-        return int(plan.mtime_s * 1e9)
-    return old.mtime_ns if plan.keep_mtime else None
-
-
 def _copy_attributes(job: Job, fd: int) -> list[str]:
     mtime_ns = wanted_mtime_ns(job.work.plan, job.record.old)
     return fsops.copy_attributes(job.kit.disk, job.file.fd, fd, mtime_ns=mtime_ns)
 
 
-class _Said(NamedTuple):
+class _ToolMessages(NamedTuple):
     """What the tools of a step warned of, and what a decoder missed at the beginning, to be looked into."""
 
     warnings: tuple[str, ...]
     missed: ToolError | None
 
 
-def _run_step(job: Job, new: Place, follower: Follower) -> _Said:
+def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
     """Run the step's tool, once more without hardware if that fails. Raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
     info, kit = job.kit.toolbox.info(name, "this step"), job.kit
-    equipment = (
-        kit.turner.find(job.work.plan)
-        if kit.turner is not None and turns_matroska(job.work.plan, job.work.step)
-        else None
-    )
+    turned = kit.rotation if turns_matroska(job.work.plan, step) else None
+    equipment = None if turned is None else turned.find(job.work.plan)
     if equipment is not None:
         info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
         return _run_calls(job, new, tool_named(name), info, follower)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
-        for arrangement in arrangements(job.work, kit, info, os.fsencode(scratch), job.fds):
+        for setup in encode_setups(job.work, kit, info, os.fsencode(scratch), job.fds):
             try:
-                said = _run_calls(job, new, FFMPEG.arranged(arrangement), info, follower)
+                said = _run_calls(job, new, FFMPEG.with_setup(setup), info, follower)
             except ToolError as error:
                 if job.kit.children.stopped:
                     raise
@@ -186,7 +171,7 @@ def _run_step(job: Job, new: Place, follower: Follower) -> _Said:
         raise failed
 
 
-def _run_calls(job: Job, new: Place, tool: Tool, info: ToolInfo, follower: Follower) -> _Said:
+def _run_calls(job: Job, new: Place, tool: Tool, info: ToolInfo, follower: Follower) -> _ToolMessages:
     """Run the processes of a step, each with the results of those before. Raises ToolError."""
     results: list[bytes] = []
     warnings: list[str] = []
@@ -197,13 +182,13 @@ def _run_calls(job: Job, new: Place, tool: Tool, info: ToolInfo, follower: Follo
         inputs = (*call.inputs, *((position, results[place]) for position, place in call.results))
         ready = msgspec.structs.replace(call, inputs=inputs, fds=(*call.fds, *job.fds, new.folder.fd))
         before = sum(not done.keeps_output for done in calls[: len(results)])
-        beginning = Beginning(tool.hear, job.work.plan)
+        beginning = OpenGopParser(tool.parse_line, job.work.plan)
         run = _run(job, new, ready, _Part(before, parts), beginning, follower=follower)
         if beginning.missed is not None:
             missed = _tool_error(job, ready, run, beginning.missed)
         results.append(run.output)
         warnings += [f"{tool.name}: {text}" for text in run.warnings]
-    return _Said(tuple(dict.fromkeys(warnings)), missed)
+    return _ToolMessages(tuple(dict.fromkeys(warnings)), missed)
 
 
 def _tool_output(new: Place) -> bytes:
@@ -225,26 +210,26 @@ def _run(
     new: Place,
     call: Call,
     part: _Part,
-    hear: Callable[[bytes], ParsedLine | None],
+    parse_line: Callable[[bytes], ParsedLine | None],
     *,
     follower: Follower,
 ) -> ToolRun:
     duration_s = job.work.plan.source.duration_s or 0.0
     started = time.monotonic()
 
-    def report(heard: ParsedLine) -> None:
-        if heard.fraction is not None:
-            job.kit.progress(part.done(heard.fraction), None)
-        elif heard.position_s is not None and duration_s > 0:
+    def report(parsed: ParsedLine) -> None:
+        if parsed.fraction is not None:
+            job.kit.progress(part.done(parsed.fraction), None)
+        elif parsed.position_s is not None and duration_s > 0:
             elapsed_s = time.monotonic() - started
-            speed = heard.position_s / elapsed_s if elapsed_s > 0 else None
-            job.kit.progress(part.done(heard.position_s / duration_s), speed)
+            speed = parsed.position_s / elapsed_s if elapsed_s > 0 else None
+            job.kit.progress(part.done(parsed.position_s / duration_s), speed)
 
     run = job.kit.children.run(
         call,
         video=job.work.source,
         stall_timeout_s=job.kit.stall_timeout_s,
-        hear=hear,
+        parse_line=parse_line,
         progress=report,
         watch_output=_tool_output(new),
         # a copy reads at least as much as it writes: so far the source is in memory

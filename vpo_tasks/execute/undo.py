@@ -27,9 +27,9 @@ from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import StoredUndo, opened_store, remove_if_empty
 from vpo_tasks.errors import FileError, ReplaceError
 from vpo_tasks.execute.in_place import writes
-from vpo_tasks.execute.in_place.resolve import resolve_header
-from vpo_tasks.execute.replace import as_file_error
+from vpo_tasks.execute.in_place.writes import resolve_header
 from vpo_tasks.execute.resolve import Resolution, resolve
+from vpo_tasks.execute.transaction import as_file_error
 from vpo_tasks.media.identity import Identity
 
 
@@ -78,14 +78,14 @@ def _undo_locked(beside: Sidecars, store: Folder, disk: Disk, video: str) -> Und
         os.close(journal)
     disk.rename(stored.journal, beside.journal)
     disk.fsync_folder(beside.folder)
-    settled = _settle(disk, beside, undoing)
-    if settled.outcome == "kept":
-        raise FileError(video, settled.detail)
+    resolution = _resolve(disk, beside, undoing)
+    if resolution.outcome == "kept":
+        raise FileError(video, resolution.detail)
     remove_if_empty(disk, beside.folder)
     return Undone(beside.folder.at(record.source).path, os.fsencode(video))
 
 
-def _settle(disk: Disk, names: Sidecars, record: AnyRecord) -> Resolution:
+def _resolve(disk: Disk, names: Sidecars, record: AnyRecord) -> Resolution:
     if isinstance(record, HeaderRecord):
         return resolve_header(disk, names, record, names.folder.at(record.source))
     return resolve(disk, names, record, lambda _place: False)

@@ -60,9 +60,9 @@ def _verify_whole(video: str, source: MediaInfo, counts: Sequence[StreamCount]) 
 COPIED_TOLERANCE_S = 0.0021
 """Matroska rounds to a millisecond, at reading and at writing."""
 OPUS_DELAY_S = 0.0075
-"""ffmpeg 5.1 takes Opus' start delay (6.5 ms) out a second time when it copies into Matroska; 9 does not."""
+"""quirks.OPUS_DELAY_TWICE"""
 VORBIS_TOLERANCE_S = 0.0085
-"""FFmpeg cuts the length of each laced frame to a millisecond; mkvmerge laces up to eight of Vorbis."""
+"""quirks.LACED_VORBIS"""
 ENCODED_TOLERANCE_S = 0.05
 UNDATED_TOLERANCE_S = 0.5
 """What is guessed of pictures without times is off by as many as are reordered."""
@@ -125,8 +125,8 @@ def verify_counts(
 ) -> float:
     """Compare packets and timestamps of every stream with the source's. Raises VerifyError.
 
-    A muxer may shift all streams together (a file that starts before zero); it may not shift one. Returns
-    the shift in seconds.
+    An exit status proves nothing (quirks.EXIT_0_ON_FULL_DISK). A muxer may shift all streams together (a file
+    that starts before zero); it may not shift one. Returns the shift in seconds.
     """
     copied = {stream.source for stream in plan.streams if stream.encode is None}
     verify_index(video, plan.source, source, copied)

@@ -12,8 +12,7 @@ from vpo_tasks.disk.system_calls import Disk, RealDisk
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.model import Plan, Step
-from vpo_tasks.tools.encoders import Hardware
-from vpo_tasks.tools.rotation import Rotation
+from vpo_tasks.tools.encoders import Hardware, Rotation
 from vpo_tasks.tools.running import Children
 from vpo_tasks.tools.toolbox import Toolbox
 
@@ -94,7 +93,7 @@ class Environment(NamedTuple):
     disk: Disk = RealDisk()
     threads: int | None = None
     hardware: Hardware | None = None
-    turner: Rotation | None = None
+    rotation: Rotation | None = None
     """None: the ffmpeg of the toolbox does everything."""
 
 

@@ -1,4 +1,4 @@
-"""Which of a file's video tracks is the film (fidelity: "Which track is the film"). Pure."""
+"""Which of a file's video tracks is the film. Pure."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Identity(NamedTuple):
-    """What `stat` says of a video (architecture: "up to date"). Sizes in bytes, times in nanoseconds."""
+    """What `stat` says of a video (docs/architecture.md, "Up to date"). Bytes and nanoseconds."""
 
     device: int
     inode: int

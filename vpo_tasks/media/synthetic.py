@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from vpo_tasks.errors import ToolError
+from vpo_tasks.errors import ToolError, ToolMissing
+from vpo_tasks.programs import WHEEL, wheel_ffmpeg
 
 
 class SampleTrack(NamedTuple):
@@ -101,7 +102,7 @@ def make_sample(
 
     Flags are written exactly as given, but MP4 and MOV always enable the first track of a type that has
     no default. Raise FileExistsError when `path` exists, ValueError for an extension or an order that
-    cannot be, ToolError when ffmpeg fails.
+    cannot be, ToolMissing without an ffmpeg in the wheel, ToolError when ffmpeg fails.
     """
     muxer = _MUXERS.get(os.path.splitext(path)[1][1:].lower())
     if muxer is None:
@@ -170,9 +171,10 @@ class _Recipe:
 
     def argv(self, path: str) -> list[bytes]:
         """Return the whole command. One thread each: the frames are too small to share."""
-        import imageio_ffmpeg  # only who makes a sample pays for it
-
-        words = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-n", "-filter_threads", "1"]
+        ffmpeg = wheel_ffmpeg()
+        if ffmpeg is None:
+            raise ToolMissing("ffmpeg", "making a sample video", f"the package {WHEEL} has none here")
+        words = [ffmpeg, "-nostdin", "-v", "error", "-n", "-filter_threads", "1"]
         words += [*self._inputs, *self._outputs, "-threads", "1", "-fflags", "+bitexact"]
         words += ["-flags", "+bitexact", "-t", str(self._seconds), "-f", self._muxer]
         if self._muxer == "matroska":

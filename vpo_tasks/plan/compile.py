@@ -1,4 +1,4 @@
-"""A plan → the cheapest step that carries it out (architecture: least work). Pure."""
+"""A plan → the cheapest step that carries it out (docs/architecture.md, "Least work"). Pure."""
 
 from __future__ import annotations
 

@@ -127,7 +127,10 @@ def _plugin_holds(condition: PluginMetadata, metadata: dict[str, dict[str, Value
 
 
 def compare_values(found: Value, operator: MetadataOperator, wanted: Scalar | None) -> bool:
-    """Compare a present value (3.8.4): strings ignore case, no number is a string, booleans are 1 and 0."""
+    """Compare a present value (policy-format 3.8.4).
+
+    Strings ignore case, no number is a string, booleans are 1 and 0.
+    """
     if operator == "exists":
         return True
     if found is None or wanted is None:
@@ -215,7 +218,7 @@ def _origin_is(
 def classify_originals(
     audio: Sequence[Track], metadata: dict[str, dict[str, Value]]
 ) -> dict[int, Originality]:
-    """Tell the original from dubbed tracks (3.8.3).
+    """Tell the original from dubbed tracks (policy-format 3.8.3).
 
     By the flags if there are any, by the film's own language if that is known, else by position.
     """

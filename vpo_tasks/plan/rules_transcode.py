@@ -22,7 +22,13 @@ from vpo_tasks.plan.encoding import (
     software_encoders,
 )
 from vpo_tasks.plan.model import Context, Encode
-from vpo_tasks.policy.codecs import canonical_codec, effective_codec, matches_audio_pattern, matches_video
+from vpo_tasks.policy.codecs import (
+    DEFAULT_CRF,
+    canonical_codec,
+    effective_codec,
+    matches_audio_pattern,
+    matches_video,
+)
 from vpo_tasks.policy.model import AudioTranscode, SkipIf, Transcode, VideoTranscode
 
 OPERATION = "transcode"
@@ -32,7 +38,6 @@ _BOXES = MappingProxyType(
         "4k": (3840, 2160), "8k": (7680, 4320),
     }
 )  # fmt: skip
-_DEFAULT_CRF = MappingProxyType({"h264": 23, "hevc": 28, "vp9": 31, "av1": 30})
 _RANGES = MappingProxyType({"hdr10": "HDR10", "hlg": "HLG"})
 
 
@@ -135,7 +140,7 @@ def _video_settings(video: Track, wanted: VideoTranscode, size: tuple[int, int] 
     return Encode(
         codec=wanted.to,
         bitrate=wanted.target_bitrate if bitrate else None,
-        crf=None if bitrate else wanted.crf if wanted.crf is not None else _DEFAULT_CRF[wanted.to],
+        crf=None if bitrate else wanted.crf if wanted.crf is not None else DEFAULT_CRF[wanted.to],
         min_rate=wanted.min_bitrate if constrained else None,
         max_rate=wanted.max_bitrate if constrained else None,
         two_pass=wanted.two_pass and bitrate,

@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from vpo_tasks.media.model import Track
 
+DEFAULT_CRF = MappingProxyType({"h264": 23, "hevc": 28, "vp9": 31, "av1": 30})
+"""The quality of an encode for which the policy names none."""
 _ROWS = (
     ("hevc", "h265", "h.265", "x265", "libx265", "hvc1", "hev1"),
     ("h264", "avc", "h.264", "avc1", "x264", "libx264"),

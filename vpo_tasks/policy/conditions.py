@@ -1,84 +1,102 @@
-"""Conditions in mapping form, and as expressions: what `when` and `create_if` take."""
+"""The conditions of rules, as types whose fields are the keys (policy-format 3.8)."""
 
-from __future__ import annotations
+from typing import Annotated, Any, ClassVar, Literal
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
-
-from vpo_tasks.errors import Issue
-from vpo_tasks.policy import model as m
-from vpo_tasks.policy.expressions import ExpressionError, parse_expression
 from vpo_tasks.policy.field_types import (
-    ANY_TEXT,
-    FIELD_NAME,
-    FOLDED_ONE_OR_MANY,
-    LANGUAGE_NAME,
-    LANGUAGE_NAMES,
-    NUMBER_COMPARISON,
-    PLUGIN_NAME,
-    REGEX,
-    TRACK_KIND,
-    one_of,
+    Comparison,
+    FieldName,
+    FoldedOneOrMany,
+    LanguageName,
+    LanguageNames,
+    NumberComparison,
+    PluginName,
+    Proportion,
+    Regex,
+    TrackKind,
 )
-from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, Number, Reader, nearest, shown
-from vpo_tasks.policy.table import ComparisonTable, Field, Table, Values, is_read
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, shown
+from vpo_tasks.policy.table import (
+    ComparisonTable,
+    Field,
+    PolicyValue,
+    Shape,
+    Table,
+    Values,
+    is_read,
+    table_of,
+)
 
-PROPORTION = Number(0, 1)
-_NUMERIC_OPERATORS = frozenset({"lt", "lte", "gt", "gte"})
+MetadataOperator = Literal["eq", "neq", "contains", "lt", "lte", "gt", "gte", "exists"]
+Scalar = str | int | float | bool
 
 
-class TitleReader:
+class TitleMatch(PolicyValue, frozen=True):
+    """A substring or a regular expression (searched for), ignoring case; exactly one is set."""
+
+    exactly_one = ("contains", "regex")
+
+    contains: Annotated[str | None, "The title contains this text, ignoring case."] = None
+    regex: Annotated[Regex | None, "This regular expression is found in the title, ignoring case."] = None
+
+
+class _TitleReader:
     """Plain text is `contains`."""
-
-    _table = Table(
-        m.TitleMatch,
-        [
-            Field("contains", ANY_TEXT, "The title contains this text, ignoring case."),
-            Field("regex", REGEX, "This regular expression is found in the title, ignoring case."),
-        ],
-    )
 
     def read(self, at: At) -> Any:
         if isinstance(at.value, str):
-            return m.TitleMatch(contains=at.value)
-        match = self._table.read(at)
-        if match is BAD:
-            return BAD
-        if (match.contains is None) == (match.regex is None):
-            return at.fail("needs exactly one of contains, regex")
-        return match
+            return TitleMatch(contains=at.value)
+        return table_of(TitleMatch).read(at)
 
-    def write(self, value: m.TitleMatch) -> Any:
-        return self._table.write(value)
+    def write(self, value: TitleMatch) -> Any:
+        return table_of(TitleMatch).write(value)
 
     def schema(self) -> dict[str, Any]:
-        mapping = {**self._table.schema(), "minProperties": 1, "maxProperties": 1}
-        return {"anyOf": [{"type": "string"}, mapping]}
+        return {"anyOf": [{"type": "string"}, table_of(TitleMatch).schema()]}
 
 
-FILTERS = (
-    Field("language", LANGUAGE_NAMES, "The track's language is one of these."),
-    Field("codec", FOLDED_ONE_OR_MANY, "The track's codec is one of these."),
-    Field("is_default", Bool(), "The default flag is set, or is not."),
-    Field("is_forced", Bool(), "The forced flag is set, or is not."),
-    Field("channels", NUMBER_COMPARISON, "The number of channels."),
-    Field("width", NUMBER_COMPARISON, "The width in pixels."),
-    Field("height", NUMBER_COMPARISON, "The height in pixels."),
-    Field("title", TitleReader(), "What the title contains."),
-    Field("not_commentary", Bool(), "Leave out tracks whose title matches the commentary patterns."),
-)
-_TRACK_TYPE = Field("track_type", TRACK_KIND, "Which tracks to look at.", required=True)
-_OPERATORS = tuple(Field(name, Integer(), "How many tracks.") for name in ComparisonTable.OPERATORS)
+class TrackFilter(PolicyValue, frozen=True):
+    """3.8.2. None means not asked."""
+
+    language: Annotated[LanguageNames | None, "The track's language is one of these."] = None
+    codec: Annotated[FoldedOneOrMany | None, "The track's codec is one of these."] = None
+    is_default: Annotated[bool | None, "The default flag is set, or is not."] = None
+    is_forced: Annotated[bool | None, "The forced flag is set, or is not."] = None
+    channels: Annotated[NumberComparison | None, "The number of channels."] = None
+    width: Annotated[NumberComparison | None, "The width in pixels."] = None
+    height: Annotated[NumberComparison | None, "The height in pixels."] = None
+    title: Annotated[TitleMatch | None, "What the title contains.", _TitleReader()] = None
+    not_commentary: Annotated[bool, "Leave out tracks whose title matches the commentary patterns."] = False
+
+
+class Exists(PolicyValue, frozen=True, tag="exists"):
+    """Some track of the type passes the filter."""
+
+    track_type: Annotated[TrackKind, "Which tracks to look at."]
+    where: TrackFilter = TrackFilter()
+
+
+class Count(PolicyValue, frozen=True, tag="count"):
+    """The number of passing tracks satisfies the comparison."""
+
+    track_type: TrackKind
+    compare: Comparison
+    where: TrackFilter = TrackFilter()
 
 
 class TracksReader:
     """The body of `exists` and `count`: a track type, filters, and for `count` one operator."""
 
-    def __init__(self, kind: type[m.Exists | m.Count]) -> None:
-        self._counts = kind is m.Count
-        operators = _OPERATORS if self._counts else ()
-        self._table = Table(None, (_TRACK_TYPE, *operators, *FILTERS))
-        self._filters = Table(m.TrackFilter, FILTERS)
+    def __init__(self, model: type[Exists | Count]) -> None:
+        operators = ComparisonTable.OPERATORS if model is Count else ()
+        self._filters = table_of(TrackFilter)
+        self._table = Table(
+            [
+                table_of(Exists).fields["track_type"],
+                *(Field(name, Integer(), "How many tracks.") for name in operators),
+                *self._filters.fields.values(),
+            ],
+            exactly_one=operators,
+        )
 
     def read(self, at: At) -> Any:
         values = self._table.read(at)
@@ -88,25 +106,28 @@ class TracksReader:
         compared: list[Any] = [
             (name, values.pop(name)) for name in ComparisonTable.OPERATORS if name in values
         ]
-        where = m.TrackFilter(**values)
-        if not self._counts:
-            return m.Exists(track_type=kind, where=where)
-        if len(compared) != 1:
-            return at.fail(f"needs exactly one of {', '.join(ComparisonTable.OPERATORS)}")
-        return m.Count(track_type=kind, where=where, compare=compared[0])
+        where = TrackFilter(**values)
+        if not compared:
+            return Exists(track_type=kind, where=where)
+        return Count(track_type=kind, where=where, compare=compared[0])
 
-    def write(self, value: m.Exists | m.Count) -> Any:
-        compared = dict([value.compare]) if isinstance(value, m.Count) else {}
+    def write(self, value: Exists | Count) -> Any:
+        compared = dict([value.compare]) if isinstance(value, Count) else {}
         return {"track_type": value.track_type, **compared, **self._filters.write(value.where)}
 
     def schema(self) -> dict[str, Any]:
-        schema = self._table.schema()
-        if self._counts:
-            schema["oneOf"] = [{"required": [name]} for name in ComparisonTable.OPERATORS]
-        return schema
+        return self._table.schema()
 
 
-class ScalarReader:
+class MultiLanguage(PolicyValue, frozen=True, tag="audio_is_multi_language"):
+    """Needs a stored language analysis."""
+
+    threshold: Annotated[Proportion, "The least share of speech in a second language, 0 to 1."] = 0.05
+    track_index: Annotated[int | None, "Only the track with this index, counting all tracks from 0."] = None
+    primary_language: Annotated[LanguageName | None, "The main language must be this one."] = None
+
+
+class _ScalarReader:
     """Text, a number or a switch, as it stands."""
 
     def read(self, at: At) -> Any:
@@ -121,182 +142,111 @@ class ScalarReader:
         return {"type": ["string", "number", "boolean"]}
 
 
-def _check_operand(values: Values, at: At) -> None:
-    operator = values.get("operator", "eq")
-    value = values.get("value")
-    if not is_read(values, at):
-        return
-    if operator == "exists":
-        if value is not None:
-            at.warn("value means nothing with the operator exists")
-        values.pop("value", None)
-    elif value is None:
-        at.fail(f"value is missing: the operator {operator} compares with it")
-    elif operator in _NUMERIC_OPERATORS and (isinstance(value, (str, bool))):
-        at.fail(f"the operator {operator} needs a number, not {shown(value)}")
+_NUMERIC_OPERATORS = frozenset({"lt", "lte", "gt", "gte"})
+_Field = Annotated[FieldName, "The field's name."]
+_Operator = Annotated[MetadataOperator, "How the field is compared."]
+_Operand = Annotated[Scalar | None, "What it is compared with; not for exists.", _ScalarReader()]
 
 
-_OPERAND_SHAPE = {
-    "if": {"required": ["operator"], "properties": {"operator": {"const": "exists"}}},
-    "else": {
-        "required": ["value"],
-        "if": {
-            "required": ["operator"],
-            "properties": {"operator": {"enum": sorted(_NUMERIC_OPERATORS)}},
+class _MetadataCondition(PolicyValue, frozen=True):
+    """Compares a field of metadata with a value."""
+
+    shape: ClassVar[Shape] = {
+        "if": {"required": ["operator"], "properties": {"operator": {"const": "exists"}}},
+        "else": {
+            "required": ["value"],
+            "if": {
+                "required": ["operator"],
+                "properties": {"operator": {"enum": sorted(_NUMERIC_OPERATORS)}},
+            },
+            "then": {"properties": {"value": {"type": "number"}}},
         },
-        "then": {"properties": {"value": {"type": "number"}}},
-    },
-}
-_METADATA = (
-    Field("field", FIELD_NAME, "The field's name.", required=True),
-    Field("operator", one_of(m.MetadataOperator), "How the field is compared."),
-    Field("value", ScalarReader(), "What it is compared with; not for exists."),
-)
-_PLUGIN = Field("plugin", PLUGIN_NAME, "Where the metadata comes from, such as radarr.", required=True)
+    }
+
+    @classmethod
+    def check(cls, values: Values, at: At) -> None:
+        operator = values.get("operator", "eq")
+        value = values.get("value")
+        if not is_read(values, at):
+            return
+        if operator == "exists":
+            if value is not None:
+                at.warn("value means nothing with the operator exists")
+            values.pop("value", None)
+        elif value is None:
+            at.fail(f"value is missing: the operator {operator} compares with it")
+        elif operator in _NUMERIC_OPERATORS and (isinstance(value, (str, bool))):
+            at.fail(f"the operator {operator} needs a number, not {shown(value)}")
+
+
+class PluginMetadata(_MetadataCondition, frozen=True, tag="plugin_metadata"):
+    """Looks into external metadata."""
+
+    plugin: Annotated[PluginName, "Where the metadata comes from, such as radarr."]
+    field: _Field
+    operator: _Operator = "eq"
+    value: _Operand = None
+
+
+class ContainerMetadata(_MetadataCondition, frozen=True, tag="container_metadata"):
+    """Looks into the container's tags."""
+
+    field: _Field
+    operator: _Operator = "eq"
+    value: _Operand = None
+
+
+class _Origin(PolicyValue, frozen=True):
+    value: bool = True
+    min_confidence: Annotated[Proportion, "How sure the classification must be, 0 to 1."] = 0.7
+    language: LanguageName | None = None
+
+
+class Original(_Origin, frozen=True, tag="is_original"):
+    """The audio is in the film's own language."""
+
+
+class Dubbed(_Origin, frozen=True, tag="is_dubbed"):
+    """The audio is in another language than the film's own."""
 
 
 class OriginReader:
     """true, false, or the details."""
 
-    def __init__(self, model: type[m.Original | m.Dubbed]) -> None:
+    def __init__(self, model: type[Original | Dubbed]) -> None:
         self._model = model
-        self._table = Table(
-            model,
-            [
-                Field("value", Bool()),
-                Field("min_confidence", PROPORTION, "How sure the classification must be, 0 to 1."),
-                Field("language", LANGUAGE_NAME),
-            ],
-        )
 
     def read(self, at: At) -> Any:
         if isinstance(at.value, dict):
-            return self._table.read(at)
+            return table_of(self._model).read(at)
         value = Bool().read(at)
         return BAD if value is BAD else self._model(value=value)
 
     def write(self, value: Any) -> Any:
-        return self._table.write(value)
+        return table_of(self._model).write(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"type": "boolean"}, self._table.schema()]}
+        return {"anyOf": [{"type": "boolean"}, table_of(self._model).schema()]}
 
 
-class _Kind(NamedTuple):
-    """One kind of condition: its reader, its type, and how the type's value stands in the document."""
+class And(PolicyValue, frozen=True, tag="and"):
+    """All hold."""
 
-    reader: Reader
-    model: type[Any]
-    wrap: Callable[[Any], Any] = lambda value: value
-    unwrap: Callable[[Any], Any] = lambda value: value
+    conditions: "tuple[Condition, ...]"
 
 
-class ConditionReader:
-    """A mapping with exactly one kind of condition, or an expression."""
+class Or(PolicyValue, frozen=True, tag="or"):
+    """One holds."""
 
-    REFERENCE = "#/$defs/condition"
-
-    def __init__(self) -> None:
-        several = ListOf(self, least=2)
-        self._kinds: dict[str, _Kind] = {
-            "exists": _Kind(TracksReader(m.Exists), m.Exists),
-            "count": _Kind(TracksReader(m.Count), m.Count),
-            "and": _Kind(
-                several, m.And, lambda parts: m.And(conditions=parts), lambda value: value.conditions
-            ),
-            "or": _Kind(several, m.Or, lambda parts: m.Or(conditions=parts), lambda value: value.conditions),
-            "not": _Kind(self, m.Not, lambda part: m.Not(condition=part), lambda value: value.condition),
-            "audio_is_multi_language": _Kind(_SPEECH, m.MultiLanguage),
-            "plugin_metadata": _Kind(
-                Table(m.PluginMetadata, (_PLUGIN, *_METADATA), check=_check_operand, shape=_OPERAND_SHAPE),
-                m.PluginMetadata,
-            ),
-            "container_metadata": _Kind(
-                Table(m.ContainerMetadata, _METADATA, check=_check_operand, shape=_OPERAND_SHAPE),
-                m.ContainerMetadata,
-            ),
-            "is_original": _Kind(OriginReader(m.Original), m.Original),
-            "is_dubbed": _Kind(OriginReader(m.Dubbed), m.Dubbed),
-        }
-
-    def read(self, at: At) -> Any:
-        if isinstance(at.value, str):
-            return _read_expression(at)
-        if not isinstance(at.value, dict):
-            return at.fail(f"{shown(at.value)} is not a condition")
-        unknown = [key for key in at.value if key not in self._kinds]
-        for key in unknown:
-            at.fail_key(key, f"unknown condition{nearest(key, self._kinds)}")
-        if unknown:
-            return BAD
-        if len(at.value) != 1:
-            return at.fail("a condition has exactly one kind; join several with and, or")
-        (key,) = at.value
-        kind = self._kinds[key]
-        value = kind.reader.read(at.key(key))
-        return BAD if value is BAD else kind.wrap(value)
-
-    def write(self, value: Any) -> Any:
-        for key, kind in self._kinds.items():
-            if type(value) is kind.model:
-                return {key: kind.reader.write(kind.unwrap(value))}
-        raise TypeError(type(value))
-
-    def schema(self) -> dict[str, Any]:
-        return {"$ref": self.REFERENCE}
-
-    def definition(self) -> dict[str, Any]:
-        """Return the schema that `schema` refers to."""
-        kinds = {key: kind.reader.schema() for key, kind in self._kinds.items()}
-        mapping = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": kinds,
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
-        example = "exists(audio, lang == jpn) and count(subtitle) == 0"
-        expression = {"type": "string", "pattern": "[A-Za-z_]\\s*\\(", "examples": [example]}
-        return {"anyOf": [mapping, expression]}
+    conditions: "tuple[Condition, ...]"
 
 
-_SPEECH = Table(
-    m.MultiLanguage,
-    [
-        Field("threshold", PROPORTION, "The least share of speech in a second language, 0 to 1."),
-        Field("track_index", Integer(), "Only the track with this index, counting all tracks from 0."),
-        Field("primary_language", LANGUAGE_NAME, "The main language must be this one."),
-    ],
+class Not(PolicyValue, frozen=True, tag="not"):
+    """It does not hold."""
+
+    condition: "Condition"
+
+
+Condition = (
+    Exists | Count | MultiLanguage | PluginMetadata | ContainerMetadata | Original | Dubbed | And | Or | Not
 )
-
-
-def _languages_in(condition: m.Condition) -> Iterator[str]:
-    if isinstance(condition, (m.And, m.Or)):
-        for part in condition.conditions:
-            yield from _languages_in(part)
-    elif isinstance(condition, m.Not):
-        yield from _languages_in(condition.condition)
-    elif isinstance(condition, (m.Exists, m.Count)):
-        yield from condition.where.language or ()
-    elif isinstance(condition, m.MultiLanguage):
-        yield from filter(None, [condition.primary_language])
-    elif isinstance(condition, (m.Original, m.Dubbed)):
-        yield from filter(None, [condition.language])
-
-
-def _read_expression(at: At) -> Any:
-    try:
-        condition = parse_expression(at.value)
-        for tag in dict.fromkeys(_languages_in(condition)):
-            at.name_language(tag)
-        return condition
-    except ExpressionError as error:
-        column = at.node.column
-        if at.node.text_column:
-            column = at.node.text_column + error.position
-        message = f"{error.message} (character {error.position + 1} of the expression)"
-        at.log.issues.append(Issue(at.node.line, column, at.where, message))
-        return BAD
-
-
-CONDITION = ConditionReader()

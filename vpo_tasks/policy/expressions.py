@@ -9,8 +9,7 @@ import re
 from typing import NamedTuple
 
 from vpo_tasks.policy import functions
-from vpo_tasks.policy.model import And, Condition, Not, Or
-from vpo_tasks.policy.rule_model import Scalar
+from vpo_tasks.policy.conditions import And, Condition, Not, Or, Scalar
 
 MAX_NESTING = 50
 MAX_LENGTH = 20_000

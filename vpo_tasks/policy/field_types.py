@@ -1,22 +1,27 @@
-"""The kinds of value that several parts of the language share: names, codes, expressions, rates."""
+"""The kinds of value that several parts of the language share, as types that say how they are read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from vpo_tasks.policy.model import OnError, TrackKind
 from vpo_tasks.policy.patterns import InvalidPattern, compile_pattern
-from vpo_tasks.policy.readers import Integer, LanguageText, ListOf, OneOf, OneOrMany, Text
+from vpo_tasks.policy.readers import Integer, LanguageText, Number, OneOf, OneOrMany, Text
 from vpo_tasks.policy.table import ComparisonTable
 from vpo_tasks.policy.values import (
     SCALE_RESOLUTIONS,
     SKIP_RESOLUTIONS,
+    format_duration,
+    format_mapping_rate,
     format_rate,
+    format_size,
+    parse_duration,
+    parse_mapping_rate,
     parse_rate,
     parse_scale_resolution,
+    parse_size,
     parse_skip_resolution,
+    parse_synthesis_rate,
 )
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -81,35 +86,73 @@ def one_of(literal: Any, *, fold: bool = False) -> OneOf:
     return OneOf(*get_args(literal), fold=fold)
 
 
-def text(parse: Callable[[str], Any], *examples: str, pattern: str = "") -> Text:
-    return Text(parse, pattern=pattern, examples=examples)
+OnError = Literal["skip", "continue", "fail"]
+TrackKind = Literal["video", "audio", "subtitle", "attachment"]
+MediaKind = Literal["video", "audio", "subtitle"]
+Comparison = tuple[Literal["eq", "lt", "lte", "gt", "gte"], int]
 
-
-ON_ERROR = one_of(OnError)
-TRACK_KIND = one_of(TrackKind)
-LANGUAGE = LanguageText(parse_language, pattern="^[a-z]{2,3}$")
-LANGUAGES = ListOf(LANGUAGE)
-EXTRA_LANGUAGES = ListOf(text(parse_language, pattern="^[a-z]{2,3}$"))
-LANGUAGE_NAME = LanguageText()
+LanguageCode = Annotated[str, LanguageText(parse_language, pattern="^[a-z]{2,3}$")]
+LanguageName = Annotated[str, LanguageText()]
 """A code, a name or a tag, as files may have it."""
-LANGUAGE_NAMES = OneOrMany(LANGUAGE_NAME)
-ANY_TEXT = Text()
-FILLED = text(parse_filled, pattern="\\S")
-FOLDED = text(parse_folded, pattern="\\S")
-FOLDED_LANGUAGE = LanguageText(parse_folded, pattern="\\S")
-FILLED_LANGUAGE = LanguageText(parse_filled, pattern="\\S")
-FOLDED_LIST = ListOf(FOLDED)
-FOLDED_ONE_OR_MANY = OneOrMany(FOLDED)
-REGEX = text(parse_regex)
-PHASE_NAME = text(parse_phase_name, pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")
-FIELD_NAME = text(parse_field_name, pattern="^\\s*[A-Za-z][A-Za-z0-9_]{0,63}\\s*$")
-PLUGIN_NAME = text(parse_plugin_name, pattern="^\\s*[A-Za-z][A-Za-z0-9-]*\\s*$")
-RATE = Text(
-    parse_rate,
-    format_rate,
-    pattern="^\\s*[0-9]+(\\.[0-9]+)?[kKmM]\\s*$|^\\s*[0-9]+\\s*$",
-    examples=["192k", "4M"],
-)
-SKIP_RESOLUTION = Text(parse_skip_resolution, words=SKIP_RESOLUTIONS)
-SCALE_RESOLUTION = Text(parse_scale_resolution, words=SCALE_RESOLUTIONS)
-NUMBER_COMPARISON = ComparisonTable(Integer())
+LanguageNames = Annotated[tuple[str, ...], OneOrMany(LanguageText())]
+FoldedLanguage = Annotated[str, LanguageText(parse_folded, pattern="\\S")]
+FilledLanguage = Annotated[str, LanguageText(parse_filled, pattern="\\S")]
+ExtraLanguage = Annotated[str, Text(parse_language, pattern="^[a-z]{2,3}$")]
+"""A code that is not warned of."""
+Filled = Annotated[str, Text(parse_filled, pattern="\\S")]
+Folded = Annotated[str, Text(parse_folded, pattern="\\S")]
+FoldedOneOrMany = Annotated[tuple[str, ...], OneOrMany(Text(parse_folded, pattern="\\S"))]
+Regex = Annotated[str, Text(parse_regex)]
+PhaseName = Annotated[str, Text(parse_phase_name, pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+FieldName = Annotated[str, Text(parse_field_name, pattern="^\\s*[A-Za-z][A-Za-z0-9_]{0,63}\\s*$")]
+PluginName = Annotated[str, Text(parse_plugin_name, pattern="^\\s*[A-Za-z][A-Za-z0-9-]*\\s*$")]
+Positive = Annotated[int, Integer(1)]
+Proportion = Annotated[float, Number(0, 1)]
+NumberComparison = Annotated[Comparison, ComparisonTable(Integer())]
+SkipResolution = Annotated[str, Text(parse_skip_resolution, words=SKIP_RESOLUTIONS)]
+ScaleResolution = Annotated[str, Text(parse_scale_resolution, words=SCALE_RESOLUTIONS)]
+Rate = Annotated[
+    int,
+    Text(
+        parse_rate,
+        format_rate,
+        pattern="^\\s*[0-9]+(\\.[0-9]+)?[kKmM]\\s*$|^\\s*[0-9]+\\s*$",
+        examples=["192k", "4M"],
+    ),
+]
+MappingRate = Annotated[
+    int,
+    Text(
+        parse_mapping_rate,
+        format_mapping_rate,
+        pattern="^\\s*([0-9]+[kK]|[0-9]+(\\.[0-9]+)?[mM])\\s*$",
+        examples=["256k"],
+    ),
+]
+SynthesisRate = Annotated[
+    int,
+    Text(
+        parse_synthesis_rate,
+        format_rate,
+        pattern="^\\s*[0-9]+(\\.[0-9]+)?[kKmM]?\\s*$",
+        examples=["192k"],
+    ),
+]
+Size = Annotated[
+    int,
+    Text(
+        parse_size,
+        format_size,
+        pattern="^\\s*[0-9]+(\\.[0-9]+)?\\s*[kKmMgGtT]?[bB]\\s*$",
+        examples=["700MB", "4.5GB"],
+    ),
+]
+Duration = Annotated[
+    float,
+    Text(
+        parse_duration,
+        format_duration,
+        pattern="^\\s*([0-9]+(\\.[0-9]+)?[smh]|[0-9]+h[0-9]+m)\\s*$",
+        examples=["90s", "1h30m"],
+    ),
+]

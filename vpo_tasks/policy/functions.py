@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, get_args
 
-from vpo_tasks.policy.field_types import parse_field_name, parse_plugin_name
-from vpo_tasks.policy.model import (
+from vpo_tasks.policy.conditions import (
     Condition,
     ContainerMetadata,
     Count,
@@ -15,12 +14,12 @@ from vpo_tasks.policy.model import (
     MultiLanguage,
     Original,
     PluginMetadata,
+    Scalar,
     TitleMatch,
     TrackFilter,
-    TrackKind,
 )
+from vpo_tasks.policy.field_types import TrackKind, parse_field_name, parse_plugin_name
 from vpo_tasks.policy.readers import nearest
-from vpo_tasks.policy.rule_model import Scalar
 
 Operand: TypeAlias = Scalar | tuple[Scalar, ...] | None
 

@@ -8,23 +8,35 @@ from typing import Any, NamedTuple, Protocol
 from vpo_tasks.errors import Issue, PolicyError
 from vpo_tasks.policy.document import MAX_DOCUMENT_BYTES, DocumentError, read_document
 from vpo_tasks.policy.model import Policy
-from vpo_tasks.policy.phases import CONFIG, NAME_FIELDS, PHASES, VersionReader, build_policy
 from vpo_tasks.policy.readers import BAD, At, Log, shown
-from vpo_tasks.policy.table import Field, Table
+from vpo_tasks.policy.table import Field, Table, table_of
 from vpo_tasks.trusted import read_file
 
 _VERSIONS = (13, 12)
 
 
+class VersionReader:
+    """The version, a bare whole number; which dialect it means is decided before the rest is read."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+
+    def read(self, at: At) -> Any:
+        return at.value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"const": self._version}
+
+
 DOCUMENT = Table(
-    Policy,
     [
         Field("schema_version", VersionReader(_VERSIONS[0]), "The version of the language.", required=True),
-        *NAME_FIELDS,
-        Field("config", CONFIG, "What holds for all phases."),
-        Field("phases", PHASES, "What is done, in order.", required=True),
+        *table_of(Policy).fields.values(),
     ],
-    build=build_policy,
+    model=Policy,
 )
 
 

@@ -139,7 +139,7 @@ def classify(
     *,
     apart: bool = False,
 ) -> TrackClass:
-    """Return the class that ordering uses (3.6); sound effects before music before commentary.
+    """Return the class that ordering uses (policy-format 3.6); sound effects before music before commentary.
 
     `apart`: its flags say that it is a commentary or a description, whatever the title.
     """
@@ -166,7 +166,7 @@ def classify(
 def preferred_track(
     tracks: Sequence[Track], languages: Sequence[str], codecs: Sequence[str], terms: Terms
 ) -> Track | None:
-    """Return the track that a list of languages prefers (3.7); language outranks codec.
+    """Return the track that a list of languages prefers (policy-format 3.7); language outranks codec.
 
     A commentary or a description only where there is nothing else; what is made for the hard of hearing only
     where there is nothing else in its language.

@@ -1,27 +1,23 @@
 """The operation `audio_synthesis`: tracks to make, and from which (policy-format 3.10)."""
 
-from __future__ import annotations
+from typing import Annotated, Any, Literal
 
-from typing import Any
-
-from vpo_tasks.policy import model as m
-from vpo_tasks.policy.conditions import CONDITION
+from vpo_tasks.policy.conditions import Condition
 from vpo_tasks.policy.field_types import (
-    FOLDED_ONE_OR_MANY,
-    LANGUAGE_NAMES,
-    NUMBER_COMPARISON,
+    FoldedOneOrMany,
+    LanguageNames,
+    NumberComparison,
+    SynthesisRate,
+    one_of,
     parse_filled,
     parse_language,
 )
-from vpo_tasks.policy.readers import BAD, At, Bool, Integer, LanguageText, ListOf, OneOf, Text, shown
-from vpo_tasks.policy.table import Field, Single, Table, Values
-from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate, format_rate, parse_synthesis_rate
+from vpo_tasks.policy.readers import BAD, At, Bool, Integer, LanguageText, ListOf, Text, shown
+from vpo_tasks.policy.rules import CONDITION
+from vpo_tasks.policy.table import Field, Key, PolicyValue, Single, Table, Values, table_of
+from vpo_tasks.policy.values import CHANNEL_WORDS, default_synthesis_rate
 
-_SWITCH = Bool()
-
-
-_RATE_PATTERN = "^\\s*[0-9]+(\\.[0-9]+)?[kKmM]?\\s*$"
-_NAME_PATTERN = "^(?!.*\\.\\.)[^/\\\\]*[^\\s/\\\\][^/\\\\]*$"
+_Codec = Literal["eac3", "aac", "ac3", "opus", "flac"]
 
 
 def _parse_name(text: str) -> str:
@@ -54,8 +50,7 @@ class _WantedChannelsReader:
     """max, min, a whole number, or a mapping with one of max and min true."""
 
     _mapping = Table(
-        None,
-        [Field("max", _SWITCH), Field("min", _SWITCH)],
+        [Field("max", Bool()), Field("min", Bool())],
         shape={
             "minProperties": 1,
             "maxProperties": 1,
@@ -98,7 +93,7 @@ class _InheritedReader:
         return value
 
     def schema(self) -> dict[str, Any]:
-        return self._text.schema()
+        return {"default": "inherit", **self._text.schema()}
 
 
 class _PositionReader:
@@ -119,77 +114,69 @@ class _PositionReader:
         return {"anyOf": [{"enum": ["after_source", "end"]}, {"type": "integer", "minimum": 1}]}
 
 
-_CRITERION = Table(
-    m.SourceCriterion,
-    [
-        Field("language", LANGUAGE_NAMES),
-        Field("not_commentary", _SWITCH),
-        Field("channels", _WantedChannelsReader()),
-        Field("codec", FOLDED_ONE_OR_MANY),
-    ],
-    some="is empty: give at least one of language, not_commentary, channels, codec",
-)
-_SKIP_IF_EXISTS = Table(
-    m.SkipIfExists,
-    [
-        Field("codec", FOLDED_ONE_OR_MANY),
-        Field("channels", NUMBER_COMPARISON),
-        Field("language", LANGUAGE_NAMES),
-        Field("not_commentary", _SWITCH),
-    ],
-)
+class SourceCriterion(PolicyValue, frozen=True):
+    """None means not asked. `channels` is `max`, `min` or a number."""
+
+    not_empty = True
+
+    language: LanguageNames | None = None
+    not_commentary: bool | None = None
+    channels: Annotated[Literal["max", "min"] | int | None, _WantedChannelsReader()] = None
+    codec: FoldedOneOrMany | None = None
 
 
-def _settle_rate(values: Values, _at: At) -> None:
-    """Drop a rate that is the default's, so that equal policies are equal values."""
-    codec, channels = values.get("codec"), values.get("channels")
-    if codec and channels and values.get("bitrate") == default_synthesis_rate(codec, channels):
-        values.pop("bitrate", None)
+class SkipIfExists(PolicyValue, frozen=True):
+    """A track that makes a new one needless. None means not asked."""
+
+    codec: FoldedOneOrMany | None = None
+    channels: NumberComparison | None = None
+    language: LanguageNames | None = None
+    not_commentary: bool = False
 
 
-_NEW_TRACK = Table(
-    m.SynthesisTrack,
-    [
-        Field(
-            "name", Text(_parse_name, pattern=_NAME_PATTERN), "Names the track in messages.", required=True
-        ),
-        Field("codec", OneOf("eac3", "aac", "ac3", "opus", "flac", fold=True), required=True),
-        Field("channels", _ChannelsReader(), "How many channels.", required=True),
-        Field(
-            "source",
-            Single("prefer", ListOf(_CRITERION, least=1)),
-            "Which track it is made from.",
-            attribute="prefer",
-            required=True,
-        ),
-        Field("bitrate", Text(parse_synthesis_rate, format_rate, pattern=_RATE_PATTERN, examples=["192k"])),
-        Field("create_if", CONDITION, "Make it only when this holds."),
-        Field("skip_if_exists", _SKIP_IF_EXISTS, "Do not make it when there is such a track."),
-        Field("title", _InheritedReader(Text()), "Its title; inherit takes the source's.", default="inherit"),
-        Field(
-            "language",
-            _InheritedReader(
-                LanguageText(lambda text: parse_language(text.lower()), pattern="^[a-z]{2,3}$|^inherit$")
-            ),
-            "Its language; inherit takes the source's.",
-            default="inherit",
-        ),
-        Field("position", _PositionReader(), "Its place among the audio tracks."),
-    ],
-    check=_settle_rate,
-)
+_NAME = Text(_parse_name, pattern="^(?!.*\\.\\.)[^/\\\\]*[^\\s/\\\\][^/\\\\]*$")
+_SOURCE = Single("prefer", ListOf(table_of(SourceCriterion), least=1))
+_LANGUAGE = LanguageText(lambda text: parse_language(text.lower()), pattern="^[a-z]{2,3}$|^inherit$")
 
 
-def _check_new_tracks(values: Values, at: At) -> None:
-    names: set[str] = set()
-    for place, track in enumerate(values.get("tracks", ())):
-        if track.name in names:
-            at.key("tracks").items()[place].fail(f"the name {track.name!r} is given twice")
-        names.add(track.name)
+class SynthesisTrack(PolicyValue, frozen=True):
+    """`channels` is a count; `bitrate` None is the default (values.py); None title and language inherit."""
+
+    name: Annotated[str, "Names the track in messages.", _NAME]
+    codec: Annotated[_Codec, one_of(_Codec, fold=True)]
+    channels: Annotated[int, "How many channels.", _ChannelsReader()]
+    prefer: Annotated[tuple[SourceCriterion, ...], "Which track it is made from.", _SOURCE, Key("source")]
+    bitrate: SynthesisRate | None = None
+    create_if: Annotated[Condition | None, "Make it only when this holds.", CONDITION] = None
+    skip_if_exists: Annotated[SkipIfExists | None, "Do not make it when there is such a track."] = None
+    title: Annotated[str | None, "Its title; inherit takes the source's.", _InheritedReader(Text())] = None
+    language: Annotated[
+        str | None, "Its language; inherit takes the source's.", _InheritedReader(_LANGUAGE)
+    ] = None
+    position: Annotated[
+        Literal["after_source", "end"] | int, "Its place among the audio tracks.", _PositionReader()
+    ] = "end"
+
+    @classmethod
+    def check(cls, values: Values, at: At) -> None:  # noqa: ARG003 - the signature of every check
+        """Drop a rate that is the default's, so that equal policies are equal values."""
+        codec, channels = values.get("codec"), values.get("channels")
+        if codec and channels and values.get("bitrate") == default_synthesis_rate(codec, channels):
+            values.pop("bitrate", None)
 
 
-AUDIO_SYNTHESIS = Table(
-    m.AudioSynthesis,
-    [Field("tracks", ListOf(_NEW_TRACK, least=1), "The tracks to make.", required=True)],
-    check=_check_new_tracks,
-)
+_TRACKS = ListOf(table_of(SynthesisTrack), least=1)
+
+
+class AudioSynthesis(PolicyValue, frozen=True):
+    """The tracks have different names."""
+
+    tracks: Annotated[tuple[SynthesisTrack, ...], "The tracks to make.", _TRACKS]
+
+    @classmethod
+    def check(cls, values: Values, at: At) -> None:
+        names: set[str] = set()
+        for place, track in enumerate(values.get("tracks", ())):
+            if track.name in names:
+                at.key("tracks").items()[place].fail(f"the name {track.name!r} is given twice")
+            names.add(track.name)

@@ -1,23 +1,19 @@
-"""The `transcode` operation: which rates count, what the numbers may be."""
+"""The operation `transcode`: which rates count, what the numbers may be (policy-format 3.9)."""
 
-from __future__ import annotations
+from typing import Annotated, Any, ClassVar, Literal
 
-from typing import Any
-
-from vpo_tasks.policy import model as m
+from vpo_tasks.policy.codecs import DEFAULT_CRF
 from vpo_tasks.policy.ffmpeg_args import WAY_OUT, find_unsafe
-from vpo_tasks.policy.field_types import FOLDED_LIST, RATE, SCALE_RESOLUTION
-from vpo_tasks.policy.readers import BAD, At, Bool, Integer, ListOf, OneOf, Text
-from vpo_tasks.policy.table import Field, Table, Values
+from vpo_tasks.policy.field_types import Folded, Positive, Rate, ScaleResolution, one_of
+from vpo_tasks.policy.readers import BAD, At, Integer, ListOf, OneOf, Text
+from vpo_tasks.policy.table import NO_KEY, PolicyValue, Shape, Table, Values
 from vpo_tasks.policy.values import SCALE_RESOLUTIONS
 
-VIDEO_CODECS = ("h264", "hevc", "vp9", "av1")
 AUDIO_CODECS = (
     "aac", "ac3", "eac3", "flac", "opus", "mp3", "truehd", "dts", "pcm_s16le", "pcm_s24le",
 )  # fmt: skip
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 TUNES = ("film", "animation", "grain", "stillimage", "fastdecode", "zerolatency")
-DEFAULT_CRF = {"h264": 23, "hevc": 28, "vp9": 31, "av1": 30}
 
 _SHELL_SIGNS = (";", "|", "&", "<", ">", "`", "$(", "${", "\n", "\\n")
 
@@ -50,27 +46,22 @@ class _Arguments(ListOf):
         return {**super().schema(), "maxItems": 50}
 
 
-FFMPEG_ARGS = _Arguments(
+_FFMPEG_ARGS = _Arguments(
     Text(_parse_argument, pattern="^(?!.*(\\$[({]|\\\\n))[^;|&<>`\\n\\u0000]*$", most=1024)
 )
-CRF = Integer(0, 51)
-INTERVAL = Integer(1)
-PRESET = OneOf(*PRESETS)
-TUNE = OneOf(*TUNES)
-VIDEO_CODEC = OneOf(*VIDEO_CODECS, fold=True)
-AUDIO_CODEC = OneOf(*AUDIO_CODECS, fold=True)
-HARDWARE = OneOf("auto", "nvenc", "qsv", "vaapi", "videotoolbox", "none")
-ALGORITHM = OneOf("lanczos", "bicubic", "bilinear")
+_VideoCodec = Literal["h264", "hevc", "vp9", "av1"]
 
-SKIP_IF = Table(
-    m.SkipIf,
-    [
-        Field("codec_matches", FOLDED_LIST, "The video's codec is one of these."),
-        Field("resolution_within", SCALE_RESOLUTION, f"Not larger than: {', '.join(SCALE_RESOLUTIONS)}."),
-        Field("bitrate_under", RATE, "The video's bitrate is below this."),
-    ],
-    some="is empty: give at least one of codec_matches, resolution_within, bitrate_under",
-)
+
+class SkipIf(PolicyValue, frozen=True):
+    """3.9.3. None means not asked."""
+
+    not_empty = True
+
+    codec_matches: Annotated[tuple[Folded, ...] | None, "The video's codec is one of these."] = None
+    resolution_within: Annotated[
+        ScaleResolution | None, f"Not larger than: {', '.join(SCALE_RESOLUTIONS)}."
+    ] = None
+    bitrate_under: Annotated[Rate | None, "The video's bitrate is below this."] = None
 
 
 def infer_quality(values: Values, at: At) -> None:
@@ -105,6 +96,48 @@ def complete_quality(values: Values, quality: str, at: At) -> None:
         values.pop("crf", None)
 
 
+def warn_of_upscale(values: Values, at: At) -> None:
+    if values.get("upscale"):
+        at.warn("upscale has no effect: video is never made larger")
+
+
+class VideoTranscode(PolicyValue, frozen=True):
+    """3.9.1. `crf` None is the codec's default; `quality`, which is no key, says which of the rates count."""
+
+    shape: ClassVar[Shape] = {"not": {"required": ["crf", "target_bitrate"]}}
+
+    to: Annotated[_VideoCodec, "The codec to have.", one_of(_VideoCodec, fold=True)]
+    quality: Annotated[Literal["crf", "bitrate", "constrained_quality"], NO_KEY] = "crf"
+    skip_if: Annotated[SkipIf | None, "Leave the whole operation out when all of this holds."] = None
+    crf: Annotated[int | None, "Constant quality, 0 to 51; lower is better.", Integer(0, 51)] = None
+    target_bitrate: Annotated[Rate | None, "Average bitrate; not together with crf."] = None
+    min_bitrate: Annotated[Rate | None, "Least bitrate; with crf and max_bitrate."] = None
+    max_bitrate: Annotated[Rate | None, "Greatest bitrate; with crf."] = None
+    preset: Annotated[str, "Speed against size, for libx264 and libx265.", OneOf(*PRESETS)] = "medium"
+    tune: Annotated[str | None, "What the encoder is tuned for.", OneOf(*TUNES)] = None
+    two_pass: Annotated[bool, "Two passes, with target_bitrate."] = False
+    max_resolution: Annotated[
+        ScaleResolution | None, "Scale down to fit; wins over max_width and max_height."
+    ] = None
+    max_width: Annotated[Positive | None, "Scale down to this width, in pixels."] = None
+    max_height: Annotated[Positive | None, "Scale down to this height, in pixels."] = None
+    scale_algorithm: Annotated[Literal["lanczos", "bicubic", "bilinear"], "How to scale."] = "lanczos"
+    upscale: Annotated[bool, "Has no effect: video is never made larger."] = False
+    hw: Annotated[
+        Literal["auto", "nvenc", "qsv", "vaapi", "videotoolbox", "none"], "The hardware encoder to use."
+    ] = "auto"
+    hw_fallback: Annotated[bool, "Encode in software when the hardware cannot."] = True
+    ffmpeg_args: Annotated[
+        tuple[str, ...], "Further options for the encoder, before the output.", _FFMPEG_ARGS
+    ] = ()
+    keep_if_larger: Annotated[bool, "Keep the result even where it is larger than the original."] = False
+
+    @classmethod
+    def check(cls, values: Values, at: At) -> None:
+        infer_quality(values, at)
+        warn_of_upscale(values, at)
+
+
 class _VideoTable(Table):
     """Writes a CRF where the rates alone would not tell the mode."""
 
@@ -115,52 +148,18 @@ class _VideoTable(Table):
         return written
 
 
-def _settle_video(values: Values, at: At) -> None:
-    infer_quality(values, at)
-    warn_of_upscale(values, at)
+class AudioTranscode(PolicyValue, frozen=True):
+    """3.9.2."""
+
+    preserve: Annotated[tuple[Folded, ...], "Codecs that are copied; patterns such as pcm* work."] = (
+        "truehd", "dts-hd", "flac", "pcm_s24le",
+    )  # fmt: skip
+    to: Annotated[str, "The codec that the others become.", OneOf(*AUDIO_CODECS, fold=True)] = "aac"
+    bitrate: Annotated[Rate, "Their bitrate."] = 192_000
 
 
-def warn_of_upscale(values: Values, at: At) -> None:
-    if values.get("upscale"):
-        at.warn("upscale has no effect: video is never made larger")
+class Transcode(PolicyValue, frozen=True):
+    """3.9."""
 
-
-VIDEO_TABLE = _VideoTable(
-    m.VideoTranscode,
-    [
-        Field("to", VIDEO_CODEC, "The codec to have.", required=True),
-        Field("skip_if", SKIP_IF, "Leave the whole operation out when all of this holds."),
-        Field("crf", CRF, "Constant quality, 0 to 51; lower is better."),
-        Field("target_bitrate", RATE, "Average bitrate; not together with crf."),
-        Field("min_bitrate", RATE, "Least bitrate; with crf and max_bitrate."),
-        Field("max_bitrate", RATE, "Greatest bitrate; with crf."),
-        Field("preset", PRESET, "Speed against size, for libx264 and libx265."),
-        Field("tune", TUNE, "What the encoder is tuned for."),
-        Field("two_pass", Bool(), "Two passes, with target_bitrate."),
-        Field("max_resolution", SCALE_RESOLUTION, "Scale down to fit; wins over max_width and max_height."),
-        Field("max_width", INTERVAL, "Scale down to this width, in pixels."),
-        Field("max_height", INTERVAL, "Scale down to this height, in pixels."),
-        Field("scale_algorithm", ALGORITHM, "How to scale."),
-        Field("upscale", Bool(), "Has no effect: video is never made larger."),
-        Field("hw", HARDWARE, "The hardware encoder to use."),
-        Field("hw_fallback", Bool(), "Encode in software when the hardware cannot."),
-        Field("ffmpeg_args", FFMPEG_ARGS, "Further options for the encoder, before the output."),
-        Field("keep_if_larger", Bool(), "Keep the result even where it is larger than the original."),
-    ],
-    check=_settle_video,
-    shape={"not": {"required": ["crf", "target_bitrate"]}},
-)
-
-AUDIO_TABLE = Table(
-    m.AudioTranscode,
-    [
-        Field("preserve", FOLDED_LIST, "Codecs that are copied; patterns such as pcm* work."),
-        Field("to", AUDIO_CODEC, "The codec that the others become."),
-        Field("bitrate", RATE, "Their bitrate."),
-    ],
-)
-
-TRANSCODE_TABLE = Table(
-    m.Transcode,
-    [Field("video", VIDEO_TABLE, "Re-encode the video."), Field("audio", AUDIO_TABLE, "Re-encode audio.")],
-)
+    video: Annotated[VideoTranscode | None, "Re-encode the video.", _VideoTable.of(VideoTranscode)] = None
+    audio: Annotated[AudioTranscode | None, "Re-encode audio."] = None

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from vpo_tasks.policy import model as m
-from vpo_tasks.policy.actions import RULE_LIST, warn_of_idle_else
-from vpo_tasks.policy.field_types import (
-    ANY_TEXT,
-    FOLDED_LIST,
-    LANGUAGE,
-    LANGUAGES,
-    ON_ERROR,
-    RATE,
-    SCALE_RESOLUTION,
-)
-from vpo_tasks.policy.operations import FILTER_ATTACHMENTS, KEEP_AUDIO, KEEP_SUBTITLES
-from vpo_tasks.policy.phases import (
-    COMMON_OPERATIONS,
-    EXTRA_LANGUAGES_FIELD,
-    NAME_FIELDS,
-    PATTERNS,
-    PHASE_CONTROL,
-    PHASE_NAME_FIELD,
-    SKIP_CONDITIONS,
-    VERSION_12_NAMES,
-    PhasesReader,
-    VersionReader,
-    build_policy,
-    build_skip_when,
-)
-from vpo_tasks.policy.readers import BAD, At, Bool, ListOf, OneOf
-from vpo_tasks.policy.table import Field, Table, Values
-from vpo_tasks.policy.transcoding import (
-    ALGORITHM,
-    AUDIO_CODEC,
-    CRF,
-    FFMPEG_ARGS,
-    HARDWARE,
-    INTERVAL,
-    PRESET,
-    SKIP_IF,
-    TUNE,
-    VIDEO_CODEC,
-    complete_quality,
-    infer_quality,
-    warn_of_upscale,
-)
+from vpo_tasks.policy.field_types import LanguageCode, Rate
+from vpo_tasks.policy.load import VersionReader
+from vpo_tasks.policy.model import VERSION_12_NAMES, PhasesReader
+from vpo_tasks.policy.readers import BAD, At, ListOf, OneOf, Text
+from vpo_tasks.policy.rules import RULE_LIST
+from vpo_tasks.policy.table import Field, PolicyValue, Table, Values, reader_of, table_of
+from vpo_tasks.policy.transcoding import complete_quality, infer_quality, warn_of_upscale
+
+
+def _keys(model: type[PolicyValue], *same: str, **renamed: str) -> list[Field]:
+    """Return keys of version 12 that read as those of a type: under the same name, or old name = new one."""
+    fields = table_of(model).fields
+    names = {**dict(zip(same, same, strict=True)), **renamed}
+    return [fields[new]._replace(key=old, attribute=fields[new].target) for old, new in names.items()]
+
 
 _DEFAULT_ORDER: tuple[m.TrackClass, ...] = (
     "video", "audio_main", "audio_alternate", "audio_music", "audio_sfx", "audio_non_speech", "subtitle_main",
@@ -57,16 +29,17 @@ _DEFAULT_ORDER: tuple[m.TrackClass, ...] = (
 )  # fmt: skip
 _DEFAULT_PATTERNS = ("commentary", "director")
 _SYNTHESIS_CODECS = ("eac3", "aac", "ac3", "opus", "flac")
+_SWITCH = reader_of(bool)
+_VIDEO_CODEC = table_of(m.VideoTranscode).fields["to"]
 _DOWNMIX_CHANNELS = {"stereo": 2, "5.1": 6}
 
 WORKFLOW_PHASES = ("analyze", "apply", "transcode")
 
 _WORKFLOW = Table(
-    None,
     [
         Field("phases", ListOf(OneOf(*WORKFLOW_PHASES), least=1)),
-        Field("auto_process", Bool()),
-        Field("on_error", ON_ERROR),
+        Field("auto_process", _SWITCH),
+        *_keys(m.Config, "on_error"),
     ],
 )
 
@@ -129,20 +102,19 @@ def _downmix(layout: str, codec: str, bitrate: int | None) -> m.AudioSynthesis:
 
 
 _FLAT_TRANSCODE = Table(
-    None,
     [
-        Field("target_video_codec", VIDEO_CODEC, attribute="target_codec"),
-        Field("target_crf", CRF, attribute="crf"),
-        Field("target_bitrate", RATE),
-        Field("max_resolution", SCALE_RESOLUTION),
-        Field("max_width", INTERVAL),
-        Field("max_height", INTERVAL),
-        Field("audio_preserve_codecs", FOLDED_LIST, attribute="preserve"),
-        Field("audio_transcode_to", AUDIO_CODEC, attribute="to"),
-        Field("audio_transcode_bitrate", RATE, attribute="bitrate"),
+        Field("target_video_codec", _VIDEO_CODEC.reader, attribute="target_codec"),
+        *_keys(m.VideoTranscode, target_crf="crf", target_bitrate="target_bitrate"),
+        *_keys(m.VideoTranscode, "max_resolution", "max_width", "max_height"),
+        *_keys(
+            m.AudioTranscode,
+            audio_preserve_codecs="preserve",
+            audio_transcode_to="to",
+            audio_transcode_bitrate="bitrate",
+        ),
         Field("audio_downmix", OneOf(*_DOWNMIX_CHANNELS), attribute="downmix"),
         Field("destination", _DestinationReader()),
-        Field("destination_fallback", ANY_TEXT),
+        Field("destination_fallback", Text()),
     ],
     build=_build_transcode,
 )
@@ -174,19 +146,6 @@ _OPERATION_KEYS = (
     "audio_synthesis",
 )  # fmt: skip
 FLAT_KEYS = frozenset({*_FLAT_ONLY, *_OPERATION_KEYS})
-
-
-def flat_fields(operations: Sequence[Field], nested_transcode: Table) -> list[Field]:
-    """Return the keys of a flat document."""
-    languages = ListOf(LANGUAGE, least=1)
-    return [
-        Field("audio_language_preference", languages, attribute="audio_languages"),
-        Field("subtitle_language_preference", languages, attribute="subtitle_languages"),
-        PATTERNS,
-        Field("workflow", _WORKFLOW),
-        Field("transcode", _TranscodeReader(nested_transcode)),
-        *(field for field in operations if field.key in _OPERATION_KEYS),
-    ]
 
 
 def build_flat_policy(values: Values, at: At) -> m.Policy:
@@ -231,7 +190,7 @@ class _RuleListReader:
 
     def read(self, at: At) -> Any:
         items = RULE_LIST.read(at)
-        return BAD if items is BAD else warn_of_idle_else(m.Rules(match="first", items=items), at)
+        return BAD if items is BAD else m.Rules.build({"match": "first", "items": items}, at)
 
     def write(self, value: Any) -> Any:
         return RULE_LIST.write(value.items)
@@ -241,35 +200,24 @@ class _RuleListReader:
 
 
 _QUALITY = Table(
-    None,
     [
-        Field("mode", OneOf("crf", "bitrate", "constrained_quality")),
-        Field("crf", CRF),
-        Field("bitrate", RATE),
-        Field("min_bitrate", RATE),
-        Field("max_bitrate", RATE),
-        Field("preset", PRESET),
-        Field("tune", TUNE),
-        Field("two_pass", Bool()),
+        Field("mode", reader_of(Literal["crf", "bitrate", "constrained_quality"])),
+        *_keys(m.VideoTranscode, "crf"),
+        Field("bitrate", reader_of(Rate)),
+        *_keys(m.VideoTranscode, "min_bitrate", "max_bitrate", "preset", "tune", "two_pass"),
     ],
 )
 _SCALING = Table(
-    None,
-    [
-        Field("max_resolution", SCALE_RESOLUTION),
-        Field("max_width", INTERVAL),
-        Field("max_height", INTERVAL),
-        Field("algorithm", ALGORITHM, attribute="scale_algorithm"),
-        Field("upscale", Bool()),
-    ],
+    _keys(
+        m.VideoTranscode,
+        "max_resolution",
+        "max_width",
+        "max_height",
+        "upscale",
+        algorithm="scale_algorithm",
+    ),
 )
-_HARDWARE = Table(
-    None,
-    [
-        Field("enabled", HARDWARE, attribute="hw"),
-        Field("fallback_to_cpu", Bool(), attribute="hw_fallback"),
-    ],
-)
+_HARDWARE = Table(_keys(m.VideoTranscode, enabled="hw", fallback_to_cpu="hw_fallback"))
 
 
 def _build_video(values: Values, at: At) -> Any:
@@ -299,76 +247,90 @@ def _build_video(values: Values, at: At) -> Any:
 
 
 _VIDEO = Table(
-    None,
     [
-        Field("target_codec", VIDEO_CODEC, attribute="to", required=True),
-        Field("skip_if", SKIP_IF),
+        _VIDEO_CODEC._replace(key="target_codec", attribute="to"),
+        *_keys(m.VideoTranscode, "skip_if"),
         Field("quality", _QUALITY),
         Field("scaling", _SCALING),
         Field("hardware_acceleration", _HARDWARE),
-        Field("ffmpeg_args", FFMPEG_ARGS),
+        *_keys(m.VideoTranscode, "ffmpeg_args"),
     ],
     build=_build_video,
     hints={"to": " (version 12 calls it target_codec)"},
 )
 _AUDIO = Table(
-    m.AudioTranscode,
-    [
-        Field("preserve_codecs", FOLDED_LIST, attribute="preserve"),
-        Field("transcode_to", AUDIO_CODEC, attribute="to"),
-        Field("transcode_bitrate", RATE, attribute="bitrate"),
-    ],
+    _keys(m.AudioTranscode, preserve_codecs="preserve", transcode_to="to", transcode_bitrate="bitrate"),
+    model=m.AudioTranscode,
 )
-TRANSCODE_12 = Table(m.Transcode, [Field("video", _VIDEO), Field("audio", _AUDIO)])
+TRANSCODE_12 = Table([Field("video", _VIDEO), Field("audio", _AUDIO)], model=m.Transcode)
 
-OPERATIONS_12 = (
-    *COMMON_OPERATIONS,
-    Field("audio_filter", KEEP_AUDIO, attribute="keep_audio"),
-    Field("subtitle_filter", KEEP_SUBTITLES, attribute="keep_subtitles"),
-    Field("attachment_filter", FILTER_ATTACHMENTS, attribute="filter_attachments"),
+# -- the whole document ----------------------------------------------------------------------------------
+
+_OPERATIONS = [
+    *_keys(
+        m.Phase,
+        "audio_actions",
+        "subtitle_actions",
+        "video_actions",
+        "container",
+        "track_order",
+        "default_flags",
+        "audio_synthesis",
+        "file_timestamp",
+        "transcription",
+        audio_filter="keep_audio",
+        subtitle_filter="keep_subtitles",
+        attachment_filter="filter_attachments",
+    ),
     Field("conditional", _RuleListReader(), attribute="rules"),
+]
+_SKIP_WHEN = Table(
+    [field for field in table_of(m.SkipWhen).fields.values() if field.key != "mode"], build=m.SkipWhen.build
 )
-_SKIP_WHEN = Table(m.SkipWhen, SKIP_CONDITIONS, build=build_skip_when)
 _PHASE = Table(
-    m.Phase,
     [
-        PHASE_NAME_FIELD,
-        *OPERATIONS_12,
+        table_of(m.Phase).fields["name"],
+        *_OPERATIONS,
         Field("transcode", TRANSCODE_12),
         Field("skip_when", _SKIP_WHEN),
-        *PHASE_CONTROL,
+        *_keys(m.Phase, "depends_on", "run_if", "on_error"),
     ],
+    model=m.Phase,
     hints=_NEW_NAMES,
 )
 _CONFIG = Table(
-    m.Config,
-    [
-        Field("audio_language_preference", LANGUAGES, attribute="audio_languages"),
-        Field("subtitle_language_preference", LANGUAGES, attribute="subtitle_languages"),
-        EXTRA_LANGUAGES_FIELD,
-        PATTERNS,
-        Field("on_error", ON_ERROR),
-    ],
+    _keys(
+        m.Config,
+        "extra_languages",
+        "commentary_patterns",
+        "on_error",
+        audio_language_preference="audio_languages",
+        subtitle_language_preference="subtitle_languages",
+    ),
+    model=m.Config,
     hints=_NEW_NAMES,
 )
-
-
 _VERSION = Field("schema_version", VersionReader(12), required=True)
-
 DOCUMENT_12 = Table(
-    None,
     [
         _VERSION,
-        *NAME_FIELDS,
+        *_keys(m.Policy, "name", "description", "category"),
         Field("config", _CONFIG),
         Field("phases", PhasesReader(_PHASE), required=True),
     ],
-    build=build_policy,
+    build=m.Policy.build,
 )
-
+_LANGUAGES = ListOf(reader_of(LanguageCode), least=1)
 FLAT = Table(
-    None,
-    [_VERSION, *flat_fields(OPERATIONS_12, TRANSCODE_12)],
+    [
+        _VERSION,
+        Field("audio_language_preference", _LANGUAGES, attribute="audio_languages"),
+        Field("subtitle_language_preference", _LANGUAGES, attribute="subtitle_languages"),
+        *_keys(m.Config, "commentary_patterns"),
+        Field("workflow", _WORKFLOW),
+        Field("transcode", _TranscodeReader(TRANSCODE_12)),
+        *(field for field in _OPERATIONS if field.key in _OPERATION_KEYS),
+    ],
     build=build_flat_policy,
     hints=_NEW_NAMES,
 )

@@ -7,24 +7,18 @@ from typing import Any
 
 import yaml
 
-from vpo_tasks.policy.actions import ACTIONS
-from vpo_tasks.policy.conditions import CONDITION
 from vpo_tasks.policy.document import resolve_scalar
 from vpo_tasks.policy.load import DOCUMENT
-from vpo_tasks.policy.model import Policy
-from vpo_tasks.policy.phases import PHASES
+from vpo_tasks.policy.model import Phase, Policy
+from vpo_tasks.policy.rules import ACTIONS, CONDITION
+from vpo_tasks.policy.table import table_of
 
 VERSION = 13
 
 
 def write_policy(policy: Policy) -> dict[str, Any]:
     """Return the policy as plain data that reads as the same policy."""
-    written = {
-        field.key: field.reader.write(getattr(policy, field.target))
-        for field in DOCUMENT.fields.values()
-        if field.key != "schema_version" and getattr(policy, field.target) is not None
-    }
-    return {"schema_version": VERSION, **written}
+    return {"schema_version": VERSION, **table_of(Policy).write(policy)}
 
 
 def dump_policy(policy: Policy) -> str:
@@ -60,7 +54,7 @@ def policy_schema() -> dict[str, Any]:
         "$defs": {
             "action": ACTIONS.definition(),
             "condition": CONDITION.definition(),
-            "phase": PHASES.definition(),
+            "phase": table_of(Phase).schema(),
         },
     }
 

@@ -157,7 +157,7 @@ def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: byte
     if after.ffmpeg is not None:
         tools = tools.with_ffmpeg(after.ffmpeg)
     sides = Side.of(sets[0], before, tools.names), Side.of(sets[1], after, tools.names)
-    comparison = _Comparison(*sides, Estimates(measurements.paces()))
+    comparison = _Comparison(*sides, Estimates(measurements.speeds()))
     larger = measurements.larger_between(place, place.rstrip(b"/") + b"0")
     for entry in read_catalogue(pool, place):
         comparison.take_in(entry, larger.get(entry.path))

@@ -21,7 +21,7 @@ from vpo_tasks.plan.model import Step
 def apply_plan(work: Replacement, kit: Environment, keeping: Keeping | None) -> tuple[Done, Step]:
     """Carry out a plan; return with what became of it the step that was taken in the end.
 
-    Raises as `carry_out` does, and UnsettledError.
+    Raises as `carry_out` does, and UnresolvedError.
     """
     check_resolved(work.source, kit.locks_dir)
     folder = os.path.dirname(os.fsencode(work.source))

@@ -313,7 +313,7 @@ class BatchController:
         if result.larger or stale.verdict != "new":
             self._measurements.keep_larger(path, result.larger)
         if result.measured is not None:
-            self._measurements.keep_pace(*result.measured)
+            self._measurements.keep_speed(*result.measured)
         if path != source:
             self.store.forget(source)
         if result.target_identity is not None and result.final_path is not None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.errors import ToolMissing
+from vpo_tasks.programs import find_ffmpegs
 from vpo_tasks.state.measurements import Measurements
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def find_capabilities(policies: PolicySet, measurements: Measurements) -> Capabi
     if not needs:
         return Capabilities()
     best: Capabilities | None = None
-    for ffmpeg in _candidates():
+    for ffmpeg, _ in find_ffmpegs():
         found = Capabilities(needs, ffmpeg, _encoders_of(ffmpeg, measurements))
         if all(need.met_by(found.encoders or frozenset()) for need in needs):
             return found
@@ -85,19 +85,6 @@ def digest_with(digest: bytes, capabilities: Capabilities) -> bytes:
     if not capabilities.needs:
         return digest
     return hashlib.blake2b(digest + capabilities.stamp, digest_size=16).digest()
-
-
-def _candidates() -> Iterator[str]:
-    path = shutil.which("ffmpeg")
-    if path is not None:
-        yield os.path.abspath(path)
-    # function-local: only where PATH has no ffmpeg, or too small a one
-    import imageio_ffmpeg
-
-    try:
-        yield os.path.abspath(str(imageio_ffmpeg.get_ffmpeg_exe()))
-    except RuntimeError:  # a platform whose wheel carries none
-        return
 
 
 def _encoders_of(ffmpeg: str, measurements: Measurements) -> frozenset[str]:

@@ -20,8 +20,7 @@ from vpo_tasks.run.estimates import Estimates
 from vpo_tasks.run.planner import Planner
 from vpo_tasks.run.processor import ProcessSettings, WorkflowProcessor
 from vpo_tasks.tools.base import Call
-from vpo_tasks.tools.encoders import TRIAL_TIMEOUT_S, Hardware
-from vpo_tasks.tools.rotation import Rotation
+from vpo_tasks.tools.encoders import TRIAL_TIMEOUT_S, Hardware, Rotation
 from vpo_tasks.tools.running import Children
 from vpo_tasks.tools.toolbox import Toolbox, find_tools
 from vpo_tasks.workers import resolve_threads
@@ -54,7 +53,7 @@ def make_processor(
         stall_timeout_s=config.processing.stall_timeout_s,
         threads=threads_each(run),
         hardware=hardware,
-        turner=rotation,
+        rotation=rotation,
     )
     planner = Planner(
         prepare(run.policies.models),
@@ -65,7 +64,7 @@ def make_processor(
     )
     settings = ProcessSettings(
         planner=planner,
-        estimates=Estimates(run.measurements.paces()),
+        estimates=Estimates(run.measurements.speeds()),
         dry_run=options.dry_run,
         break_hardlinks=config.safety.hardlinks == "break",
         verify=config.safety.verify,

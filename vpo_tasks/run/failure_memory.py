@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from vpo_tasks import __version__
 from vpo_tasks.media.identity import Identity
+from vpo_tasks.programs import on_path
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.state.failures import Failure, Failures, as_kept
 
@@ -32,7 +32,7 @@ def describe_circumstances(config: VPOConfig, **settings: object) -> str:
 
     Tools and libraries are known by path and time; none of them is started or imported.
     """
-    facts = {f"tool {name}": _stamp(shutil.which(name)) for name in _TOOLS}
+    facts = {f"tool {name}": _stamp(on_path(name)) for name in _TOOLS}
     facts |= {f"library {name}": _stamp(_origin(name)) for name in _LIBRARIES}
     facts |= {f"setting {name}": str(value) for name, value in config.safety._asdict().items()}
     facts |= {f"setting {name}": str(value) for name, value in settings.items()}

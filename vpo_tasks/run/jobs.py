@@ -17,7 +17,7 @@ from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.estimates import amount_of, speed_of
 from vpo_tasks.state.measurements import Measured, Speed
 
-PhaseName = tuple[str, str]
+PhaseKey = tuple[str, str]
 """Policy and phase."""
 
 
@@ -29,9 +29,9 @@ class Attempts(NamedTuple):
     """
 
     larger: frozenset[str] = frozenset()
-    failed: Mapping[PhaseName, str] = MappingProxyType({})
-    all_phases: tuple[PhaseName, ...] = ()
-    untried: tuple[PhaseName, ...] = ()
+    failed: Mapping[PhaseKey, str] = MappingProxyType({})
+    all_phases: tuple[PhaseKey, ...] = ()
+    untried: tuple[PhaseKey, ...] = ()
     reason: str = ""
     kind: str = ""
 
@@ -60,7 +60,7 @@ class Attempts(NamedTuple):
 
 
 def _suspect_next(attempts: Attempts) -> Attempts | None:
-    suspects: tuple[PhaseName, ...]
+    suspects: tuple[PhaseKey, ...]
     if attempts.untried:
         suspects, untried = attempts.untried[-1:], attempts.untried[:-1]
     elif len(attempts.failed) < len(attempts.all_phases):
@@ -70,7 +70,7 @@ def _suspect_next(attempts: Attempts) -> Attempts | None:
     return attempts._replace(failed=dict.fromkeys(suspects, attempts.reason), untried=untried)
 
 
-def _encoding_phases(plan: Plan) -> tuple[PhaseName, ...]:
+def _encoding_phases(plan: Plan) -> tuple[PhaseKey, ...]:
     found = [(c.policy, c.phase) for c in plan.changes if c.what in ("codec", "created", "size")]
     return tuple(dict.fromkeys(found))
 

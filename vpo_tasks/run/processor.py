@@ -271,10 +271,10 @@ class WorkflowProcessor:
     def _see(self, path: str, content: Content, attempts: Attempts, plan: Plan | None = None) -> Seen:
         """Plan a video that holds this; `plan` is what was planned of it already."""
         plan, step = self._planner.decide(path, content.media, attempts, links=content.links, plan=plan)
-        turner = self._environment.turner
-        if turner is not None and turns_matroska(plan, step) and turner.find(plan) is None:
+        rotation = self._environment.rotation
+        if rotation is not None and turns_matroska(plan, step) and rotation.find(plan) is None:
             # said before any work: the picture would lie on its side afterwards
-            if turner.in_doubt:
+            if rotation.in_doubt:
                 raise ToolError(path, ["ffmpeg"], 1, "", "did not say what it has", cause="moment")
             hint = "`pip install -U imageio-ffmpeg` brings one"
             raise ToolMissing("an ffmpeg from version 6 on", "keeping the picture turned in Matroska", hint)

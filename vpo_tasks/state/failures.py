@@ -10,6 +10,10 @@ from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.recorded import signed
 
+_COLUMNS = (
+    "path, device, inode, size, mtime_ns, ctime_ns, digest, circumstances, kind, phase, error, failed_at"
+)
+
 
 class Failure(NamedTuple):
     """A video that failed. `identity` as SQLite keeps it; `circumstances` is whatever else could matter."""
@@ -36,10 +40,7 @@ class Failures:
 
     def all(self) -> dict[bytes, Failure]:
         """Return every remembered failure; there are few."""
-        rows = self._pool.execute_read(
-            "SELECT path, device, inode, size, mtime_ns, ctime_ns, digest, circumstances, kind, phase, error,"
-            " failed_at FROM failures"
-        )
+        rows = self._pool.execute_read(f"SELECT {_COLUMNS} FROM failures")  # noqa: S608 - our names
         return {row[0]: Failure(Identity._make(row[1:6]), *row[6:]) for row in rows}
 
     def remember(
@@ -55,7 +56,7 @@ class Failures:
     ) -> None:
         """Write that a video failed just now."""
         self._pool.execute_write(
-            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO failures ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our names
             (path, *as_kept(identity), digest, circumstances, kind, phase, error, time.time()),
         )
 

@@ -1,7 +1,7 @@
-"""What a finished library looks like, as one digest: a run that finds it again need not ask for every video.
+"""What a finished library looks like, as one digest: a run that finds it again need not compare every video.
 
-A seal is made of records, never of what is on disk, so it says nothing that they do not say. A trigger in the
-schema removes all seals with the first change of any record.
+It is made of records, never of what is on disk, so it says nothing that they do not say. Triggers in the
+schema remove all library digests when any record changes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import marshal
 from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
+
+from vpo_tasks.state.schema import paths_below
 
 if TYPE_CHECKING:
     from vpo_tasks.state.pool import DaemonConnectionPool
@@ -37,37 +39,40 @@ def digest_folder(folder: bytes, rows: list[Row]) -> bytes:
 
 
 def digest_library(videos: int, folders: Iterable[bytes]) -> LibraryDigest:
-    """Return the seal of a library from those of its folders, in whatever order they are given."""
+    """Return the digest of a library from those of its folders, in whatever order they are given."""
     return LibraryDigest(videos, hashlib.blake2b(b"".join(sorted(folders)), digest_size=16).digest())
 
 
 class LibraryDigests:
-    """The seals in the state database, one for a searched folder under the policy in force."""
+    """The library digests that are kept, one for a searched folder under the policy in force."""
 
     def __init__(self, pool: DaemonConnectionPool) -> None:
         self._pool = pool
 
     def find(self, root: bytes, digest: bytes) -> LibraryDigest:
-        """Return the seal of all that is recorded below `root` as compliant with `digest`.
+        """Return the library digest of what is recorded below `root` as compliant with the policy `digest`.
 
         Made from the records (2 µs a video) when there is none, and kept for the next run.
         """
         rows = self._pool.execute_read(
-            "SELECT videos, seal FROM seals WHERE root = ? AND digest = ?", (root, digest)
+            "SELECT videos, library_digest FROM library_digests WHERE root = ? AND digest = ?", (root, digest)
         )
         if rows:
             return LibraryDigest._make(rows[0])
         with self._pool.transaction() as connection:  # no record changes between reading and keeping
-            seal = self._make(root, digest)
-            connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?)", (root, digest, *seal))
-        return seal
+            made = self._make(root, digest)
+            connection.execute(
+                "INSERT OR REPLACE INTO library_digests (root, digest, videos, library_digest)"
+                " VALUES (?, ?, ?, ?)",
+                (root, digest, *made),
+            )
+        return made
 
     def _make(self, root: bytes, digest: bytes) -> LibraryDigest:
-        first = root.rstrip(b"/") + b"/"
         records = self._pool.execute_read(
             "SELECT path, device, inode, size, mtime_ns FROM videos"
             " WHERE path >= ? AND path < ? AND digest = ?",
-            (first, first[:-1] + b"0", digest),
+            (*paths_below(root), digest),
         )
         folders = []
         # in the order of paths a folder's own videos stand before, between and after those of its subfolders
@@ -82,7 +87,7 @@ class LibraryDigests:
 
 
 def _as_stat_says(mtime_ns: int) -> int:
-    """Undo `uptodate.signed`: no file system has times before 1901, so the year 1823 was one after 2262."""
+    """Undo `signed`: no file system has times before 1901, so such a time was one after 2262."""
     return mtime_ns if mtime_ns > _OLDEST_NS else mtime_ns + _UNSIGNED + 1
 
 

@@ -1,4 +1,4 @@
-"""What was learned by doing: the encoders of an ffmpeg, speeds of this machine, encodes not worth it."""
+"""What was measured: the encoders of an ffmpeg, speeds of this machine, encodes not worth it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Measurements:
         Nothing is no answer: older versions kept it so when the question came to nothing.
         """
         rows = self._pool.execute_read(
-            "SELECT encoders FROM encoders WHERE path = ? AND mtime_ns = ? AND size = ?",
+            "SELECT encoders FROM encoders WHERE ffmpeg = ? AND mtime_ns = ? AND size = ?",
             (ffmpeg, mtime_ns, size),
         )
         return (frozenset(rows[0][0].split()) or None) if rows else None
@@ -56,7 +56,7 @@ class Measurements:
     def keep_encoders(self, ffmpeg: bytes, mtime_ns: int, size: int, encoders: Iterable[str]) -> None:
         """Remember what an ffmpeg has."""
         self._pool.execute_write(
-            "INSERT OR REPLACE INTO encoders VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO encoders (ffmpeg, mtime_ns, size, encoders) VALUES (?, ?, ?, ?)",
             (ffmpeg, mtime_ns, size, " ".join(sorted(encoders))),
         )
 
@@ -67,7 +67,9 @@ class Measurements:
 
     def keep_needs(self, digest: bytes, needs: str) -> None:
         """Remember what policies may encode, so that an up-to-date run need not parse them."""
-        self._pool.execute_write("INSERT OR REPLACE INTO needs VALUES (?, ?)", (digest, needs))
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
+        )
 
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""
@@ -88,20 +90,25 @@ class Measurements:
         """Remember the encodes of a video that came out larger, in place of what was remembered."""
         with self._pool.transaction() as connection:
             connection.execute("DELETE FROM larger WHERE path = ?", (path,))
-            connection.executemany("INSERT INTO larger VALUES (?, ?)", [(path, key) for key in encodes])
+            connection.executemany(
+                "INSERT INTO larger (path, encode) VALUES (?, ?)", [(path, key) for key in encodes]
+            )
 
-    def paces(self) -> Mapping[Speed, Measured]:
-        """Return every speed that was learned."""
-        rows = self._pool.execute_read("SELECT * FROM paces WHERE seconds > 0 AND amount > 0")
+    def speeds(self) -> Mapping[Speed, Measured]:
+        """Return every speed that was measured."""
+        rows = self._pool.execute_read(
+            "SELECT kind, codec, preset, height, amount, seconds, bytes_in, bytes_out FROM speeds"
+            " WHERE seconds > 0 AND amount > 0"
+        )
         return {Speed(*row[:4]): Measured(*row[4:]) for row in rows}
 
     def overall_speed(self) -> tuple[float, float]:
         """Return the bytes of source that one second of work does, and the part of them that it saves.
 
-        Before anything was learned: 10 MB, and half.
+        Before anything was measured: 10 MB, and half.
         """
         rows = self._pool.execute_read(
-            "SELECT sum(bytes_in), sum(bytes_out), sum(seconds) FROM paces"
+            "SELECT sum(bytes_in), sum(bytes_out), sum(seconds) FROM speeds"
             " WHERE kind = 'encode' AND seconds > 0 AND bytes_in > 0"
         )
         before, after, seconds = rows[0]
@@ -109,14 +116,15 @@ class Measurements:
             return 10e6, 0.5
         return before / seconds, 1 - (after or 0.0) / before
 
-    def keep_pace(self, pace: Speed, learned: Measured) -> None:
+    def keep_speed(self, speed: Speed, measured: Measured) -> None:
         """Add a measurement; the older ones count for less each time."""
         with self._pool.transaction() as connection:
             connection.execute(
-                "INSERT INTO paces VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                "INSERT INTO speeds (kind, codec, preset, height, amount, seconds, bytes_in, bytes_out)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                 " amount = amount * 0.7 + excluded.amount,"
                 " seconds = seconds * 0.7 + excluded.seconds,"
                 " bytes_in = bytes_in * 0.7 + excluded.bytes_in,"
                 " bytes_out = bytes_out * 0.7 + excluded.bytes_out",
-                (*pace, *learned),
+                (*speed, *measured),
             )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.recorded import RecordedState
+from vpo_tasks.state.schema import VIDEO_TABLES, forget_videos, paths_below
 
 _CHUNK = 500
 KEPT_S = 30 * 86400.0
@@ -51,55 +52,48 @@ class Moves:
 
     def carry_out(self, moves: Sequence[Move]) -> None:
         """Give the records their new names, all at once: two videos may have changed places."""
+        old, new = [(move.old,) for move in moves], [(move.new,) for move in moves]
+        wanted = {move.new for move in moves}
+        aside = [(b"\0" + move.old, move.old) for move in moves if move.old in wanted]
+        renames = [(move.new, b"\0" + move.old if move.old in wanted else move.old) for move in moves]
         with self._pool.transaction() as connection:
-            taken = []
-            for move in moves:
-                details = connection.execute("SELECT * FROM details WHERE path = ?", (move.old,)).fetchone()
-                failure = connection.execute(  # of the recorded video, not of another that had its name since
-                    "SELECT failures.* FROM failures JOIN videos USING (path, device, inode, size, mtime_ns)"
-                    " WHERE path = ?",
-                    (move.old,),
-                ).fetchone()
-                larger = connection.execute(
-                    "SELECT encode FROM larger WHERE path = ?", (move.old,)
-                ).fetchall()
-                taken.append((move, details, failure, larger))
-            for move in moves:
-                for table in ("videos", "details", "failures", "vanished", "larger"):
-                    connection.execute(f"DELETE FROM {table} WHERE path = ?", (move.old,))  # noqa: S608 - our names
-            for move, details, failure, larger in taken:
-                connection.execute(
-                    "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)", (move.new, *move.record)
-                )
-                connection.executemany(
-                    "INSERT OR REPLACE INTO larger VALUES (?, ?)", [(move.new, row[0]) for row in larger]
-                )
-                if details is not None:
-                    marks = ", ".join("?" * len(details))
-                    connection.execute(
-                        f"INSERT OR REPLACE INTO details VALUES ({marks})",  # noqa: S608 - question marks
-                        (move.new, *details[1:]),
-                    )
-                if failure is not None:
-                    identity = (*move.record[:4], move.identity.ctime_ns)  # a rename moves the ctime
-                    marks = ", ".join("?" * len(failure))
-                    connection.execute(
-                        f"INSERT OR REPLACE INTO failures VALUES ({marks})",  # noqa: S608 - question marks
-                        (move.new, *identity, *failure[6:]),
-                    )
+            connection.executemany("DELETE FROM vanished WHERE path = ?", old)
+            connection.executemany(  # those of another video that had the name since
+                "DELETE FROM failures WHERE path = ? AND NOT EXISTS (SELECT path FROM videos"
+                " WHERE (path, device, inode, size, mtime_ns) = (failures.path, failures.device,"
+                " failures.inode, failures.size, failures.mtime_ns))",
+                old,
+            )
+            following = [table.name for table in VIDEO_TABLES if table.follows]
+            rename = "UPDATE {} SET path = ? WHERE path = ?"
+            for table in following:
+                connection.executemany(rename.format(table), aside)
+            for table in following:
+                connection.executemany(f"DELETE FROM {table} WHERE path = ?", new)  # noqa: S608 - our names
+                connection.executemany(rename.format(table), renames)
+            connection.executemany(
+                "UPDATE videos SET device = ?, inode = ?, size = ?, mtime_ns = ?, digest = ? WHERE path = ?",
+                [(*move.record, move.new) for move in moves],
+            )
+            connection.executemany(  # a rename moves the ctime
+                "UPDATE failures SET device = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?"
+                " WHERE path = ?",
+                [(*move.record[:4], move.identity.ctime_ns, move.new) for move in moves],
+            )
 
     # -- vanished ----------------------------------------------------------------------------------------
 
     def devices_below(self, folder: bytes) -> dict[int, int]:
         """Return on which devices (as SQLite keeps them) how many videos below a folder are recorded."""
         rows = self._pool.execute_read(
-            "SELECT device, count(*) FROM videos WHERE path >= ? AND path < ? GROUP BY device", _span(folder)
+            "SELECT device, count(*) FROM videos WHERE path >= ? AND path < ? GROUP BY device",
+            paths_below(folder),
         )
         return dict(rows)
 
     def places_below(self, folder: bytes) -> dict[bytes, int]:
         """Return path and device of everything recorded below a folder, failures included."""
-        span = _span(folder)
+        span = paths_below(folder)
         rows = self._pool.execute_read(
             "SELECT path, device FROM failures WHERE path >= ? AND path < ?"
             " UNION SELECT path, device FROM videos WHERE path >= ? AND path < ?",
@@ -110,30 +104,19 @@ class Moves:
     def vanished_below(self, folder: bytes) -> dict[bytes, float]:
         """Return the videos that are known to have vanished, and since when (seconds since the epoch)."""
         sql = "SELECT path, since FROM vanished WHERE path >= ? AND path < ?"
-        return dict(self._pool.execute_read(sql, _span(folder)))
+        return dict(self._pool.execute_read(sql, paths_below(folder)))
 
     def note_vanished(self, vanished: Iterable[bytes], back: Iterable[bytes]) -> None:
         """Note that videos are gone, and that others are no longer missed."""
         now = time.time()
         with self._pool.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO vanished VALUES (?, ?)", [(path, now) for path in vanished]
+                "INSERT OR IGNORE INTO vanished (path, since) VALUES (?, ?)",
+                [(path, now) for path in vanished],
             )
             connection.executemany("DELETE FROM vanished WHERE path = ?", [(path,) for path in back])
 
-    def forget_all(self, paths: Sequence[bytes]) -> None:
+    def forget_all(self, paths: Iterable[bytes]) -> None:
         """Forget all about some videos."""
         with self._pool.transaction() as connection:
-            for table, column in (
-                ("videos", "path"), ("details", "path"), ("failures", "path"), ("vanished", "path"),
-                ("larger", "path"), ("targets", "source"),
-            ):  # fmt: skip
-                connection.executemany(
-                    f"DELETE FROM {table} WHERE {column} = ?",  # noqa: S608 - our own names
-                    [(path,) for path in paths],
-                )
-
-
-def _span(folder: bytes) -> tuple[bytes, bytes]:
-    first = folder.rstrip(b"/") + b"/"
-    return first, first[:-1] + b"0"
+            forget_videos(connection, paths)

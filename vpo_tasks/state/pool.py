@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vpo_tasks.errors import StateError
-from vpo_tasks.state.schema import DDL, SCHEMA_VERSION
+from vpo_tasks.state.schema import SCHEMA_VERSION, upgrade
 from vpo_tasks.trusted import make_private_folder, open_private
 
 if TYPE_CHECKING:
@@ -30,7 +29,8 @@ _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, err
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ELSEWHERE = "the state folder must be one that can be written; VPO_HOME names another"
 _NOTHING = "file::memory:"
-_TABLES = re.compile(r"(CREATE TABLE IF NOT EXISTS (\w+) .*?;)", re.DOTALL)
+_VERSION_BYTES = slice(60, 64)
+"""Where a database's `user_version` stands in its file."""
 
 
 class DaemonConnectionPool:
@@ -99,6 +99,11 @@ class DaemonConnectionPool:
             finally:
                 self._depth -= 1
 
+    def find_damage(self) -> str | None:
+        """Read the database through; return what is wrong with it."""
+        verdict = str(self.execute_read("PRAGMA quick_check(1)")[0][0])
+        return None if verdict == "ok" else verdict
+
     def close(self) -> None:
         """Close every connection. The pool cannot be used afterwards."""
         with self._registry:
@@ -145,17 +150,16 @@ class DaemonConnectionPool:
         self._writer = self._connect()
 
     def _connect_to_snapshot(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._read_uri, uri=True, check_same_thread=False)
-        self._check_version(connection)
-        # temporary, and so possible in a snapshot too: the tables that an older version did not have, empty
-        present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-        for statement, name in _TABLES.findall(DDL):
-            if name not in present:
-                connection.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+        connection = sqlite3.connect(self._read_uri, uri=True, isolation_level=None, check_same_thread=False)
+        if self._is_older(connection):
+            upgrade(connection)
         return connection
 
     def _snapshot_uri(self) -> str:
-        """Return where to read from without leaving a trace: SQLite makes side files even to read a WAL."""
+        """Return where to read from without leaving a trace.
+
+        A copy, where there is a log (SQLite makes side files even to read one) or an older schema.
+        """
         # function-local: only a dry run pays for these
         import shutil
         import tempfile
@@ -164,28 +168,32 @@ class DaemonConnectionPool:
         path = self._path
         if not os.path.exists(path) or os.path.getsize(path) == 0:
             return _NOTHING
-        if os.path.exists(path + "-wal") and os.path.getsize(path + "-wal") > 0:
+        logs = [suffix for suffix in ("-wal", "-journal") if _has_content(path + suffix)]
+        with open(path, "rb") as file:
+            version = int.from_bytes(file.read(_VERSION_BYTES.stop)[_VERSION_BYTES], "big")
+        if logs or version < SCHEMA_VERSION:
             self._scratch = tempfile.TemporaryDirectory(prefix="vpo-")
-            for suffix in ("", "-wal"):
+            for suffix in ("", *logs):
                 shutil.copyfile(path + suffix, os.path.join(self._scratch.name, "state.db" + suffix))
             path = os.path.join(self._scratch.name, "state.db")
             # put the log into the copy: to read it beside the copy, SQLite would map a file there
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
                 copy.execute("PRAGMA locking_mode=EXCLUSIVE")
                 copy.execute("PRAGMA journal_mode=DELETE")
+                if self._is_older(copy):
+                    upgrade(copy)
         return f"file:{urllib.parse.quote(path)}?immutable=1"
 
-    def _check_version(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    def _is_older(self, connection: sqlite3.Connection) -> bool:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise StateError(self._path, f"was written by a newer version (schema {version})")
+        return version < SCHEMA_VERSION
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
-            return
-        self._check_version(connection)
-        connection.execute(f"PRAGMA journal_mode={'WAL' if self._keeps_log else 'DELETE'}")
-        connection.executescript(f"BEGIN IMMEDIATE;{DDL}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        if self._is_older(connection):
+            connection.execute(f"PRAGMA journal_mode={'WAL' if self._keeps_log else 'DELETE'}")
+            upgrade(connection)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -198,6 +206,10 @@ class DaemonConnectionPool:
             if error.errno in _NOT_OURS:
                 text = f"{text}: {_ELSEWHERE}"
             raise StateError(self._path, text) from error
+
+
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 def _require_room(path: str) -> None:

@@ -1,12 +1,22 @@
-"""DDL and version of the state database. The database is an index: deleting it loses time, never a video."""
+"""Tables, version and migrations of the state database.
+
+The database is an index: deleting it loses time, never a video.
+"""
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 5
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SCHEMA_VERSION = 6
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
 # `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
-DDL = """
+# A column `path` or `source` names a video, and stands in the tables of VIDEO_TABLES only.
+DDL = """\
 CREATE TABLE IF NOT EXISTS videos (
     path BLOB PRIMARY KEY,
     device INTEGER NOT NULL,
@@ -35,7 +45,7 @@ CREATE TABLE IF NOT EXISTS targets (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS targets_by_source ON targets (source);
 CREATE TABLE IF NOT EXISTS policies (
-    path BLOB PRIMARY KEY,
+    file BLOB PRIMARY KEY,
     stamp TEXT NOT NULL,
     digest BLOB NOT NULL,
     name TEXT NOT NULL,
@@ -60,7 +70,7 @@ CREATE TABLE IF NOT EXISTS vanished (
     since REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS encoders (
-    path BLOB PRIMARY KEY,
+    ffmpeg BLOB PRIMARY KEY,
     mtime_ns INTEGER NOT NULL,
     size INTEGER NOT NULL,
     encoders TEXT NOT NULL
@@ -74,7 +84,7 @@ CREATE TABLE IF NOT EXISTS larger (
     encode TEXT NOT NULL,
     PRIMARY KEY (path, encode)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS paces (
+CREATE TABLE IF NOT EXISTS speeds (
     kind TEXT NOT NULL,
     codec TEXT NOT NULL,
     preset TEXT NOT NULL,
@@ -89,15 +99,15 @@ CREATE TABLE IF NOT EXISTS undo_folders (
     folder BLOB PRIMARY KEY,
     since REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seals (
+CREATE TABLE IF NOT EXISTS library_digests (
     root BLOB PRIMARY KEY,
     digest BLOB NOT NULL,
     videos INTEGER NOT NULL,
-    seal BLOB NOT NULL
+    library_digest BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS new_record_breaks_seals AFTER INSERT ON videos BEGIN DELETE FROM seals; END;
-CREATE TRIGGER IF NOT EXISTS changed_record_breaks_seals AFTER UPDATE ON videos BEGIN DELETE FROM seals; END;
-CREATE TRIGGER IF NOT EXISTS lost_record_breaks_seals AFTER DELETE ON videos BEGIN DELETE FROM seals; END;
+CREATE TRIGGER IF NOT EXISTS video_inserted AFTER INSERT ON videos BEGIN DELETE FROM library_digests; END;
+CREATE TRIGGER IF NOT EXISTS video_updated AFTER UPDATE ON videos BEGIN DELETE FROM library_digests; END;
+CREATE TRIGGER IF NOT EXISTS video_deleted AFTER DELETE ON videos BEGIN DELETE FROM library_digests; END;
 CREATE TABLE IF NOT EXISTS doit (
     task TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -105,3 +115,68 @@ CREATE TABLE IF NOT EXISTS doit (
     PRIMARY KEY (task, key)
 ) WITHOUT ROWID;
 """
+
+
+class VideoTable(NamedTuple):
+    """A table that holds something of a video."""
+
+    name: str
+    column: str = "path"
+    """Which column names the video."""
+    follows: bool = True
+    """Whether the rows go with a renamed video to its new name."""
+
+
+VIDEO_TABLES = (
+    VideoTable("videos"),
+    VideoTable("details"),
+    VideoTable("failures"),
+    VideoTable("larger"),
+    VideoTable("vanished", follows=False),
+    VideoTable("targets", column="source", follows=False),  # they keep the name that they were made under
+)
+
+MIGRATIONS = {
+    6: (
+        ("videos", "DROP TRIGGER IF EXISTS new_record_breaks_seals"),
+        ("videos", "DROP TRIGGER IF EXISTS changed_record_breaks_seals"),
+        ("videos", "DROP TRIGGER IF EXISTS lost_record_breaks_seals"),
+        ("policies", "ALTER TABLE policies RENAME COLUMN path TO file"),
+        ("encoders", "ALTER TABLE encoders RENAME COLUMN path TO ffmpeg"),
+        ("paces", "ALTER TABLE paces RENAME TO speeds"),
+        ("seals", "ALTER TABLE seals RENAME COLUMN seal TO library_digest"),
+        ("seals", "ALTER TABLE seals RENAME TO library_digests"),
+    ),
+}
+"""What leads to a version from the one before: statements, each with the table that it needs.
+
+An older version may not have had that table. New tables need no statement: DDL makes those that are missing.
+"""
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring an empty or older database to SCHEMA_VERSION, in one transaction; what it knows is kept."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")  # another process may have done it meanwhile
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            for table, statement in MIGRATIONS.get(step, ()):
+                if table in tables:
+                    connection.execute(statement)
+        for statement in DDL.split(";\n")[:-1]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def forget_videos(connection: sqlite3.Connection, paths: Iterable[bytes]) -> None:
+    """Forget all about some videos."""
+    named = [(path,) for path in paths]
+    for table in VIDEO_TABLES:
+        connection.executemany(f"DELETE FROM {table.name} WHERE {table.column} = ?", named)  # noqa: S608 - our names
+
+
+def paths_below(folder: bytes) -> tuple[bytes, bytes]:
+    """Return between which values (the first included, the last not) everything below a folder is."""
+    first = folder.rstrip(b"/") + b"/"
+    return first, first[:-1] + b"0"

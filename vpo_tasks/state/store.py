@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.recorded import RecordedState
+from vpo_tasks.state.schema import VIDEO_TABLES, forget_videos, paths_below
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
@@ -52,16 +52,14 @@ class Store:
         if below is None:
             rows = self._pool.execute_read(sql)
         else:
-            first = below.rstrip(b"/") + b"/"
-            rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", (first, first[:-1] + b"0"))
+            rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", paths_below(below))
         return {row[0]: RecordedState._make(row[1:]) for row in rows}
 
     def records_below(self, folder: bytes) -> list[tuple[bytes, int, int, int, int, bytes | None]]:
         """Return path, device, inode, size, mtime_ns and digest of what is recorded below a folder."""
-        first = folder.rstrip(b"/") + b"/"
         return self._pool.execute_read(
             "SELECT path, device, inode, size, mtime_ns, digest FROM videos WHERE path >= ? AND path < ?",
-            (first, first[:-1] + b"0"),
+            paths_below(folder),
         )
 
     def known_video(self, path: bytes) -> RecordedState | None:
@@ -131,11 +129,14 @@ class Store:
         version, blob = _encode_media(media)
         with self._pool.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO videos (path, device, inode, size, mtime_ns, digest)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (path, *RecordedState.of(identity, digest)),
             )
             connection.execute(
-                "INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO details"
+                " (path, media_version, media, fingerprint, status, error, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (path, version, blob, fingerprint, status, error, time.time()),
             )
 
@@ -149,14 +150,7 @@ class Store:
     def forget(self, path: bytes) -> None:
         """Forget all about a video: it is inspected and planned again."""
         with self._pool.transaction() as connection:
-            for sql in (
-                "DELETE FROM videos WHERE path = ?",
-                "DELETE FROM details WHERE path = ?",
-                "DELETE FROM targets WHERE source = ?",
-                "DELETE FROM failures WHERE path = ?",
-                "DELETE FROM larger WHERE path = ?",
-            ):
-                connection.execute(sql, (path,))
+            forget_videos(connection, [path])
 
     def invalidate(self, path: bytes) -> None:
         """Say that a video does not comply, keeping what is known of its content."""
@@ -166,14 +160,16 @@ class Store:
 
     def forget_below(self, folder: bytes) -> None:
         """Forget every video below a folder."""
-        first = folder.rstrip(b"/") + b"/"
-        span = (first, first[:-1] + b"0")
         with self._pool.transaction() as connection:
-            connection.execute("DELETE FROM videos WHERE path >= ? AND path < ?", span)
-            connection.execute("DELETE FROM details WHERE path >= ? AND path < ?", span)
-            connection.execute("DELETE FROM failures WHERE path >= ? AND path < ?", span)
-            connection.execute("DELETE FROM larger WHERE path >= ? AND path < ?", span)
-            connection.execute("DELETE FROM targets WHERE source >= ? AND source < ?", span)
+            for table in VIDEO_TABLES:
+                connection.execute(
+                    f"DELETE FROM {table.name} WHERE {table.column} >= ? AND {table.column} < ?",  # noqa: S608 - our names
+                    paths_below(folder),
+                )
+
+    def count_videos(self) -> int:
+        """Return how many videos are recorded."""
+        return int(self._pool.execute_read("SELECT count(*) FROM videos")[0][0])
 
     # -- targets (--output) ------------------------------------------------------------------------------
 
@@ -194,7 +190,8 @@ class Store:
     def record_target(self, target: bytes, source: bytes, identity: Identity, digest: bytes | None) -> None:
         """Write that `target` was made from `source` and is compliant with `digest`."""
         self._pool.execute_write(
-            "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO targets (target, source, device, inode, size, mtime_ns, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (target, source, *RecordedState.of(identity, digest)),
         )
 
@@ -203,13 +200,16 @@ class Store:
     def policy_stamp(self, path: bytes) -> PolicyStamp | None:
         """Return what is remembered of a policy file."""
         rows = self._pool.execute_read(
-            "SELECT stamp, digest, name, on_error FROM policies WHERE path = ?", (path,)
+            "SELECT stamp, digest, name, on_error FROM policies WHERE file = ?", (path,)
         )
         return PolicyStamp._make(rows[0]) if rows else None
 
     def remember_policy(self, path: bytes, stamp: PolicyStamp) -> None:
         """Remember a policy file, so that an up-to-date run need not parse it."""
-        self._pool.execute_write("INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?, ?)", (path, *stamp))
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO policies (file, stamp, digest, name, on_error) VALUES (?, ?, ?, ?, ?)",
+            (path, *stamp),
+        )
 
     # -- other doit tasks of a user's dodo.py ------------------------------------------------------------
 
@@ -219,7 +219,9 @@ class Store:
 
     def save_doit_value(self, task: str, key: str, value: str) -> None:
         """Save one value of a task at once."""
-        self._pool.execute_write("INSERT OR REPLACE INTO doit VALUES (?, ?, ?)", (task, key, value))
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO doit (task, key, value) VALUES (?, ?, ?)", (task, key, value)
+        )
 
     def forget_doit(self, prefix: str, task: str | None = None) -> None:
         """Forget one of doit's tasks, or all whose name starts with `prefix`."""
@@ -268,10 +270,8 @@ class CatalogueEntry(NamedTuple):
 
 def read_catalogue(pool: DaemonConnectionPool, place: bytes) -> Iterator[CatalogueEntry]:
     """Yield the recorded videos at or below `place` in path order."""
-    first = place.rstrip(b"/") + b"/"
-    last = first[:-1] + b"0"
+    after, last = paths_below(place)
     yield from map(_entry, pool.execute_read(f"SELECT {_COLUMNS} WHERE path = ?", (place,)))
-    after = first
     while True:
         rows = pool.execute_read(
             f"SELECT {_COLUMNS} WHERE path > ? AND path < ? ORDER BY path LIMIT ?",

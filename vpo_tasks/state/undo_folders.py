@@ -20,7 +20,7 @@ class UndoFolders:
         folder = os.path.dirname(video)
         if os.path.isdir(os.path.join(folder, UNDO_FOLDER)):
             self._pool.execute_write(
-                "INSERT OR IGNORE INTO undo_folders VALUES (?, ?)", (folder, time.time())
+                "INSERT OR IGNORE INTO undo_folders (folder, since) VALUES (?, ?)", (folder, time.time())
             )
 
     def folders(self, before: float | None = None) -> list[bytes]:

@@ -1,1 +1,1 @@
-"""The programs that do the work: their command lines, their output, what each can do."""
+"""External tools: the search for them, their command lines, parsing their output, running them."""

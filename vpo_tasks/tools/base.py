@@ -1,4 +1,4 @@
-"""What a tool is. A new tool is one new file that says only what differs, and one line in `tools.py`."""
+"""The interface of a tool. A new tool is one new file and one line in `toolbox.TABLE`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT_OUTPUT_BYTES = 64 << 20
 class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A tool that was found. `path` is absolute; `origin` is `PATH` or the wheel it came in.
 
-    `version` is empty until somebody asks (`Toolbox.version`): asking costs a process.
+    `version` is empty until `Toolbox.with_versions` fills it in: that costs a process.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `fds` are inherited by the process (the lock); `cwd` is the output's folder, so that the output is named
     by a plain relative name. `inputs` are small texts the tool wants as files:
-    (position in argv, content); they exist as anonymous files only, whose name is added to what stands at
+    (position in argv, content); each becomes an anonymous file, whose path is appended to the argument at
     that position. `results` likewise are (position in argv, place of an earlier call of the same step that
     `keeps_output`).
     """
@@ -41,7 +41,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[tuple[int, bytes], ...] = ()
     results: tuple[tuple[int, int], ...] = ()
     keeps_output: bool = False
-    """Its standard output is a result (at most `KEPT_OUTPUT_BYTES`), not something to listen to."""
+    """Its standard output is a result (at most `KEPT_OUTPUT_BYTES`), not lines to be parsed."""
 
 
 class ParsedLine(NamedTuple):
@@ -65,6 +65,6 @@ class Tool(Protocol):
         """
         ...
 
-    def hear(self, line: bytes) -> ParsedLine | None:
-        """Return what a line of its standard output or error means, None for chatter."""
+    def parse_line(self, line: bytes) -> ParsedLine | None:
+        """Return what a line of its standard output or error means, None for a line without meaning."""
         ...

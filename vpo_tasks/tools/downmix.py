@@ -1,4 +1,4 @@
-"""Fewer channels: the matrices of policy-format 3.10 as FFmpeg `pan` filters.
+"""Downmixing: the matrices of policy-format 3.10 as FFmpeg `pan` filters.
 
 The weights are the reference's, divided by the largest sum of an output channel: nothing can clip, and the
 balance stays. Names follow the source's layout, whose surrounds may stand at the back or the side.
@@ -59,7 +59,7 @@ _MATRICES: Mapping[tuple[int, int], tuple[tuple[str, _Row], ...]] = MappingProxy
 
 
 def pan_filter(layout: str | None, channels: int) -> str | None:
-    """Return the filter that reduces `layout` to so many channels; None: FFmpeg's own reduction serves."""
+    """Return the filter that downmixes `layout` to `channels`; None leaves the downmix to FFmpeg."""
     matrix = _MATRICES.get((_LAYOUTS.get(layout or "", 0), channels))
     if matrix is None:
         return None
@@ -77,9 +77,9 @@ def _named(name: str, is_side: bool) -> str:
 
 
 def named_layout(layout: str | None) -> str | None:
-    """Return the filter that names channels of which the source says only how many there are; None: it says.
+    """Return the filter that gives a layout to a source that states only the number of channels, else None.
 
-    FFmpeg guesses for most sources, the same way, but not for every decoder.
+    FFmpeg guesses the same layouts, but not for every decoder.
     """
     number = _UNNAMED.fullmatch(layout or "")
     name = _GUESSED.get(int(number[1])) if number else None

@@ -1,33 +1,33 @@
-"""Encoders: those that an ffmpeg lists, and those of hardware, which are tried before they are used."""
+"""Capabilities of an ffmpeg: listed encoders, hardware encoders that pass a trial, kept rotation."""
 
 from __future__ import annotations
 
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from vpo_tasks.errors import ToolError, is_from_outside
 from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
-from vpo_tasks.plan.model import Encode
-from vpo_tasks.tools.base import Call
-from vpo_tasks.tools.ffmpeg_encoding import hardware_kind
-from vpo_tasks.tools.toolbox import ask
+from vpo_tasks.plan.model import Encode, Plan
+from vpo_tasks.tools.base import Call, ToolInfo
+from vpo_tasks.tools.ffmpeg_encoding import VAAPI_WORDS, hardware_kind
+from vpo_tasks.tools.quirks import NO_FPS_MODE, ROTATION_LOST
+from vpo_tasks.tools.toolbox import UNKNOWN, ask, ask_version, other_ffmpegs
 
 _TIMEOUT_S = 30.0
 _LINE = re.compile(rb"^ [VAS][.A-Z]{5} (\S+)", re.MULTILINE)
-_VERSION = re.compile(rb"^ffmpeg version n?(\d+)\.(\d+)", re.MULTILINE)
-_OLDEST = (5, 1)
-"""Older ones do not know `-fps_mode`, without which frames are doubled and left out."""
+_VERSION = re.compile(r"^ffmpeg version (\S+)", re.MULTILINE)
 TOO_OLD = frozenset({"(too-old)"})
 """In place of encoders; none is called so."""
 
 
 def ask_encoders(ffmpeg: str) -> frozenset[str]:
-    """Return the encoders that `ffmpeg -encoders` lists; none when it does not answer. Costs a process.
+    """Return the encoders that `ffmpeg -encoders` lists. Costs a process.
 
-    `TOO_OLD` when it is too old to be told what a plan wants. No answer is nothing to be kept: it may be one
-    of the moment.
+    `TOO_OLD` for a version that cannot be used (quirks.NO_FPS_MODE). Empty when ffmpeg does not answer; do
+    not store that, the next try may succeed.
     """
     answer = ask([ffmpeg, "-nostdin", "-encoders"], _TIMEOUT_S)
     if answer is None:
@@ -36,9 +36,9 @@ def ask_encoders(ffmpeg: str) -> frozenset[str]:
 
 
 def is_too_old(banner: bytes) -> bool:
-    """Tell by `ffmpeg version 4.4.2-0ubuntu…`; a build from between releases (`N-1234`) is taken for new."""
-    found = _VERSION.search(banner)
-    return found is not None and (int(found[1]), int(found[2])) < _OLDEST
+    """Tell by a banner such as `ffmpeg version 4.4.2-0ubuntu…`."""
+    found = _VERSION.search(banner.decode("utf-8", "replace"))
+    return found is not None and NO_FPS_MODE.affects(found[1])
 
 
 def parse_encoders(answer: bytes) -> frozenset[str]:
@@ -49,11 +49,10 @@ def parse_encoders(answer: bytes) -> frozenset[str]:
 
 _SOURCE = b"color=c=gray:s=320x240:r=25:d=0.2"
 TRIAL_TIMEOUT_S = 30.0
-VAAPI_DEVICE = "/dev/dri/renderD128"
 
 
 class Hardware:
-    """Which hardware encoders work here, found out at most once each. Safe from any thread.
+    """Hardware encoders that work on this machine; each is tried at most once. Thread-safe.
 
     `run` runs a call and returns its exit status.
     """
@@ -94,7 +93,7 @@ class Hardware:
         return tuple(name for name in known if name in self._listed)[:1]
 
     def _try(self, encoder: str) -> bool | None:
-        """Return whether a trial succeeds; None when something else than the trial ended it."""
+        """Return whether a trial succeeds; None when it was ended from outside."""
         try:
             returncode = self._run(Call(argv=trial_words(self._ffmpeg, encoder), cwd=b"/"))
         except ToolError as error:  # what hangs does not work
@@ -103,11 +102,76 @@ class Hardware:
 
 
 def trial_words(ffmpeg: str, encoder: str) -> tuple[bytes, ...]:
-    """Return the tiny encode with which an encoder is tried."""
+    """Return the command line of an encoder's trial: three frames."""
     is_vaapi = hardware_kind(encoder) == "vaapi"
-    device = (b"-vaapi_device", VAAPI_DEVICE.encode()) if is_vaapi else ()
+    device = VAAPI_WORDS if is_vaapi else ()
     filters = b"format=nv12,hwupload" if is_vaapi else b"format=nv12"
     return (
         os.fsencode(ffmpeg), b"-nostdin", b"-hide_banner", b"-v", b"error", *device, b"-f", b"lavfi",
         b"-i", _SOURCE, b"-vf", filters, b"-frames:v", b"3", b"-c:v", encoder.encode(), b"-f", b"null", b"-",
     )  # fmt: skip
+
+
+class Equipment(NamedTuple):
+    """An ffmpeg and its hardware encoders."""
+
+    info: ToolInfo
+    hardware: Hardware
+
+
+class Rotation:
+    """Finds the ffmpeg that keeps the rotation of pictures in Matroska (quirks.ROTATION_LOST).
+
+    It asks each at most once. Safe from any thread.
+
+    `run` runs a call and returns its exit status, as for `Hardware`. `candidates` replaces the search.
+    """
+
+    def __init__(
+        self, used: ToolInfo | None, run: Callable[[Call], int], candidates: Sequence[ToolInfo] | None = None
+    ) -> None:
+        self._used = used
+        self._run = run
+        self._candidates = candidates
+        self._lock = threading.Lock()
+        self._found: list[Equipment] | None = None
+        self.in_doubt = False
+        """Some ffmpeg has not answered, which it may do in a moment."""
+
+    def find(self, plan: Plan) -> Equipment | None:
+        """Return the first ffmpeg that keeps the rotation and has what the plan's encodes need."""
+        with self._lock:
+            found = self._found
+            if found is None:
+                found = self._look()
+                self._found = None if self.in_doubt else found
+        encodes = [
+            stream.encode
+            for stream, track in zip(plan.streams, plan.result.tracks, strict=True)
+            if stream.encode is not None and track.type != "subtitle"
+        ]
+        return next((equipment for equipment in found if _can_encode(equipment, encodes)), None)
+
+    def _look(self) -> list[Equipment]:
+        self.in_doubt = False
+        found = []
+        for info in self._all():
+            version = ask_version(info).version
+            encoders = TOO_OLD
+            if version != UNKNOWN and not ROTATION_LOST.affects(version):
+                encoders = ask_encoders(info.path)
+            self.in_doubt = self.in_doubt or version == UNKNOWN or not encoders
+            if encoders and encoders != TOO_OLD:
+                found.append(Equipment(info, Hardware(info.path, encoders, self._run)))
+        return found
+
+    def _all(self) -> Sequence[ToolInfo]:
+        if self._candidates is not None:
+            return self._candidates
+        used = () if self._used is None else (self._used,)
+        known = {info.path for info in used}
+        return (*used, *(info for info in other_ffmpegs() if info.path not in known))
+
+
+def _can_encode(equipment: Equipment, encodes: Sequence[Encode]) -> bool:
+    return all(equipment.hardware.choose(encode) for encode in encodes)

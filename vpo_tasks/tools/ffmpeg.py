@@ -1,4 +1,4 @@
-"""ffmpeg: stream copies, conversions and encoding in one pass; and what its decoder says."""
+"""ffmpeg's command line: stream copies, conversions and encodes in one pass; and parsing its messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vpo_tasks.plan.model import Plan, Stream
 from vpo_tasks.tools.base import Call, ParsedLine, ToolInfo
 from vpo_tasks.tools.ffmpeg_encoding import (
     TWO_PASS_ENCODERS,
-    Arrangement,
+    EncodeSetup,
     Encoding,
     decoder_threads,
     encode_words,
@@ -25,7 +25,7 @@ _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts"
 _PHONE_CODECS = frozenset({"h263", "amr_nb", "amr_wb"})
 """What old telephones recorded: the same container, but FFmpeg takes them under its other name only."""
 _ISO_FAMILY = frozenset({"mp4", "mov"})
-# what FFmpeg 5.1 knows; a newer name would be refused by it
+# quirks.NEW_DISPOSITIONS
 _DISPOSITIONS = frozenset({
     "dub", "original", "comment", "lyrics", "karaoke", "hearing_impaired", "visual_impaired",
     "clean_effects", "captions", "descriptions", "metadata", "dependent", "still_image",
@@ -59,22 +59,22 @@ class _Mapped(NamedTuple):
 
 
 class Ffmpeg:
-    """ffmpeg as a Tool (tools/base.py), told what this machine adds to a plan."""
+    """ffmpeg as a Tool, with the setup of this machine."""
 
     name = "ffmpeg"
 
-    def __init__(self, arrangement: Arrangement | None = None) -> None:
-        self._arrangement = arrangement or Arrangement()
+    def __init__(self, setup: EncodeSetup | None = None) -> None:
+        self._setup = setup or EncodeSetup()
 
-    def arranged(self, arrangement: Arrangement) -> Ffmpeg:
-        """Return the same tool under another arrangement."""
-        return Ffmpeg(arrangement)
+    def with_setup(self, setup: EncodeSetup) -> Ffmpeg:
+        """Return the same tool under another setup."""
+        return Ffmpeg(setup)
 
     def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
         """Return one process that makes `output`, after one for each picture to be attached to Matroska.
 
-        ffmpeg (5.1 to 9) copies an attached picture into Matroska as a video track of one frame; only
-        `-attach` keeps it an attachment, and that wants a file. Two passes are two processes in `scratch`.
+        Attached pictures need the extra processes (quirks.COVER_AS_TRACK): `-attach` wants a file. Two passes
+        are two processes in `scratch`.
         """
         folder, name = os.path.split(output)
         mapped, pictures = _split(plan)
@@ -100,7 +100,7 @@ class Ffmpeg:
             return (*extractions, call)
         analysis = self._analysis(plan, info, source, first)
         call = Call(
-            argv=(*argv, b"file:" + output), cwd=self._arrangement.scratch or folder, results=tuple(results)
+            argv=(*argv, b"file:" + output), cwd=self._setup.scratch or folder, results=tuple(results)
         )
         return (*extractions, analysis, call)
 
@@ -108,26 +108,26 @@ class Ffmpeg:
         encode = item.stream.encode
         if encode is None or not encode.two_pass:
             return False
-        return self._arrangement.encoder(item.place, encode) in TWO_PASS_ENCODERS
+        return self._setup.encoder(item.place, encode) in TWO_PASS_ENCODERS
 
     def _analysis(self, plan: Plan, info: ToolInfo, source: bytes, item: _Mapped) -> Call:
         """Return the first of two passes: the video alone, its findings left in `scratch`."""
         alone = item._replace(number=0)
         argv = [*self._opening(plan, info, source, [alone]), b"-map", b"0:%d" % item.stream.source]
         argv += [*self._encode_options(alone, 1), *_extra_words([alone]), b"-f", b"null", b"-"]
-        return Call(argv=tuple(argv), cwd=self._arrangement.scratch)
+        return Call(argv=tuple(argv), cwd=self._setup.scratch)
 
     def _opening(
         self, plan: Plan, info: ToolInfo, source: bytes, mapped: Sequence[_Mapped]
     ) -> Iterator[bytes]:
         encodes = {item.place: item.stream.encode for item in mapped if item.stream.encode is not None}
         decodes = any(item.found.type == "video" for item in mapped if item.stream.encode is not None)
-        chosen = {place: self._arrangement.encoder(place, encode) for place, encode in encodes.items()}
-        before = input_words(chosen, encodes, self._arrangement.vaapi_device)
+        chosen = {place: self._setup.encoder(place, encode) for place, encode in encodes.items()}
+        before = input_words(chosen, encodes)
         if decodes:
             # the picture stays as it is stored, and the rotation that is asked of players with it
             before.append(b"-noautorotate")
-        threads = decoder_threads(self._arrangement.threads)
+        threads = decoder_threads(self._setup.threads)
         if encodes and threads is not None:
             before += [b"-threads", b"%d" % threads]
         yield from opening(info, plan.source, source, before, makes_times=not decodes)
@@ -138,11 +138,11 @@ class Ffmpeg:
     def _encode_options(self, item: _Mapped, analysis: int) -> Iterator[bytes]:
         encode = item.stream.encode
         if encode is not None:
-            arrangement = self._arrangement
-            encoder = arrangement.encoder(item.place, encode)
-            yield from encode_words(Encoding(item.number, encode, encoder, item.found, arrangement, analysis))
+            setup = self._setup
+            encoder = setup.encoder(item.place, encode)
+            yield from encode_words(Encoding(item.number, encode, encoder, item.found, setup, analysis))
 
-    def hear(self, line: bytes) -> ParsedLine | None:
+    def parse_line(self, line: bytes) -> ParsedLine | None:
         match = _LEVEL.match(line)
         if match:
             kind = "warning" if match[1] == b"warning" else "error"
@@ -237,7 +237,7 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     if converted or wanted.title != found.title or plan.result.container in _ISO_FAMILY:
         yield from (metadata, b"title=" + _text(wanted.title or ""))
     if converted and plan.source.container in _ISO_FAMILY:
-        # FFmpeg from 8.1 on reads a track's name beside its title, and Matroska would take it for one
+        # quirks.TRACK_NAMES
         yield from (metadata, b"name=")
     yield from (b"-disposition:%d" % number, _disposition(wanted))
     if item.stream.encode is not None:
@@ -269,7 +269,7 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
     # an encoder may start late while the others already deliver
     yield from (b"-max_muxing_queue_size", b"4096")
     if plan.result.container == "mkv":
-        # older ffmpegs would set a default flag that the plan left off
+        # quirks.DEFAULT_FLAG_SET
         yield from (b"-default_mode", b"passthrough")
     if plan.result.container == "avi":
         # moved by the start delay of a sound encoder, pictures would no longer stand in their slots
@@ -290,34 +290,34 @@ def _text(value: str) -> bytes:
     return value.replace("\0", "").encode("utf-8", "surrogateescape")
 
 
-_BEGINNING_S = 10.0
-"""Errors that are heard later, by the position of the output, are errors."""
+_OPEN_GOP_S = 10.0
+"""What decoders miss behind this position of the output is an error."""
 _CONTEXT = re.compile(rb"^\[(?:dec:)?(\w+) @ ")
 
 
-class Beginning:
-    """Listens like a tool's `hear`, but sets apart what decoders and parsers of pictures miss at first."""
+class OpenGopParser:
+    """A `parse_line` that sets apart what decoders of pictures miss at the beginning of an open GOP."""
 
-    def __init__(self, hear: Callable[[bytes], ParsedLine | None], plan: Plan) -> None:
+    def __init__(self, parse_line: Callable[[bytes], ParsedLine | None], plan: Plan) -> None:
         self.missed: str | None = None
         """The first thing that was missed."""
-        self._hear = hear
+        self._parse_line = parse_line
         self._decoders = {track.codec.encode() for track in plan.source.of_type("video")}
         self._position_s = 0.0
 
     def __call__(self, line: bytes) -> ParsedLine | None:
-        heard = self._hear(line)
-        if heard is None:
+        parsed = self._parse_line(line)
+        if parsed is None:
             return None
-        if heard.position_s is not None:
-            self._position_s = heard.position_s
+        if parsed.position_s is not None:
+            self._position_s = parsed.position_s
         context = _CONTEXT.match(line)
         by_decoder = context is not None and context[1] in self._decoders
-        if by_decoder and heard.kind != "progress" and self._position_s < _BEGINNING_S:
-            if heard.kind == "error":
-                self.missed = self.missed or heard.text
+        if by_decoder and parsed.kind != "progress" and self._position_s < _OPEN_GOP_S:
+            if parsed.kind == "error":
+                self.missed = self.missed or parsed.text
             return None
-        return heard
+        return parsed
 
 
 def pictures_missing(plan: Plan, counts: Sequence[StreamCount]) -> int:

@@ -1,6 +1,6 @@
-"""How FFmpeg's encoders are told what a plan wants: one function a family, all pure.
+"""Options of FFmpeg's encoders, one pure function for each encoder family.
 
-A policy speaks of CRF, rates, presets and tunes as x264 has them; here they become each encoder's own words.
+Policies use x264's CRF, rates, presets and tunes; here they are translated for each encoder.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from vpo_tasks.plan.encoding import channel_layout, keeps_fields, software_encod
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.downmix import named_layout, pan_filter
 
+VAAPI_WORDS = (b"-vaapi_device", b"/dev/dri/renderD128")
 ANALYSIS = "2pass"
 """Prefix of the analysis files of a first pass, in a folder of their own."""
 TWO_PASS_ENCODERS = frozenset({"libx264", "libx265", "libvpx-vp9", "libaom-av1"})
 TIME_BASE = b"1:90000"
 """Fine enough for every frame's own time (a rate would round a variable one), and a whole number of
-milliseconds fits; ffmpeg 5.1 and 9 have no other value in common that leaves times alone."""
+milliseconds fits (quirks.TIME_BASE_NAMES)."""
 
 _CPU_USED = MappingProxyType(
     {  # preset -> libvpx-vp9, libaom-av1, libsvtav1
@@ -32,8 +33,7 @@ _TEN_BITS = MappingProxyType({"libx264": "yuv420p10le", "libx265": "yuv420p10le"
                               "libaom-av1": "yuv420p10le", "libsvtav1": "yuv420p10le"})  # fmt: skip
 _TRANSFERS = MappingProxyType({"hdr10": "smpte2084", "hlg": "arib-std-b67"})
 _SVT_LEVELS = 6
-"""From SVT-AV1 3 on `lp` is a level, each worth twice the threads of the one before: 1, 2, 4, 8, 16, 32.
-Older ones take it for the threads themselves, so that it is within what is allowed there too."""
+"""The highest `lp` (quirks.LP_IS_A_LEVEL)."""
 
 
 class Mastering(NamedTuple):
@@ -47,18 +47,17 @@ class Mastering(NamedTuple):
     light: str = ""
 
 
-class Arrangement(NamedTuple):
+class EncodeSetup(NamedTuple):
     """What this machine adds to a plan. `encoders` are FFmpeg's, by place in `plan.streams`.
 
     `threads` is how many an encoder may use, None: as many as it likes. `scratch` is an empty folder outside
-    the library, needed by two passes only. `vaapi_device` is the device node for VAAPI.
+    the library, needed by two passes only.
     """
 
     encoders: Mapping[int, str] = MappingProxyType({})
     threads: int | None = None
     mastering: Mastering = Mastering()
     scratch: bytes = b""
-    vaapi_device: str = "/dev/dri/renderD128"
 
     def encoder(self, place: int, encode: Encode) -> str:
         """Return the encoder for a stream."""
@@ -72,7 +71,7 @@ class Encoding(NamedTuple):
     encode: Encode
     encoder: str
     found: Track
-    arrangement: Arrangement
+    setup: EncodeSetup
     analysis: int = 0
 
 
@@ -104,13 +103,13 @@ def hardware_kind(encoder: str) -> str | None:
     return kind if kind in _HARDWARE_QUALITY else None
 
 
-def input_words(encoders: Mapping[int, str], encodes: Mapping[int, Encode], device: str) -> list[bytes]:
-    """Return what must stand before the input: devices, and a hint to decode where a kind was named."""
+def input_words(encoders: Mapping[int, str], encodes: Mapping[int, Encode]) -> list[bytes]:
+    """Return the options in front of the input: devices, and hardware decoding where a kind was named."""
     words: list[bytes] = []
     for place, encoder in encoders.items():
         kind = hardware_kind(encoder)
         if kind == "vaapi":
-            words += [b"-vaapi_device", device.encode()]
+            words += VAAPI_WORDS
         if kind is not None and encodes[place].hw == kind:
             words += [b"-hwaccel", b"cuda" if kind == "nvenc" else kind.encode()]
     return words
@@ -130,12 +129,12 @@ def _x264(item: Encoding) -> Options:
     yield from _rates(encode)
     if keeps_fields(encode, encode.height or item.found.height):
         yield ("flags", "+ildct+ilme")
-    yield ("threads", item.arrangement.threads)
+    yield ("threads", item.setup.threads)
     yield from _passes(item)
 
 
 def _x265(item: Encoding) -> Options:
-    encode, threads = item.encode, item.arrangement.threads
+    encode, threads = item.encode, item.setup.threads
     yield from (("crf", encode.crf), ("preset", encode.preset), ("tune", encode.tune))
     yield from _rates(encode)
     words = ["log-level=warning"]
@@ -144,7 +143,7 @@ def _x265(item: Encoding) -> Options:
         words += [f"pools={threads}", f"frame-threads={_frame_threads(threads)}"]
     if item.analysis:
         words += [f"pass={item.analysis}", f"stats={ANALYSIS}.log"]
-    mastering = item.arrangement.mastering
+    mastering = item.setup.mastering
     if encode.hdr == "hdr10":
         words += ["hdr10=1", "hdr10-opt=1", "repeat-headers=1"]
         words += [f"master-display={mastering.x265_display}"] * bool(mastering.x265_display)
@@ -156,26 +155,26 @@ def _vpx(item: Encoding) -> Options:
     encode = item.encode
     yield from _quality_or_rate(encode)
     yield from (("deadline", "good"), ("cpu-used", _speed(encode, 0)), ("row-mt", 1))
-    yield from (("threads", item.arrangement.threads), ("profile", 2 if encode.hdr else None))
+    yield from (("threads", item.setup.threads), ("profile", 2 if encode.hdr else None))
     yield from _passes(item)
 
 
 def _aom(item: Encoding) -> Options:
     encode = item.encode
     yield from _quality_or_rate(encode)
-    yield from (("cpu-used", _speed(encode, 1)), ("row-mt", 1), ("threads", item.arrangement.threads))
+    yield from (("cpu-used", _speed(encode, 1)), ("row-mt", 1), ("threads", item.setup.threads))
     yield from _passes(item)
 
 
 def _svt(item: Encoding) -> Options:
-    encode, threads = item.encode, item.arrangement.threads
+    encode, threads = item.encode, item.setup.threads
     yield from (("crf", encode.crf), ("b", encode.bitrate), ("preset", _speed(encode, 2)))
     words = []
     if threads is not None:
         words.append(f"lp={min(threads.bit_length(), _SVT_LEVELS)}")
     if encode.max_rate is not None:
         words.append(f"mbr={max(1, encode.max_rate // 1000)}")
-    mastering = item.arrangement.mastering
+    mastering = item.setup.mastering
     if encode.hdr == "hdr10":
         words += [f"mastering-display={mastering.svt_display}"] * bool(mastering.svt_display)
         words += [f"content-light={mastering.light}"] * bool(mastering.light)

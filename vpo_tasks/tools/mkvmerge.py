@@ -33,7 +33,7 @@ _GUI_LINE = re.compile(rb"#GUI#(error|warning) (.*)|#GUI#progress (\d+)%")
 
 
 class Mkvmerge:
-    """mkvmerge as a Tool (tools/base.py)."""
+    """mkvmerge as a Tool."""
 
     name = "mkvmerge"
 
@@ -60,10 +60,11 @@ class Mkvmerge:
                 argv += _properties(ids[stream.source], _unnamed(found) if converted else found, wanted)
         order = [b"0:%d" % ids[s.source] for s in plan.streams if s.source in ids]
         argv += [b"--track-order", b",".join(order), source]
+        # quirks.WARNING_IS_EXIT_1
         call = Call(argv=tuple(argv), cwd=folder, warn_codes=(1,), inputs=tuple(inputs))
         return (call,)
 
-    def hear(self, line: bytes) -> ParsedLine | None:
+    def parse_line(self, line: bytes) -> ParsedLine | None:
         match = _GUI_LINE.match(line)
         if match is None:
             return None

@@ -1,8 +1,6 @@
 """mkvpropedit: flags, languages and titles of tracks, and the tags and title of the whole file.
 
-It is never given a video, only a skeleton of one
-(execute/in_place/skeleton.py). Measured with version 74: `language`
-sets both language elements; a value may hold `=`, spaces and line breaks; an unknown language is an error.
+It is given a skeleton of a video (execute/in_place/skeleton.py), never the video (quirks.NO_FSYNC).
 """
 
 from __future__ import annotations
@@ -70,7 +68,7 @@ def edit_call(plan: Plan, info: ToolInfo, numbers: Mapping[int, int], target: by
 
 
 def parse_line(line: bytes) -> ParsedLine | None:
-    """Return what a line of its output means, None for chatter."""
+    """Return what a line of its output means, None for a line without meaning."""
     match = _GUI_LINE.match(line)
     if match is None:
         return None
@@ -93,6 +91,7 @@ def _changes(found: Track, wanted: Track) -> Iterator[bytes]:
 
 
 def _text(name: bytes, value: str | None) -> tuple[bytes, bytes]:
+    # quirks.BOTH_LANGUAGES
     return (b"--set", name + b"=" + as_argument(value)) if value else (b"--delete", name)
 
 

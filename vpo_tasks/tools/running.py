@@ -1,4 +1,4 @@
-"""Running tools: own session, no stdin, bounded memory, a stall timeout, and an end for all of them.
+"""Running tools: in their own session, without stdin, in bounded memory, with a stall timeout.
 
 Invariant: when `run` returns or raises, the tool is reaped and nothing is left of its process group.
 """
@@ -41,7 +41,7 @@ class ToolRun(NamedTuple):
 
 
 class Children:
-    """The tools that run now. Safe from any thread; `terminate_all` also from a signal handler."""
+    """The running tools. Thread-safe; `terminate_all` may also be called from a signal handler."""
 
     def __init__(self) -> None:
         self._running: dict[int, subprocess.Popen[bytes]] = {}
@@ -57,20 +57,20 @@ class Children:
         *,
         video: str,
         stall_timeout_s: float,
-        hear: Callable[[bytes], ParsedLine | None] | None = None,
+        parse_line: Callable[[bytes], ParsedLine | None] | None = None,
         progress: Callable[[ParsedLine], None] | None = None,
         watch_output: bytes | None = None,
         grown: Callable[[int], None] | None = None,
     ) -> ToolRun:
         """Run one call to its end.
 
-        Progress is a line that `hear` calls progress and that differs from the last, or growth of the file
-        `watch_output`; `grown` is told its size then, in bytes. Raises ToolError for `video` when there is no
-        progress for `stall_timeout_s` or the tool does not start, Interrupted after `terminate_all`.
+        Progress is a new progress line, or growth of the file `watch_output`; `grown` is called with its size
+        in bytes. Raises ToolError for `video` when nothing progresses for `stall_timeout_s` or the tool does
+        not start, Interrupted after `terminate_all`.
         """
         if self.stopped:
             raise Interrupted
-        watch = _Watch(hear, progress, watch_output, grown, keeps_output=call.keeps_output)
+        watch = _Watch(parse_line, progress, watch_output, grown, keeps_output=call.keeps_output)
         with ExitStack() as stack:
             process = _start(call, video, stack)
             self._running[process.pid] = process
@@ -139,11 +139,11 @@ class Children:
 
 
 class _Watch:
-    """What a tool says, in bounded memory, and when it last got on."""
+    """A tool's messages, in bounded memory, and the time of its last progress."""
 
     def __init__(
         self,
-        hear: Callable[[bytes], ParsedLine | None] | None,
+        parse_line: Callable[[bytes], ParsedLine | None] | None,
         progress: Callable[[ParsedLine], None] | None,
         output: bytes | None,
         grown: Callable[[int], None] | None,
@@ -154,7 +154,7 @@ class _Watch:
         self.warnings: list[str] = []
         self.errors: list[str] = []
         self.stalled = False
-        self._hear = hear
+        self._parse_line = parse_line
         self._progress = progress
         self._output = output
         self._grown = grown
@@ -201,25 +201,25 @@ class _Watch:
         return now - self._moved_at
 
     def excuse(self, seconds: float) -> None:
-        """Take so long off the time since the last progress."""
+        """Do not count `seconds` as time without progress."""
         self._moved_at += seconds
 
     def _line(self, name: str, line: bytes) -> None:
-        heard = self._hear(line) if self._hear else None
-        if heard is None:
+        parsed = self._parse_line(line) if self._parse_line else None
+        if parsed is None:
             if name == "err":
                 self._lines.append(line)
             return
-        if heard.kind == "progress":
-            if heard != self._last:
-                self._last, self._moved_at = heard, time.monotonic()
+        if parsed.kind == "progress":
+            if parsed != self._last:
+                self._last, self._moved_at = parsed, time.monotonic()
                 if self._progress:
-                    self._progress(heard)
+                    self._progress(parsed)
             return
         self._lines.append(line)
-        kept = self.errors if heard.kind == "error" else self.warnings
+        kept = self.errors if parsed.kind == "error" else self.warnings
         if len(kept) < KEPT_MESSAGES:
-            kept.append(heard.text)
+            kept.append(parsed.text)
 
 
 def _start(call: Call, video: str, stack: ExitStack) -> subprocess.Popen[bytes]:

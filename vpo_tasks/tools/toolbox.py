@@ -1,10 +1,8 @@
-"""Which external tools there are, and what each is used for. A new tool is one line in a table."""
+"""The external tools, and what each is used for. A new tool is one line in the table."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from vpo_tasks.errors import ToolMissing
+from vpo_tasks.programs import WHEEL, find_ffmpegs, on_path
 from vpo_tasks.tools.base import Tool, ToolInfo
 from vpo_tasks.tools.ffmpeg import FFMPEG
 from vpo_tasks.tools.mkvmerge import MKVMERGE
@@ -19,17 +18,17 @@ from vpo_tasks.tools.mkvmerge import MKVMERGE
 _TIMES = 2
 
 
-class Said(NamedTuple):
-    """What a tool said of itself."""
+class ToolAnswer(NamedTuple):
+    """What a tool wrote to standard output and standard error."""
 
     output: bytes
     messages: bytes
 
 
-def ask(argv: Sequence[str], timeout_s: float) -> Said | None:
+def ask(argv: Sequence[str], timeout_s: float) -> ToolAnswer | None:
     """Return what a tool answers with an exit status of 0.
 
-    None: it cannot be started, fails or hangs, which may be otherwise in a moment, so nobody should keep it.
+    None when it cannot be started, fails or hangs; do not store that, the next try may succeed.
     """
     for _ in range(_TIMES):
         try:
@@ -41,7 +40,7 @@ def ask(argv: Sequence[str], timeout_s: float) -> Said | None:
         except subprocess.TimeoutExpired:
             return None
         if done.returncode == 0:
-            return Said(done.stdout, done.stderr)
+            return ToolAnswer(done.stdout, done.stderr)
     return None
 
 
@@ -97,7 +96,7 @@ class Toolbox(msgspec.Struct, frozen=True):
         found = self.tools.get("ffmpeg")
         if found is not None and found.path == path:
             return self
-        return Toolbox({**self.tools, "ffmpeg": _info("ffmpeg", path, "imageio-ffmpeg")})
+        return Toolbox({**self.tools, "ffmpeg": _info("ffmpeg", path, WHEEL)})
 
     def with_versions(self) -> Toolbox:
         """Return the same tools with `version` filled in, at the cost of a process each."""
@@ -108,13 +107,12 @@ def find_tools(path_env: str | None = None) -> Toolbox:
     """Find every tool of the table: on PATH first, ffmpeg also in the wheel. Starts no process."""
     found: dict[str, ToolInfo] = {}
     for usage in TABLE:
-        path = shutil.which(usage.name, path=path_env)
+        if usage.name == "ffmpeg":
+            path, origin = next(find_ffmpegs(path_env), (None, ""))
+        else:
+            path, origin = on_path(usage.name, path_env), "PATH"
         if path is not None:
-            found[usage.name] = _info(usage.name, os.path.abspath(path), "PATH")
-    if "ffmpeg" not in found:
-        path = _ffmpeg_of_the_wheel()
-        if path is not None:
-            found["ffmpeg"] = _info("ffmpeg", path, "imageio-ffmpeg")
+            found[usage.name] = _info(usage.name, path, origin)
     return Toolbox(found)
 
 
@@ -139,21 +137,8 @@ def parse_version(answer: str) -> str:
 
 def other_ffmpegs() -> tuple[ToolInfo, ...]:
     """Return the ffmpeg on PATH and the one in the wheel, as far as there are any."""
-    on_path, in_wheel = shutil.which("ffmpeg"), _ffmpeg_of_the_wheel()
-    found = (on_path and _info("ffmpeg", os.path.abspath(on_path), "PATH"),
-             in_wheel and _info("ffmpeg", in_wheel, "imageio-ffmpeg"))  # fmt: skip
-    return tuple(info for info in found if info)
+    return tuple(_info("ffmpeg", path, origin) for path, origin in find_ffmpegs())
 
 
 def _info(name: str, path: str, origin: str) -> ToolInfo:
     return ToolInfo(name=name, path=path, version="", origin=origin)
-
-
-def _ffmpeg_of_the_wheel() -> str | None:
-    import imageio_ffmpeg  # only a machine without ffmpeg pays for it
-
-    try:
-        path = os.path.abspath(str(imageio_ffmpeg.get_ffmpeg_exe()))
-    except RuntimeError:  # a platform whose wheel carries none
-        return None
-    return path if os.access(path, os.X_OK) else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from vpo_tasks.doit_plugin import host
@@ -16,6 +19,6 @@ def test_without_a_library_a_person_is_led_to_the_dodo_file(monkeypatch):
 
 def test_the_library_opened_last_is_the_one(monkeypatch):
     monkeypatch.setattr(host, "_hosts", [])
-    for opened in ("first", "second"):
-        host.set_host(opened)
-        assert host.current_host() == opened
+    for opened in (SimpleNamespace(), SimpleNamespace()):
+        host.set_host(cast("host.Host", opened))
+        assert host.current_host() is opened

@@ -10,6 +10,7 @@ from doit.task import Task
 
 from vpo_tasks.doit_plugin.host import set_host
 from vpo_tasks.doit_plugin.reporter import VpoReporter
+from vpo_tasks.state.store import Store
 
 VIDEO = Task("process:a.mkv", ["true"])
 GROUP = Task("process", None)
@@ -18,6 +19,9 @@ MINE = Task("mine", ["true"])
 
 class Host:
     """Keeps what it is told."""
+
+    root, running = b"/", False
+    store: Store
 
     def __init__(self):
         self.told = []

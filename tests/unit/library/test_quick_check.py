@@ -136,7 +136,7 @@ RECORD_CHANGES = {
 def test_no_digest_outlives_a_change_of_any_record(pool, root, change):
     before = LibraryDigests(pool).find(os.fsencode(root.resolve()), DIGEST)
     change(Store(pool), os.fsencode(root.resolve() / "b/deep/1.mkv"))
-    assert pool.execute_read("SELECT count(*) FROM seals") == [(0,)]
+    assert pool.execute_read("SELECT count(*) FROM library_digests") == [(0,)]
     assert LibraryDigests(pool).find(os.fsencode(root.resolve()), DIGEST) != before
 
 

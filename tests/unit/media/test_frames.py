@@ -19,6 +19,8 @@ PQ, BT709 = 16, 1
 class Packet(bytes):
     """A packet's bytes, and of which stream it is."""
 
+    stream_index: int
+
     def __new__(cls, index: int, data: bytes = b"data"):
         packet = super().__new__(cls, data)
         packet.stream_index = index

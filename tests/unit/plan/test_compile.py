@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.tracks import plan, video
@@ -19,10 +21,10 @@ from vpo_tasks.policy.model import (
 
 ALL = frozenset({"mkvpropedit", "mkvmerge", "ffmpeg"})
 FFMPEG = frozenset({"ffmpeg"})
-FLAGS = {"default_flags": DefaultFlags()}
-DROP = {"keep_audio": KeepAudio(languages=("eng",))}
+FLAGS: dict[str, Any] = {"default_flags": DefaultFlags()}
+DROP: dict[str, Any] = {"keep_audio": KeepAudio(languages=("eng",))}
 TO_MP4 = {"container": Container(target="mp4")}
-TO_MKV = {"container": Container(target="mkv")}
+TO_MKV: dict[str, Any] = {"container": Container(target="mkv")}
 HEVC = {"transcode": Transcode(video=VideoTranscode(to="hevc"))}
 
 ROWS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from vpo_tasks.plan.describe import change_as_dict, describe_change, describe_fa
 from vpo_tasks.plan.model import Change
 from vpo_tasks.policy.model import Exists, Fail, KeepAudio, Phase, Rule, Rules
 
-BASE = {"policy": "p", "phase": "one", "operation": "o", "reason": "why"}
-LINES = [
+BASE: dict[str, Any] = {"policy": "p", "phase": "one", "operation": "o", "reason": "why"}
+LINES: list[tuple[dict[str, Any], str]] = [
     ({"what": "removed", "label": 'audio 2 (fre ac3 5.1 "VFF")'}, 'audio 2 (fre ac3 5.1 "VFF"): remove — why'),
     ({"what": "default", "label": "x", "old": False, "new": True}, "x: set the default flag — why"),
     ({"what": "forced", "label": "x", "old": True, "new": False}, "x: clear the forced flag — why"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -37,7 +39,7 @@ from vpo_tasks.policy.model import (
 
 GB = 1 << 30
 CLEAR = TrackActions(clear_all_titles=True)
-W1 = {"video_codec": ("x265",), "file_size_under": GB}
+W1: dict[str, Any] = {"video_codec": ("x265",), "file_size_under": GB}
 SKIPS = [
     ("W1", SkipWhen(mode="any", **W1), "v0 hevc", {"size_bytes": 4 * GB}, True),
     ("W2", SkipWhen(mode="all", **W1), "v0 hevc", {"size_bytes": 4 * GB}, False),
@@ -121,7 +123,7 @@ REFUSALS = {
     "transcode": {"transcode": Transcode(video=VideoTranscode(to="av1", hw="none"))},
     "file_timestamp": {"file_timestamp": FileTimestamp(mode="release_date", fallback="skip")},
 }  # fmt: skip
-OTHERS = {
+OTHERS: dict[str, Any] = {
     "video_actions": TrackActions(clear_all_default=True),
     "keep_subtitles": KeepSubtitles(remove_all=True),
     "filter_attachments": FilterAttachments(remove_all=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from tests.support.tracks import effects, plan
@@ -51,6 +53,7 @@ def test_all_subtitles_are_removed_whatever_the_list_says():
 
 def test_the_mode_of_the_phase_decides_about_the_rest():
     after = Phase(name="q", audio_actions=TrackActions(clear_all_titles=True))
-    for mode, expected in (("continue", "a1:title=None"), ("skip", "")):
+    cases: list[tuple[Literal["continue", "skip"], str]] = [("continue", "a1:title=None"), ("skip", "")]
+    for mode, expected in cases:
         planned = plan('a1 eng D "x", s2 eng', SUBTITLES, after, config=Config(on_error=mode))
         assert (effects(planned), len(planned.failures)) == (expected, 1)

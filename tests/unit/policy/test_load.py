@@ -32,7 +32,7 @@ def mapping(body):
     )
 
 
-# Policy language, section 9.1: row, fragment, whether it loads.
+# policy-format 9.1: row, fragment, whether it loads.
 LOADING_ROWS = [
     ("L1", "phases: [{name: p}]", True),
     ("L2", 'schema_version: "13"\nphases: [{name: p}]', False),
@@ -83,7 +83,7 @@ def test_loading_row_l9_under_version_12_means_any():
     )
 
 
-# Section 7: fragment, path of the issue, part of its message.
+# policy-format 7: fragment, path of the issue, part of its message.
 MISTAKES = [
     ("schema_version: 11\nphases: [{name: p}]", "schema_version", "is not 13 or 12"),
     ("schema_version: true\nphases: [{name: p}]", "schema_version", "is not 13 or 12"),
@@ -238,7 +238,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_with_their_places():
     )
 
 
-# Section 1.3: fragment, the value it becomes.
+# policy-format 1.3: fragment, the value it becomes.
 COERCIONS = [
     *[(f"keep_subtitles: {{remove_all: {text}}}", True) for text in ("true", "1", "1.0", "yes", "On", "T", "'Y'", "'TRUE'")],
     *[(f"keep_subtitles: {{remove_all: {text}}}", False) for text in ("false", "0", "no", "OFF", "f", "'n'", "'False'")],

@@ -27,7 +27,7 @@ def compare(recorded):
             (recorded.media / name).write_text(text)
             paths.append(str(recorded.media / name))
         with recorded.pool() as pool:
-            return compare_policies(*paths, pool, os.fsencode(recorded.media))
+            return compare_policies(paths[0], paths[1], pool, os.fsencode(recorded.media))
 
     return compared
 

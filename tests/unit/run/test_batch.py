@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any, cast
 
 from vpo_tasks.library.bulk_check import Stale
 from vpo_tasks.library.discover import Found
@@ -41,7 +42,7 @@ def test_a_bug_while_a_video_is_recorded_is_told_as_one_and_not_passed_over(tmp_
             Store(pool),
             Console(said, said),
             ProgressTracker(1),
-            lambda _: Unrecordable(),
+            lambda _: cast("Any", Unrecordable()),
             memory=FailureMemory(Failures(pool), b"d" * 16, str),
             undo=UndoFolders(pool),
             measurements=Measurements(pool),

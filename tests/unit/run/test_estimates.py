@@ -56,10 +56,10 @@ def test_lessons_count_the_newest_most(tmp_path):
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         lessons = Measurements(pool)
         pace = Speed("encode", "av1", "slow", 720)
-        lessons.keep_pace(pace, Measured(10, 10, 100, 50))
+        lessons.keep_speed(pace, Measured(10, 10, 100, 50))
         for _ in range(9):
-            lessons.keep_pace(pace, Measured(30, 10, 100, 50))
-        learned = lessons.paces()[pace]
+            lessons.keep_speed(pace, Measured(30, 10, 100, 50))
+        learned = lessons.speeds()[pace]
         assert 2.8 < learned.rate < 3
         assert learned.ratio == pytest.approx(0.5)
 

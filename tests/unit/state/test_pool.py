@@ -145,6 +145,27 @@ def test_read_only_sees_what_a_killed_run_left_in_the_log(path, tmp_path):
         assert everything_in(tmp_path) == before
 
 
+def test_read_only_sees_nothing_of_a_change_that_was_killed_without_a_log(path, tmp_path):
+    with DaemonConnectionPool(path) as pool:
+        pool.execute_write("INSERT INTO doit VALUES ('t', 'k', 'v')")
+    script = (
+        "import sys, os, signal, sqlite3\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('PRAGMA journal_mode=DELETE')\n"
+        "connection.execute('PRAGMA cache_size=1')\n"  # what does not fit is written before the commit
+        "connection.execute('BEGIN')\n"
+        "connection.execute('UPDATE doit SET value = ?', ('w',))\n"
+        "for n in range(99): connection.execute('INSERT INTO needs VALUES (?, ?)', (n, 'x' * 9000))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=False)
+    assert os.path.getsize(path + "-journal") > 0
+    before = everything_in(tmp_path)
+    with DaemonConnectionPool(path, read_only=True) as reader:
+        assert reader.execute_read("SELECT task, key, value FROM doit") == [("t", "k", "v")]
+    assert everything_in(tmp_path) == before
+
+
 def test_read_only_without_a_database_makes_none(path, tmp_path):
     with DaemonConnectionPool(path, read_only=True) as pool:
         assert pool.execute_read("SELECT * FROM doit") == []

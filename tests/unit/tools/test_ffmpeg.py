@@ -87,7 +87,7 @@ def test_avi_gets_the_timestamps_it_leaves_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "heard"),
+    ("line", "parsed"),
     [
         (b"out_time_us=1500000", ParsedLine("progress", position_s=1.5)),
         (b"out_time_us=N/A", None),
@@ -104,5 +104,5 @@ def test_avi_gets_the_timestamps_it_leaves_out() -> None:
         (b"\xff\xfe", None),
     ],
 )
-def test_lines_of_ffmpeg(line: bytes, heard: ParsedLine | None) -> None:
-    assert FFMPEG.hear(line) == heard
+def test_lines_of_ffmpeg(line: bytes, parsed: ParsedLine | None) -> None:
+    assert FFMPEG.parse_line(line) == parsed

@@ -12,7 +12,7 @@ from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.encoders import Hardware, is_too_old, parse_encoders
 from vpo_tasks.tools.ffmpeg_encoding import (
-    Arrangement,
+    EncodeSetup,
     Encoding,
     Mastering,
     decoder_threads,
@@ -53,8 +53,8 @@ FILTERS = {"nvenc": " -filter:0 format=nv12", "qsv": " -filter:0 format=nv12", "
            "videotoolbox": " -filter:0 format=nv12"}  # fmt: skip
 
 
-def words(encode, encoder, found=VIDEO, *, arrangement=None, analysis=0):
-    item = Encoding(0, encode, encoder, found, arrangement or Arrangement(threads=4), analysis)
+def words(encode, encoder, found=VIDEO, *, setup=None, analysis=0):
+    item = Encoding(0, encode, encoder, found, setup or EncodeSetup(threads=4), analysis)
     return b" ".join(encode_words(item)).decode()
 
 
@@ -100,13 +100,13 @@ def test_hdr10_metadata_is_told_to_the_encoders_that_forget_it():
         "G(0.2650,0.6900)B(0.1500,0.0600)R(0.6800,0.3200)WP(0.3127,0.3290)L(1000.0000,0.0050)",
         "1000,400",
     )
-    arrangement = Arrangement(mastering=mastering)
+    setup = EncodeSetup(mastering=mastering)
     encode = Encode(codec="hevc", crf=20, hdr="hdr10")
     assert f"master-display={mastering.x265_display}:max-cll=1000,400" in words(
-        encode, "libx265", arrangement=arrangement
+        encode, "libx265", setup=setup
     )
     assert f"mastering-display={mastering.svt_display}:content-light=1000,400" in words(
-        encode, "libsvtav1", arrangement=arrangement
+        encode, "libsvtav1", setup=setup
     )
 
 
@@ -131,9 +131,9 @@ def test_audio(codec, channels, expected):
 
 def test_decoding_by_hardware_is_hinted_where_a_kind_is_named():
     named, auto = Encode(codec="hevc", hw="nvenc"), Encode(codec="hevc", hw="auto")
-    assert input_words({0: "hevc_nvenc"}, {0: named}, "") == [b"-hwaccel", b"cuda"]
-    assert input_words({0: "hevc_nvenc"}, {0: auto}, "") == []
-    assert input_words({0: "hevc_vaapi"}, {0: auto}, "/dev/x") == [b"-vaapi_device", b"/dev/x"]
+    assert input_words({0: "hevc_nvenc"}, {0: named}) == [b"-hwaccel", b"cuda"]
+    assert input_words({0: "hevc_nvenc"}, {0: auto}) == []
+    assert input_words({0: "hevc_vaapi"}, {0: auto}) == [b"-vaapi_device", b"/dev/dri/renderD128"]
 
 
 LISTED = frozenset({"libx265", "hevc_nvenc", "hevc_qsv", "libsvtav1"})
@@ -196,7 +196,7 @@ def test_encoders_and_decoders_of_all_workers_stay_within_half_more_than_the_cor
     for cores, asked in itertools.product(range(1, 65), range(1, 33)):
         workers = resolve_worker_count(asked, cores).workers
         threads = resolve_threads(None, workers, cores)
-        item = Encoding(0, Encode(codec=codec, crf=30), encoder, VIDEO, Arrangement(threads=threads))
+        item = Encoding(0, Encode(codec=codec, crf=30), encoder, VIDEO, EncodeSetup(threads=threads))
         used = _threads_of(encoder, list(encode_words(item))) + decoder_threads(threads)
         # one core still takes one thread to decode and one to encode
         assert workers * used <= max(1.5 * cores, 2), (cores, workers)

@@ -68,7 +68,7 @@ def test_webm_stays_webm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "heard"),
+    ("line", "parsed"),
     [
         (b"#GUI#progress 49%", ParsedLine("progress", fraction=0.49)),
         (b"#GUI#error The file could not be read.", ParsedLine("error", "The file could not be read.")),
@@ -76,5 +76,5 @@ def test_webm_stays_webm() -> None:
         (b"Multiplexing took 0 seconds.", None),
     ],
 )
-def test_lines_of_mkvmerge(line: bytes, heard: ParsedLine | None) -> None:
-    assert MKVMERGE.hear(line) == heard
+def test_lines_of_mkvmerge(line: bytes, parsed: ParsedLine | None) -> None:
+    assert MKVMERGE.parse_line(line) == parsed

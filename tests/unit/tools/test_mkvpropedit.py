@@ -113,5 +113,5 @@ def test_what_it_can_carry_out(options: dict[str, object], reason: str | None) -
     ],
 )
 def test_what_it_says(line: bytes, kind: str | None) -> None:
-    heard = parse_line(line)
-    assert (heard and heard.kind) == kind
+    parsed = parse_line(line)
+    assert (parsed and parsed.kind) == kind
