@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -203,3 +203,33 @@ def test_a_public_name_has_one_meaning():
 def test_the_name_test_sees_a_second_definition(tmp_path):
     (tmp_path / "other.py").write_text("Plan = 1\n")
     assert defined_twice([tmp_path / "other.py", write(tmp_path, "class Plan: pass\n")]) == {"Plan"}
+
+
+# where a test reads each module directly; what starts a process or only parses a command line is run instead
+READ_BY_TESTS = ("library", "run", "queries", "doit_plugin")
+
+
+def modules_of(packages: Iterable[str]) -> set[str]:
+    found = (path for package in packages for path in (PACKAGE / package).rglob("*.py"))
+    return {f"{PACKAGE.name}.{name_of(path)}" for path in found if path.name != "__init__.py"}
+
+
+def imported_by(paths: Iterable[Path]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+    return found
+
+
+def test_every_module_is_imported_by_some_test():
+    assert modules_of(READ_BY_TESTS) - imported_by(Path(__file__).parents[1].rglob("*.py")) == set()
+
+
+def test_the_import_test_sees_both_forms(tmp_path):
+    text = "import a.b\ndef f():\n    from c import d as e\n"
+    assert imported_by([write(tmp_path, text)]) == {"a.b", "c", "c.d"}
+    assert "vpo_tasks.run.batch" in modules_of(("run",))
