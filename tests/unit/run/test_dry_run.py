@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.support.tracks import video
+from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.dry_run import dry_run, preview
 from vpo_tasks.run.opening import make_controller
 
@@ -46,14 +47,14 @@ def test_nothing_more_is_told_once_a_run_is_to_stop(recorded, told):
     assert (statuses, result.not_started_count) == ({}, 1)
 
 
-def test_the_dearest_video_is_told_first_when_that_was_asked(recorded):
+def test_the_dearest_video_is_told_first_when_that_was_asked(recorded, monkeypatch):
     recorded.add("a.mkv", video("a1 aac eng, a2 aac fre", size_bytes=10**6))
     recorded.add("b.mkv", video("a1 aac eng, a2 aac fre", size_bytes=10**10))
     recorded.add("c.mkv", RIGHT)
-    seen = []
+    seen: list[str] = []
     with recorded.open(dry_run=True, order="cost", workers=1) as run:
         controller = make_controller(run)
-        controller.take_in = lambda result: seen.append(os.path.basename(result.path))
+        monkeypatch.setattr(controller, "take_in", lambda result: seen.append(os.path.basename(result.path)))
         try:
             dry_run(run, controller)
         finally:
@@ -67,7 +68,7 @@ def test_the_dearest_video_is_told_first_when_that_was_asked(recorded):
 ])  # fmt: skip
 def test_one_video_is_told_of_unless_nothing_is_to_do(recorded, media, force, says):
     recorded.add("a.mkv", media)
-    seen = []
+    seen: list[FileProcessingResult] = []
     with recorded.open(dry_run=True) as run:
         controller = make_controller(run)
         try:

@@ -120,8 +120,8 @@ def test_a_hang_up_that_is_to_be_ignored_stays_so(controller):
 def test_the_last_resort_kills_the_tools_then_ends_and_the_shorter_time_counts(monkeypatch):
     monkeypatch.setattr(signals, "_LAST_S", 0.05)
     monkeypatch.setattr(signals, "_say", lambda: None)
-    done = []
-    monkeypatch.setattr(signals.os, "_exit", done.append)
+    done: list[object] = []
+    monkeypatch.setattr(os, "_exit", done.append)
     resort = signals.LastResort(lambda: done.append("killed"))
     started = time.monotonic()
     resort.within(60)
