@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from vpo_tasks.errors import FileError
 from vpo_tasks.execute.recover import recover_all
@@ -66,8 +66,8 @@ class Stage:
         return FaultyDisk(at, fault, cannot=self.cannot, **options)
 
     def recover(self, disk: Any = None) -> list[str]:
-        kit = make_kit(self.folder, disk=disk or self.disk())
-        return [note.outcome for note in recover_all(self.private(), kit)]
+        environment = make_environment(self.folder, disk=disk or self.disk())
+        return [note.outcome for note in recover_all(self.private(), environment)]
 
     def operations(self) -> list[str]:
         """The names of the operations of an undisturbed run."""

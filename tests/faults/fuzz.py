@@ -27,7 +27,7 @@ from tests.faults.frame import Stage
 from tests.faults.header_edit import make_header_edit
 from tests.faults.replacement import make_replacement
 from tests.faults.undoing import make_undoing
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.library import ENGLISH, FRENCH, SUBTITLE, VIDEO, Templates, World
 from tests.support.private import Private, recover
 from vpo_tasks.config import load_config
@@ -213,7 +213,7 @@ def fuzz_journals(folder: Path, seeds: range) -> Tally:
         for journal in journals:
             journal.write_bytes(damage(journal.read_bytes() or b"torn", dice))
             if journal.parent == library:
-                outcomes.append(recover(os.fsencode(journal), make_kit(stage.folder)).outcome)
+                outcomes.append(recover(os.fsencode(journal), make_environment(stage.folder)).outcome)
             else:
                 outcomes.append(undo_all(stage, library))
         check_no_harm(stage, before, videos(library))
@@ -227,7 +227,7 @@ def undo_all(stage: Stage, library: Path) -> str:
     """Take back what the undo store still knows of; how that ended."""
     try:
         for entry in entries(os.fsencode(library)):
-            undo(entry, RealDisk(), make_kit(stage.folder).locks_dir)
+            undo(entry, RealDisk(), make_environment(stage.folder).locks_dir)
             return "undone from the store"
     except FileError as error:
         return type(error).__name__

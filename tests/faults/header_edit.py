@@ -13,7 +13,7 @@ import msgspec
 from tests.faults.frame import (
     Stage,
 )
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.fake_tools import require_tool, toolbox_of, write_copier
 from tests.support.header import edit_with_the_bare_tool, header_plan, header_work
 from vpo_tasks.disk.undo_store import entries
@@ -46,8 +46,8 @@ class HeaderEdit(Stage):
         os.utime(self.video, ns=(MTIME_NS, MTIME_NS))
 
     def work(self, disk: Any = None) -> None:
-        kit = make_kit(self.folder, toolbox=toolbox_of("mkvpropedit", self.tool), disk=disk)
-        edit_header(header_work(str(self.video), self.plan, keep=self.keep), kit)
+        environment = make_environment(self.folder, toolbox=toolbox_of("mkvpropedit", self.tool), disk=disk)
+        edit_header(header_work(str(self.video), self.plan, keep=self.keep), environment)
 
     def private(self) -> list[bytes]:
         return [os.fsencode(path) for path in self.video.parent.glob(".vpo-*.*")]
@@ -86,7 +86,7 @@ def make_header_edit(folder: Path, mode: str) -> HeaderEdit:
         plan = without_tags(plan)
     edited = folder / "edited.mkv"
     shutil.copy(sample, edited)
-    assert edit_with_the_bare_tool(str(edited), plan, make_kit(folder)) == 0
+    assert edit_with_the_bare_tool(str(edited), plan, make_environment(folder)) == 0
     old, new = sample.read_bytes(), edited.read_bytes()
     order = {"growing": len(old) < len(new), "shrinking": len(old) > len(new)}
     assert order.get(mode, len(old) == len(new))

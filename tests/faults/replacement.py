@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.frame import (
     Stage,
 )
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import toolbox_of, write_copier
 from vpo_tasks.execute.replace import carry_out, export_unchanged
 from vpo_tasks.media.av_reader import read_media
@@ -68,11 +68,13 @@ class Replacement(Stage):
 
     def work(self, disk: Any = None) -> None:
         path = str(self.source)
-        kit = make_kit(self.folder, toolbox=toolbox_of("ffmpeg", self.tool), disk=disk or self.disk())
+        environment = make_environment(
+            self.folder, toolbox=toolbox_of("ffmpeg", self.tool), disk=disk or self.disk()
+        )
         if self.mode in {"copy", "link"}:
             identity, link = Identity.of(os.stat(path)), self.mode == "link"
             export_unchanged(
-                path, str(self.target), kit, identity=identity, media=self.plan.source, link=link,
+                path, str(self.target), environment, identity=identity, media=self.plan.source, link=link,
                 may_overwrite=self.target.exists(),
             )  # fmt: skip
             return
@@ -81,7 +83,7 @@ class Replacement(Stage):
             extra = {"destination": str(self.target), "may_overwrite": self.target.exists()}
         if self.mode == "replace-without-links":
             extra = {"without_hard_links": "rename"}
-        carry_out(work_for(path, self.plan, "ffmpeg", **extra), kit)
+        carry_out(work_for(path, self.plan, "ffmpeg", **extra), environment)
 
     def private(self) -> list[bytes]:
         return [os.fsencode(path) for path in self.library.rglob(".vpo-*")]
@@ -134,7 +136,7 @@ def make_replacement(folder: Path, mode: str) -> Replacement:
         plan = plan_for(media, change=flip_default)
     # the real output once, then a tool that only has to copy it
     shutil.copy(sample, folder / f"once.{container}")
-    done = carry_out(work_for(str(folder / f"once.{container}"), plan, "ffmpeg"), make_kit(folder))
+    done = carry_out(work_for(str(folder / f"once.{container}"), plan, "ffmpeg"), make_environment(folder))
     tool = folder / "ffmpeg"
     write_copier(str(tool), os.fspath(done.final_path), word=-1)
     old, new = Path(sample).read_bytes(), Path(done.final_path).read_bytes()

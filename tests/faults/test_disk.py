@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import require_tool, toolbox_of
 from tests.support.faults import in_a_process_that_may_die
 from tests.support.filesystems import PAGE, mount_disk, with_own_mounts
@@ -37,26 +37,28 @@ SOURCE = (SampleTrack("video", "mpeg4"), SampleTrack("audio", "ac3"), SampleTrac
 
 
 def remux_by(tool: str) -> Callable[[Path, Environment], None]:
-    def work(video: Path, kit: Environment) -> None:
-        carry_out(work_for(str(video), plan_for(read_media(str(video)), change=flip_default), tool), kit)
+    def work(video: Path, environment: Environment) -> None:
+        carry_out(
+            work_for(str(video), plan_for(read_media(str(video)), change=flip_default), tool), environment
+        )
 
     return work
 
 
-def encode(video: Path, kit: Environment) -> None:
+def encode(video: Path, environment: Environment) -> None:
     sound = Encode(codec="flac")
     plan = plan_for(
         read_media(str(video)), encode={1: sound},
         change=lambda track: msgspec.structs.replace(track, codec="flac") if track.index == 1 else track,
     )  # fmt: skip
-    carry_out(work_for(str(video), plan, "ffmpeg"), kit)
+    carry_out(work_for(str(video), plan, "ffmpeg"), environment)
 
 
-def grow_header(video: Path, kit: Environment) -> None:
+def grow_header(video: Path, environment: Environment) -> None:
     plan = header_plan(str(video), "tags")
     tags = plan.result.tags | {f"tag{number}": "Somebody" * 60 for number in range(25)}
     plan = msgspec.structs.replace(plan, result=msgspec.structs.replace(plan.result, tags=tags))
-    edit_header(header_work(str(video), plan), kit)
+    edit_header(header_work(str(video), plan), environment)
 
 
 WORKS = {
@@ -85,7 +87,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kit_at(state: Path, ledger: SpaceLedger = PLENTY) -> Environment:
-    return make_kit(state)._replace(ledger=ledger)
+    return make_environment(state)._replace(ledger=ledger)
 
 
 def needed_bytes(film: Path, folder: Path, work: Callable[[Path, Environment], None]) -> int:
@@ -159,9 +161,11 @@ def test_step_that_can_never_fit_fails_before_it_writes(film: Path, tmp_path: Pa
         mount_disk(disk, film.stat().st_size * 3 // 2)
         shutil.copy(film, disk)
         plan = plan_for(read_media(str(film)), change=flip_default)
-        kit = make_kit(tmp_path, toolbox=toolbox_of("ffmpeg", "/nowhere/ffmpeg"))  # it would be another error
+        environment = make_environment(
+            tmp_path, toolbox=toolbox_of("ffmpeg", "/nowhere/ffmpeg")
+        )  # it would be another error
         with pytest.raises(SpaceError, match="not enough space"):
-            carry_out(work_for(str(disk / "film.mkv"), plan), kit)
+            carry_out(work_for(str(disk / "film.mkv"), plan), environment)
         assert os.listdir(disk) == ["film.mkv"]
 
     with_own_mounts(attempt)
@@ -172,12 +176,12 @@ def test_two_workers_with_room_for_one_take_turns(film: Path, tmp_path: Path) ->
         disk = tmp_path / "disk"
         mount_disk(disk, int(film.stat().st_size * 3.5))
         before = film.read_bytes()
-        kit = make_kit(tmp_path)
+        environment = make_environment(tmp_path)
         failed: list[BaseException] = []
 
         def one(video: Path) -> None:
             try:
-                WORKS["ffmpeg"](video, kit)
+                WORKS["ffmpeg"](video, environment)
             except BaseException as error:  # noqa: BLE001 - raised again below, in the test's own thread
                 failed.append(error)
 

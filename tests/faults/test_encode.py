@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.execute import make_kit, plan_for, work_for
+from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.fake_tools import fake_tool, wheel_toolbox
 from vpo_tasks.errors import FileError, ToolError, VerifyError
 from vpo_tasks.execute.replace import carry_out
@@ -38,7 +38,7 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def attempt(film: Path, toolbox, encodes=None, *, state: Path | None = None, **kit):
+def attempt(film: Path, toolbox, encodes=None, *, state: Path | None = None, **environment):
     encodes = encodes or {0: VIDEO, 1: SOUND}
 
     def change(track):
@@ -47,7 +47,8 @@ def attempt(film: Path, toolbox, encodes=None, *, state: Path | None = None, **k
 
     plan = plan_for(read_media(str(film)), encode=encodes, change=change)
     carry_out(
-        work_for(str(film), plan), make_kit(state or film.parent.parent, toolbox=toolbox, threads=1, **kit)
+        work_for(str(film), plan),
+        make_environment(state or film.parent.parent, toolbox=toolbox, threads=1, **environment),
     )
 
 
@@ -92,9 +93,9 @@ def test_what_does_not_decode_is_caught_by_the_full_verification(film):
         return msgspec.structs.replace(track, codec="h264") if track.index == 0 else track
 
     plan = plan_for(read_media(str(film)), encode=encodes, change=change)
-    kit = make_kit(film.parent.parent, toolbox=tool, threads=1)
+    environment = make_environment(film.parent.parent, toolbox=tool, threads=1)
     with pytest.raises(FileError):
-        carry_out(work_for(str(film), plan, verify="full"), kit)
+        carry_out(work_for(str(film), plan, verify="full"), environment)
     assert film.read_bytes() == before
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.fake_tools import require_tool
 from tests.support.faults import KILL, FaultyDisk, in_a_process_that_may_die
 from tests.support.header import VARIANTS, edit_with_the_bare_tool, header_plan, header_work
@@ -50,13 +50,13 @@ class Bench:
 
     def edit(self, variant: str, disk: FaultyDisk) -> None:
         plan = header_plan(str(self.video), variant)
-        edit_header(header_work(str(self.video), plan), make_kit(self.folder, disk=disk))
+        edit_header(header_work(str(self.video), plan), make_environment(self.folder, disk=disk))
 
     def edited_by_the_bare_tool(self, variant: str) -> bytes:
         shutil.copy(self.specimen, self.bare)
         assert (
             edit_with_the_bare_tool(
-                str(self.bare), header_plan(str(self.bare), variant), make_kit(self.folder)
+                str(self.bare), header_plan(str(self.bare), variant), make_environment(self.folder)
             )
             == 0
         )
@@ -64,7 +64,7 @@ class Bench:
 
     def recover(self) -> list[str]:
         private = [os.fsencode(path) for path in self.library.glob(".vpo-*")]
-        return [note.outcome for note in recover_all(private, make_kit(self.folder))]
+        return [note.outcome for note in recover_all(private, make_environment(self.folder))]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.library import World
 from tests.support.private import Private, fingerprint, recover, retire
 from vpo_tasks.disk.journal import AnyRecord, HeaderRecord, Range, Record, encode, owner_of
@@ -47,8 +47,8 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Environment:
-    return make_kit(tmp_path)
+def environment(tmp_path: Path) -> Environment:
+    return make_environment(tmp_path)
 
 
 @pytest.fixture
@@ -56,22 +56,22 @@ def names(library: Path) -> Private:
     return Private(os.fsencode(library), "0123456789abcdef-0000")
 
 
-def record_of(video: Path, kit: Environment, **changes: object) -> Record:
+def record_of(video: Path, environment: Environment, **changes: object) -> Record:
     record = Record(
-        mode="replace", state="intent", owner=owner_of(kit.locks_dir), source=b"film.mkv", target=b"film.mkv",
+        mode="replace", state="intent", owner=owner_of(environment.locks_dir), source=b"film.mkv", target=b"film.mkv",
         old=Identity.of(os.stat(video)), old_print=fingerprint(os.fsencode(video)),
     )  # fmt: skip
     return msgspec.structs.replace(record, **changes)
 
 
-def header_of(video: Path, kit: Environment, **changes: object) -> HeaderRecord:
+def header_of(video: Path, environment: Environment, **changes: object) -> HeaderRecord:
     """A record that asks for the first bytes of a video to be overwritten."""
     size = video.stat().st_size
     before = EVIL[:8] + video.read_bytes()[8:]
     place = video.with_name("before")
     place.write_bytes(before)
     record = HeaderRecord(
-        mode="header", state="writing", owner=owner_of(kit.locks_dir), source=os.fsencode(video.name),
+        mode="header", state="writing", owner=owner_of(environment.locks_dir), source=os.fsencode(video.name),
         old=Identity.of(os.stat(video)), old_print=fingerprint(os.fsencode(place)), new_size=size,
         ranges=(Range(0, EVIL[:8], video.read_bytes()[:8]),),
     )  # fmt: skip
@@ -85,75 +85,79 @@ def write(path: bytes | Path, data: bytes, owner: int | None = None) -> None:
         os.chown(path, owner, owner)
 
 
-def exchanging(video: Path, outside: Path, orig: bytes, kit: Environment) -> Record:
+def exchanging(video: Path, outside: Path, orig: bytes, environment: Environment) -> Record:
     """A record that asks for `orig` to take the place of a video elsewhere."""
     old, new = os.stat(orig), os.stat(outside)
     return record_of(
-        video, kit, mode="output", state="undoing", source=os.fsencode(outside),
+        video, environment, mode="output", state="undoing", source=os.fsencode(outside),
         old=Identity.of(old), old_print=fingerprint(orig),
         new=Identity.of(new), new_print=fingerprint(os.fsencode(outside)),
     )  # fmt: skip
 
 
 def test_an_undo_that_names_a_path_elsewhere_puts_nothing_there(
-    library: Path, outside: Path, names: Private, kit: Environment
+    library: Path, outside: Path, names: Private, environment: Environment
 ) -> None:
     write(names.orig, EVIL)
-    write(names.journal, encode(exchanging(library / "film.mkv", outside, names.orig, kit)))
-    recover(names.journal, kit)
+    write(names.journal, encode(exchanging(library / "film.mkv", outside, names.orig, environment)))
+    recover(names.journal, environment)
     assert outside.read_bytes() == PRECIOUS
     assert (library / "film.mkv").read_bytes() == PRECIOUS
 
 
 def test_an_entry_of_the_undo_store_that_names_a_path_elsewhere_is_none(
-    library: Path, outside: Path, names: Private, kit: Environment
+    library: Path, outside: Path, names: Private, environment: Environment
 ) -> None:
     store = names._replace(folder=os.path.join(names.folder, b".vpo-undo"))
     os.mkdir(store.folder)
     write(store.orig, EVIL)
-    record = exchanging(library / "film.mkv", outside, store.orig, kit)
+    record = exchanging(library / "film.mkv", outside, store.orig, environment)
     write(
         store.journal,
         encode(msgspec.structs.replace(record, state="done", keep=True, run="99999999-000000-00")),
     )
     for entry in entries(names.folder):
         with pytest.raises(FileError):
-            undo(entry, RealDisk(), kit.locks_dir)
+            undo(entry, RealDisk(), environment.locks_dir)
     assert outside.read_bytes() == PRECIOUS
 
 
 @as_root
 def test_a_strangers_journal_writes_nothing_into_a_hard_link_of_another_users_file(
-    library: Path, outside: Path, names: Private, kit: Environment
+    library: Path, outside: Path, names: Private, environment: Environment
 ) -> None:
     os.link(outside, library / "linked.mkv")
-    write(names.journal, encode(header_of(library / "linked.mkv", kit)), owner=NOBODY)
-    note = recover(names.journal, kit)
+    write(names.journal, encode(header_of(library / "linked.mkv", environment)), owner=NOBODY)
+    note = recover(names.journal, environment)
     assert outside.read_bytes() == PRECIOUS
     assert (note.outcome, "belongs to nobody" in note.detail) == ("kept", True)
 
 
 @as_root
 def test_another_users_journal_is_no_order_even_about_that_users_own_video(
-    library: Path, names: Private, kit: Environment
+    library: Path, names: Private, environment: Environment
 ) -> None:
     video = library / "film.mkv"
     os.chown(video, NOBODY, NOBODY)
-    write(names.journal, encode(header_of(video, kit)), owner=NOBODY)
-    note = recover(names.journal, kit)
+    write(names.journal, encode(header_of(video, environment)), owner=NOBODY)
+    note = recover(names.journal, environment)
     assert (note.outcome, "belongs to nobody" in note.detail) == ("kept", True)
     assert video.read_bytes() == PRECIOUS
 
 
 @as_root
 def test_a_strangers_entry_in_the_undo_store_writes_nothing_into_another_users_file(
-    library: Path, outside: Path, names: Private, kit: Environment
+    library: Path, outside: Path, names: Private, environment: Environment
 ) -> None:
     os.link(outside, library / "linked.mkv")
     store = names._replace(folder=os.path.join(names.folder, b".vpo-undo"))
     os.mkdir(store.folder)
     new = Identity.of(os.stat(outside))
-    write(store.journal, encode(header_of(library / "linked.mkv", kit, state="done", new=new)), owner=NOBODY)
+    write(
+        store.journal,
+        encode(header_of(library / "linked.mkv", environment, state="done", new=new)),
+        owner=NOBODY,
+    )
     assert entries(names.folder) == []
 
 
@@ -166,12 +170,14 @@ def test_something_else_under_a_private_name_neither_hangs_nor_ends_the_run(
     names = Private(os.fsencode(world.media), "0123456789abcdef-0000")
     outside = world.root / "outside"
     outside.write_bytes(PRECIOUS)
-    kit = make_kit(world.root)._replace(locks_dir=str(world.home / "locks"))
+    environment = make_environment(world.root)._replace(locks_dir=str(world.home / "locks"))
     if suffix != "json":
         write(
             names.journal,
             encode(
-                record_of(video, kit, old=Identity(1, 2, 0, 4), state="committing", new=Identity(1, 3, 0, 4))
+                record_of(
+                    video, environment, old=Identity(1, 2, 0, 4), state="committing", new=Identity(1, 3, 0, 4)
+                )
             ),
         )
     place = f"{os.fsdecode(names.folder)}/.vpo-{names.id}.{suffix}"
@@ -183,8 +189,8 @@ def test_something_else_under_a_private_name_neither_hangs_nor_ends_the_run(
     assert world.vpo("process", world.media, timeout=60).returncode == 0
 
 
-def numbers_that_cannot_be(video: Path, kit: Environment) -> list[AnyRecord]:
-    header, record = header_of(video, kit), record_of(video, kit)
+def numbers_that_cannot_be(video: Path, environment: Environment) -> list[AnyRecord]:
+    header, record = header_of(video, environment), record_of(video, environment)
     huge = (1 << 63) + 5
     change = msgspec.structs.replace
     return [
@@ -206,26 +212,26 @@ def numbers_that_cannot_be(video: Path, kit: Environment) -> list[AnyRecord]:
 
 @pytest.mark.parametrize("number", range(13))
 def test_a_record_that_we_could_not_have_written_costs_nothing(
-    library: Path, names: Private, kit: Environment, number: int
+    library: Path, names: Private, environment: Environment, number: int
 ) -> None:
     video = library / "film.mkv"
-    write(names.journal, encode(numbers_that_cannot_be(video, kit)[number]))
-    assert recover(names.journal, kit).outcome in {"undone", "kept"}
+    write(names.journal, encode(numbers_that_cannot_be(video, environment)[number]))
+    assert recover(names.journal, environment).outcome in {"undone", "kept"}
     assert video.read_bytes() == PRECIOUS
 
 
 def test_a_linked_undo_store_is_neither_used_nor_emptied(
-    library: Path, names: Private, kit: Environment, tmp_path: Path
+    library: Path, names: Private, environment: Environment, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     theirs = elsewhere / ".vpo-fedcba9876543210-0000.orig"
     theirs.write_bytes(PRECIOUS)
     (library / ".vpo-undo").symlink_to(elsewhere)
-    prune(RealDisk(), [names.folder], keep_s=0, now=2e10, locks_dir=kit.locks_dir)
+    prune(RealDisk(), [names.folder], keep_s=0, now=2e10, locks_dir=environment.locks_dir)
     assert theirs.read_bytes() == PRECIOUS
     write(names.orig, EVIL)
-    record = record_of(library / "film.mkv", kit, state="done", keep=True)
+    record = record_of(library / "film.mkv", environment, state="done", keep=True)
     write(names.journal, encode(record))
     retire(RealDisk(), names, record)
     assert os.listdir(elsewhere) == [theirs.name]
@@ -233,14 +239,14 @@ def test_a_linked_undo_store_is_neither_used_nor_emptied(
 
 
 def test_journals_with_random_fields_never_harm_anything_else(
-    library: Path, outside: Path, names: Private, kit: Environment
+    library: Path, outside: Path, names: Private, environment: Environment
 ) -> None:
     dice = random.Random(7)
     video = library / "film.mkv"
     texts = ["film.mkv", "../outside.mkv", str(outside), "", ".", "..", ".vpo-undo", "a\0b", "x" * 5000]
     odd = [0, 1, -1, 1 << 31, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, 1e308, None, "", [], {}, True]
     for _ in range(1500):
-        made = record_of(video, kit) if dice.random() < 0.5 else header_of(video, kit)
+        made = record_of(video, environment) if dice.random() < 0.5 else header_of(video, environment)
         fields = msgspec.to_builtins(made, builtin_types=(bytes,))
         for _ in range(dice.choice((1, 1, 2, 3))):
             field = dice.choice([*fields, "new", "new_print", "media", "counts", "keep"])
@@ -252,7 +258,7 @@ def test_journals_with_random_fields_never_harm_anything_else(
         line = encode(made)
         line = line[:0] + _checked(body)
         write(names.journal, line)
-        recover(names.journal, kit)
+        recover(names.journal, environment)
         assert outside.read_bytes() == PRECIOUS
         assert Path(os.fsdecode(names.folder)).is_dir()
         for path in library.glob("*"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import fake_tool, require_tool
 from vpo_tasks.errors import FileError, VerifyError
 from vpo_tasks.execute.replace import carry_out
@@ -88,8 +88,8 @@ def attempt(original: Path, folder: Path, body: str, verify: str = "standard") -
     shutil.copy(original, film)
     plan = plan_for(read_media(str(film)), change=flip_default)
     asked_to_read = "if output == 'pipe:1': os.execv(real, [real] + sys.argv[1:])\n"
-    kit = make_kit(folder, toolbox=fake_tool(str(folder), asked_to_read + body))
-    carry_out(work_for(str(film), plan, verify=verify), kit)
+    environment = make_environment(folder, toolbox=fake_tool(str(folder), asked_to_read + body))
+    carry_out(work_for(str(film), plan, verify=verify), environment)
     return film, original.read_bytes()
 
 
@@ -132,7 +132,7 @@ def test_an_entry_that_mkvmerge_counts_and_ffmpeg_does_not_never_moves_the_choic
     assert [track.entry for track in media.tracks] == [None, None, 3, 4]
     before = {count.index: count.mark for count in count_packets(str(film), media)}
     assert len(set(before.values())) == 4
-    carry_out(work_for(str(film), plan_for(media, keep=[0, 1, 3]), "mkvmerge"), make_kit(tmp_path))
+    carry_out(work_for(str(film), plan_for(media, keep=[0, 1, 3]), "mkvmerge"), make_environment(tmp_path))
     after = count_packets(str(film), read_media(str(film)))
     assert [count.mark for count in after] == [before[0], before[1], before[3]]
 

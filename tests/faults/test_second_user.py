@@ -20,7 +20,7 @@ from tests.faults.frame import Stage
 from tests.faults.header_edit import make_header_edit
 from tests.faults.replacement import make_replacement
 from tests.faults.undoing import make_undoing
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.faults import KILL, in_a_process_that_may_die
 from tests.support.rights import folder_for_all
 from vpo_tasks.errors import FileError
@@ -110,7 +110,7 @@ class Scene:
         for folder in {self.library, self.library / "out"}:
             with suppress(OSError):
                 names = [os.fsencode(folder / name) for name in os.listdir(folder) if ".vpo-" in name]
-                recover_all(names, make_kit(self.folder))
+                recover_all(names, make_environment(self.folder))
 
 
 def video_becomes_a_link(scene: Scene) -> None:

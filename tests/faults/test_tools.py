@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import fake_tool
 from tests.support.faults import in_a_process_that_may_die
 from tests.support.waiting import is_running, wait_for
@@ -38,8 +38,8 @@ def film(tmp_path: Path) -> Path:
 def attempt(film: Path, body: str, stall_timeout_s: float = 60.0) -> None:
     tool = fake_tool(str(film.parent.parent), body)
     plan = plan_for(read_media(str(film)), change=flip_default)
-    kit = make_kit(film.parent.parent, toolbox=tool, stall_timeout_s=stall_timeout_s)
-    carry_out(work_for(str(film), plan), kit)
+    environment = make_environment(film.parent.parent, toolbox=tool, stall_timeout_s=stall_timeout_s)
+    carry_out(work_for(str(film), plan), environment)
 
 
 @pytest.mark.parametrize(
@@ -150,26 +150,26 @@ def test_termination_ends_tool_and_grandchild_and_leaves_the_original(film: Path
         f"open({str(tmp_path / 'ready')!r}, 'w').close()\ntime.sleep(600)\n"
     )
     plan = plan_for(read_media(str(film)), change=flip_default)
-    kit = make_kit(tmp_path, toolbox=fake_tool(str(tmp_path), body))
+    environment = make_environment(tmp_path, toolbox=fake_tool(str(tmp_path), body))
     caught: list[BaseException] = []
 
     def run() -> None:
         try:
-            carry_out(work_for(str(film), plan), kit)
+            carry_out(work_for(str(film), plan), environment)
         except Interrupted as error:
             caught.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
     wait_for((tmp_path / "ready").exists)
-    kit.children.terminate_all(grace_s=0.3)
+    environment.children.terminate_all(grace_s=0.3)
     thread.join(timeout=30)
     assert [type(error) for error in caught] == [Interrupted]
     assert film.read_bytes() == before
     assert os.listdir(film.parent) == ["film.mkv"]
     assert not is_running(int((tmp_path / "pid").read_text()))
     with pytest.raises(Interrupted):
-        carry_out(work_for(str(film), plan), kit)
+        carry_out(work_for(str(film), plan), environment)
 
 
 def test_source_replaced_during_the_work_survives(film: Path) -> None:
@@ -185,22 +185,22 @@ def test_source_replaced_during_the_work_survives(film: Path) -> None:
 def test_orphaned_tool_keeps_its_video_locked(film: Path, tmp_path: Path) -> None:
     body = f"open({str(tmp_path / 'ready')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     plan = plan_for(read_media(str(film)), change=flip_default)
-    kit = make_kit(tmp_path, toolbox=fake_tool(str(tmp_path), body))
+    environment = make_environment(tmp_path, toolbox=fake_tool(str(tmp_path), body))
     runner = os.fork()
     if runner == 0:
-        carry_out(work_for(str(film), plan), kit)
+        carry_out(work_for(str(film), plan), environment)
         os._exit(0)
     wait_for(lambda: (tmp_path / "ready").exists() and (tmp_path / "ready").read_text())
     os.kill(runner, signal.SIGKILL)
     os.waitpid(runner, 0)
     with pytest.raises(FileError, match="another run"):
-        carry_out(work_for(str(film), plan), make_kit(tmp_path))
+        carry_out(work_for(str(film), plan), make_environment(tmp_path))
     from vpo_tasks.execute.recover import recover_all
 
     private = [os.fsencode(path) for path in film.parent.glob(".vpo-*")]
-    assert [note.outcome for note in recover_all(private, make_kit(tmp_path))] == ["in-hand"]
+    assert [note.outcome for note in recover_all(private, make_environment(tmp_path))] == ["in-hand"]
     tool = int((tmp_path / "ready").read_text())
     os.kill(tool, signal.SIGKILL)
     wait_for(lambda: not is_running(tool))
-    assert [note.outcome for note in recover_all(private, make_kit(tmp_path))] == ["undone"]
+    assert [note.outcome for note in recover_all(private, make_environment(tmp_path))] == ["undone"]
     assert os.listdir(film.parent) == ["film.mkv"]

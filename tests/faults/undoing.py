@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.frame import (
     Stage,
 )
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import require_tool
 from tests.support.header import header_plan, header_work
 from vpo_tasks.disk.system_calls import RealDisk
@@ -97,16 +97,16 @@ def make_undoing(folder: Path, mode: str) -> Undoing:
         make_sample(path, [SampleTrack("video", "mpeg4"), audio], seconds=0.5)
     os.utime(path, ns=(MTIME_NS, MTIME_NS))
     old = Path(path).read_bytes()
-    kit = make_kit(folder)
+    environment = make_environment(folder)
     if mode == "header":
-        done = edit_header(header_work(path, header_plan(path), keep="run"), kit)
+        done = edit_header(header_work(path, header_plan(path), keep="run"), environment)
     else:
         media = read_media(path)
         change = (
             {"container": "mkv", "doc_type": "matroska"} if mode == "rename" else {"change": flip_default}
         )
         plan = plan_for(media, **change)
-        done = carry_out(work_for(path, plan, "ffmpeg", keep="run"), kit)
+        done = carry_out(work_for(path, plan, "ffmpeg", keep="run"), environment)
     (folder / "done").mkdir()
     for item in (Path(done.final_path), *(library / ".vpo-undo").iterdir()):
         item.rename(folder / "done" / item.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.execute import make_kit, plan_for, work_for
+from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.fake_tools import real_toolbox, require_tool, wheel_toolbox
 from vpo_tasks.errors import LargerError
 from vpo_tasks.execute.replace import carry_out
@@ -79,10 +79,10 @@ def encode_to(path: Path, encodes: dict[int, Encode], toolbox, *, only: str | No
     listed = ask_encoders(ffmpeg)
     if only is not None:
         listed = (listed - {"libaom-av1"}) | {only}
-    kit = make_kit(
+    environment = make_environment(
         path.parent, toolbox=toolbox, threads=threads, hardware=Hardware(ffmpeg, listed, lambda _c: 1)
     )
-    done = carry_out(work_for(str(path), plan, verify="full"), kit)
+    done = carry_out(work_for(str(path), plan, verify="full"), environment)
     return found, done
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import fake_tool, real_toolbox, require_tool, wheel_toolbox
 from vpo_tasks.disk.locks import video_lock
 from vpo_tasks.disk.space import SpaceLedger
@@ -140,7 +140,7 @@ def test_output_is_what_the_plan_says(tmp_path: Path, case: str, tool: str) -> N
         str(path), tracks, tags=TAGS if has_chapters else None, chapters=CHAPTERS if has_chapters else ()
     )
     plan = plan_for(read_media(str(path)), **wanted)
-    done = carry_out(work_for(str(path), plan, name), make_kit(tmp_path, toolbox=toolbox()))
+    done = carry_out(work_for(str(path), plan, name), make_environment(tmp_path, toolbox=toolbox()))
     found = read_media(done.final_path)
     fields = ("type", "codec", "language", "title", "default", "forced")
     got = [[getattr(t, field) for field in fields] for t in found.tracks if t.type != "attachment"]
@@ -169,7 +169,7 @@ def test_every_name_works_with_every_tool(tmp_path: Path, tool: str, name: bytes
     os.link(plain, path)
     os.unlink(plain)
     done = carry_out(
-        work_for(path, plan_for(read_media(path), change=flip_default), tool), make_kit(tmp_path)
+        work_for(path, plan_for(read_media(path), change=flip_default), tool), make_environment(tmp_path)
     )
     assert done.final_path == path
     assert os.listdir(folder) == [name]
@@ -195,7 +195,7 @@ def test_mode_times_and_attributes_are_carried_over(film: Path, tmp_path: Path) 
         os.setxattr(film, "user.note", b"mine")
     except OSError:
         pytest.skip("no extended attributes here")
-    carry_out(flags_work(film), make_kit(tmp_path))
+    carry_out(flags_work(film), make_environment(tmp_path))
     status = os.stat(film)
     assert stat.S_IMODE(status.st_mode) == 0o640
     assert status.st_mtime_ns == 1_400_000_000_987_654_321
@@ -207,29 +207,29 @@ def test_only_the_time_is_set_when_only_the_time_differs(film: Path, tmp_path: P
     work = flags_work(film)
     plan = msgspec.structs.replace(work.plan, mtime_s=1e9, keep_mtime=False)
     step = msgspec.structs.replace(work.step, kind="none", tool=None)
-    done = carry_out(work._replace(plan=plan, step=step), make_kit(tmp_path))
+    done = carry_out(work._replace(plan=plan, step=step), make_environment(tmp_path))
     assert os.stat(film).st_mtime == 1e9
     assert done.identity.mtime_ns == 10**18
     assert film.read_bytes() == before
 
 
 def test_locked_video_is_left_to_its_holder(film: Path, tmp_path: Path) -> None:
-    kit, work = make_kit(tmp_path), flags_work(film)
-    with video_lock(kit.locks_dir, str(film), work.identity), pytest.raises(LockedError):
-        carry_out(work, kit)
-    with video_lock(kit.locks_dir, "/elsewhere", work.identity), pytest.raises(LockedError):
-        carry_out(work, kit)
-    carry_out(work, kit)
+    environment, work = make_environment(tmp_path), flags_work(film)
+    with video_lock(environment.locks_dir, str(film), work.identity), pytest.raises(LockedError):
+        carry_out(work, environment)
+    with video_lock(environment.locks_dir, "/elsewhere", work.identity), pytest.raises(LockedError):
+        carry_out(work, environment)
+    carry_out(work, environment)
 
 
 def test_changed_or_vanished_source_is_given_up_before_any_write(film: Path, tmp_path: Path) -> None:
     work = flags_work(film)
     os.utime(film, ns=(1, 1))
     with pytest.raises(ReplaceError, match="changed"):
-        carry_out(work, make_kit(tmp_path))
+        carry_out(work, make_environment(tmp_path))
     film.unlink()
     with pytest.raises(VanishedError):
-        carry_out(work, make_kit(tmp_path))
+        carry_out(work, make_environment(tmp_path))
     assert os.listdir(film.parent) == []
 
 
@@ -239,7 +239,7 @@ def test_existing_new_name_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "film.mkv").write_text("precious")
     plan = plan_for(read_media(str(path)), **TO_MKV)
     with pytest.raises(ReplaceError, match="exists"):
-        carry_out(work_for(str(path), plan), make_kit(tmp_path))
+        carry_out(work_for(str(path), plan), make_environment(tmp_path))
     assert (tmp_path / "film.mkv").read_text() == "precious"
     assert path.exists()
 
@@ -249,21 +249,21 @@ def test_target_elsewhere_leaves_the_source_alone_and_overwrites_only_its_own(
 ) -> None:
     before, target = film.read_bytes(), tmp_path / "out" / "deep" / "film.mkv"
     work = flags_work(film)._replace(destination=str(target))
-    kit = make_kit(tmp_path)
-    done = carry_out(work, kit)
+    environment = make_environment(tmp_path)
+    done = carry_out(work, environment)
     assert done.final_path == str(target)
     assert film.read_bytes() == before
     made = target.read_bytes()
     # nobody knows any more that it is ours, and it is what would be made
-    assert carry_out(work, kit)._replace(bytes_read=0) == done._replace(
+    assert carry_out(work, environment)._replace(bytes_read=0) == done._replace(
         bytes_read=0, bytes_written=0, warnings=()
     )
     assert target.read_bytes() == made
     os.utime(target, ns=(1, 1))
     with pytest.raises(ReplaceError, match="not ours"):
-        carry_out(work, kit)
+        carry_out(work, environment)
     assert target.read_bytes() == made
-    carry_out(work._replace(may_overwrite=True), kit)
+    carry_out(work._replace(may_overwrite=True), environment)
     assert os.listdir(target.parent) == ["film.mkv"]
 
 
@@ -272,7 +272,7 @@ def test_compliant_video_is_exported_as_it_is(film: Path, tmp_path: Path, link: 
     target = tmp_path / "out" / "film.mkv"
     for _ in range(2):  # the second time over its own older target
         done = export_unchanged(
-            str(film), str(target), make_kit(tmp_path), identity=Identity.of(os.stat(film)),
+            str(film), str(target), make_environment(tmp_path), identity=Identity.of(os.stat(film)),
             media=read_media(str(film)), link=link, may_overwrite=target.exists(),
         )  # fmt: skip
         assert target.read_bytes() == film.read_bytes()
@@ -282,9 +282,9 @@ def test_compliant_video_is_exported_as_it_is(film: Path, tmp_path: Path, link: 
 
 
 def test_what_can_never_fit_fails_before_it_writes(film: Path, tmp_path: Path) -> None:
-    kit = make_kit(tmp_path)._replace(ledger=SpaceLedger(1 << 60))
+    environment = make_environment(tmp_path)._replace(ledger=SpaceLedger(1 << 60))
     with pytest.raises(SpaceError):
-        carry_out(flags_work(film), kit)
+        carry_out(flags_work(film), environment)
     assert os.listdir(film.parent) == ["film.mkv"]
 
 
@@ -295,7 +295,7 @@ def test_refused_output_is_thrown_away(film: Path, tmp_path: Path) -> None:
         raise ReplaceError(str(film), "still not compliant")
 
     with pytest.raises(ReplaceError, match="still not"):
-        carry_out(flags_work(film), make_kit(tmp_path, recheck=refuse))
+        carry_out(flags_work(film), make_environment(tmp_path, recheck=refuse))
     assert film.read_bytes() == before
     assert os.listdir(film.parent) == ["film.mkv"]
 
@@ -305,7 +305,7 @@ def test_two_workers_on_one_video_process_it_once(film: Path, tmp_path: Path) ->
 
     def run() -> None:
         try:
-            carry_out(work, make_kit(tmp_path))
+            carry_out(work, make_environment(tmp_path))
             outcomes.append("done")
         except (LockedError, ReplaceError) as error:
             outcomes.append(type(error).__name__)
@@ -321,7 +321,9 @@ def test_two_workers_on_one_video_process_it_once(film: Path, tmp_path: Path) ->
 
 def test_progress_reaches_the_end(film: Path, tmp_path: Path) -> None:
     seen: list[float | None] = []
-    carry_out(flags_work(film), make_kit(tmp_path, progress=lambda fraction, _speed: seen.append(fraction)))
+    carry_out(
+        flags_work(film), make_environment(tmp_path, progress=lambda fraction, _speed: seen.append(fraction))
+    )
     assert seen
     assert all(value is not None and 0 <= value <= 1 for value in seen)
 
@@ -345,7 +347,7 @@ def test_full_verification_compares_every_packet(tmp_path: Path, case: str, tool
     path = tmp_path / f"film.{suffix}"
     make_sample(str(path), tracks)
     plan = plan_for(read_media(str(path)), **wanted)
-    done = carry_out(work_for(str(path), plan, tool, verify="full"), make_kit(tmp_path))
+    done = carry_out(work_for(str(path), plan, tool, verify="full"), make_environment(tmp_path))
     assert done.warnings == ()
 
 
@@ -356,7 +358,7 @@ def test_full_verification_finds_one_flipped_bit(film: Path, tmp_path: Path) -> 
         "    data = bytearray(open(output, 'rb').read()); data[len(data) // 2] ^= 1; open(output, 'wb').write(data)\n"
     )
     before = film.read_bytes()
-    kit = make_kit(tmp_path, toolbox=fake_tool(str(tmp_path), body))
+    environment = make_environment(tmp_path, toolbox=fake_tool(str(tmp_path), body))
     with pytest.raises(VerifyError, match="content of stream"):
-        carry_out(flags_work(film, verify="full"), kit)
+        carry_out(flags_work(film, verify="full"), environment)
     assert film.read_bytes() == before

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from vpo_tasks.errors import ReplaceError
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.media.av_reader import read_media
@@ -50,11 +50,11 @@ def test_what_is_immutable_fails_before_the_work_and_leaves_nothing(
         place.write_bytes(b"made before")
         rest = {"destination": str(place), "may_overwrite": True}
     before = {path: path.read_bytes() for path in (video, place)}
-    kit = make_kit(tmp_path)
+    environment = make_environment(tmp_path)
     work = work_for(str(video), plan, **rest)
     with fixed(place if what == "video" else place.parent, flag):
         with pytest.raises(ReplaceError, match="immutable or append-only"):
-            carry_out(work, kit)
+            carry_out(work, environment)
         assert {path: path.read_bytes() for path in before} == before
         assert [path.name for folder in (library, out) for path in folder.iterdir()] == [
             path.name for path in dict.fromkeys((video, place))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.execute import make_kit
+from tests.support.execute import make_environment
 from tests.support.fake_tools import real_toolbox, require_tool, wheel_toolbox
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.work import Replacement
@@ -101,7 +101,7 @@ def bring_in_line(path: str, policy_text: str, folder: Path, toolbox):
     check_convergence(policies, plan)
     step = compile_step(plan, toolbox.names)
     done = carry_out(
-        Replacement(path, Identity.of(os.stat(path)), plan, step), make_kit(folder, toolbox=toolbox)
+        Replacement(path, Identity.of(os.stat(path)), plan, step), make_environment(folder, toolbox=toolbox)
     )
     found = read_media(done.final_path)
     again = evaluate(policies, found)

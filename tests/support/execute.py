@@ -1,4 +1,4 @@
-"""Makers for the tests of execute: probes without helper processes, plans by hand, a kit in a folder."""
+"""Makers for the tests of execute: probes without helper processes, plans by hand, an environment in a folder."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def flip_default(track: Track) -> Track:
     return msgspec.structs.replace(track, default=not track.default) if track.type == "audio" else track
 
 
-def make_kit(
+def make_environment(
     folder: object, *, toolbox: Toolbox | None = None, disk: Disk | None = None, **rest: Any
 ) -> Environment:
     return Environment(

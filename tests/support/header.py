@@ -48,11 +48,13 @@ def header_work(path: str, plan: Plan, **rest: object) -> Replacement:
     return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
 
 
-def edit_with_the_bare_tool(path: str, plan: Plan, kit: Environment) -> int:
+def edit_with_the_bare_tool(path: str, plan: Plan, environment: Environment) -> int:
     """Run mkvpropedit on the file itself, as anybody would. Returns its exit status."""
-    call = edit_call(plan, kit.toolbox.info("mkvpropedit", "the test"), _numbers(path), os.fsencode(path))
+    call = edit_call(
+        plan, environment.toolbox.info("mkvpropedit", "the test"), _numbers(path), os.fsencode(path)
+    )
     assert call is not None
-    return kit.children.run(call, video=path, stall_timeout_s=60).returncode
+    return environment.children.run(call, video=path, stall_timeout_s=60).returncode
 
 
 def _numbers(path: str) -> dict[int, int]:

@@ -56,10 +56,10 @@ def fingerprint(path: bytes) -> str:
         os.close(fd)
 
 
-def recover(journal: bytes, kit: Environment) -> RecoveryNote:
+def recover(journal: bytes, environment: Environment) -> RecoveryNote:
     names = Private.parse(journal)
     assert names is not None
-    return recovery.recover(names.folder, names.id, kit)
+    return recovery.recover(names.folder, names.id, environment)
 
 
 def retire(disk: Disk, names: Private, record: journals.AnyRecord) -> str | None:

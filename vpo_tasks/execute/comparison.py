@@ -31,25 +31,25 @@ class Made(NamedTuple):
     """Its head and tail digest, taken where only we can write."""
 
 
-def probe(kit: Environment, file: OpenFile) -> MediaInfo:
+def probe(environment: Environment, file: OpenFile) -> MediaInfo:
     """Return what is in an open file. Raises ProbeError, which names it as people do."""
     try:
-        return kit.probes.probe(file.probe_path)
+        return environment.probes.probe(file.probe_path)
     except ProbeError as error:
         raise type(error)(os.fsdecode(file.path), error.detail) from error
 
 
-def count(kit: Environment, file: OpenFile, *, demux: bool = False) -> tuple[StreamCount, ...]:
+def count(environment: Environment, file: OpenFile, *, demux: bool = False) -> tuple[StreamCount, ...]:
     """Return packets and timestamps of every stream of an open file. Raises ProbeError as `probe` does."""
     try:
-        return kit.probes.count(file.probe_path, demux=demux)
+        return environment.probes.count(file.probe_path, demux=demux)
     except ProbeError as error:
         raise type(error)(os.fsdecode(file.path), error.detail) from error
 
 
 def compare(
     work: Replacement,
-    kit: Environment,
+    environment: Environment,
     versions: Versions,
     found: MediaInfo,
     *,
@@ -63,23 +63,25 @@ def compare(
     video, plan = work.source, work.plan
     warnings = verify_media(video, plan, found)
     verify_headers(video, plan, found)
-    counts = count(kit, versions.after)
+    counts = count(environment, versions.after)
     if work.verify == "full":
-        warnings = [*warnings, *_check_content(work, kit, versions, found)]
-    before = count(kit, versions.before) if before is None else before
+        warnings = [*warnings, *_check_content(work, environment, versions, found)]
+    before = count(environment, versions.before) if before is None else before
     shift_s = verify_counts(video, plan, before, counts, found)
     verify_chapters(video, plan, found, shift_s)
-    kit.recheck(found)
+    environment.recheck(found)
     return Made(found, counts, tuple(warnings))
 
 
-def _check_content(work: Replacement, kit: Environment, versions: Versions, found: MediaInfo) -> list[str]:
+def _check_content(
+    work: Replacement, environment: Environment, versions: Versions, found: MediaInfo
+) -> list[str]:
     """Compare every copied stream, source against output, packet by packet, and decode the encoded ones.
 
     Containers wrap some codecs differently (ADTS, Annex B), so digests are compared within one container;
     returns a warning where they were not. Raises VerifyError or ToolError.
     """
-    reader = _Reader(work, kit, versions.fds)
+    reader = _Reader(work, environment, versions.fds)
     places = [place for place, track in enumerate(work.plan.result.tracks) if track.type in _CORE]
     tracks = [track for track in found.tracks if track.type in _CORE]
     pairs = [(work.plan.streams[place], track.index) for place, track in zip(places, tracks, strict=True)]
@@ -115,7 +117,7 @@ def _maps(indexes: Sequence[int]) -> list[bytes]:
     return [word for index in indexes for word in (b"-map", b"0:%d" % index)]
 
 
-def refuse_larger(work: Replacement, kit: Environment, versions: Versions) -> None:
+def refuse_larger(work: Replacement, environment: Environment, versions: Versions) -> None:
     """Raise LargerError when an encode that may be discarded has more bytes than its source.
 
     Attachments are no streams in the output's front, so a place in the plan is the output's stream number.
@@ -126,7 +128,7 @@ def refuse_larger(work: Replacement, kit: Environment, versions: Versions) -> No
             continue
         if _is_surely_smaller(work, versions.after):
             return
-        reader = _Reader(work, kit, versions.fds)
+        reader = _Reader(work, environment, versions.fds)
         before = _stream_bytes(reader, versions.before, plan.source, stream.source)
         after = _stream_bytes(reader, versions.after, plan.result, place)
         if after > before:
@@ -153,7 +155,7 @@ class _Reader(NamedTuple):
     """Reads a video with ffmpeg for a piece of work; ffmpeg inherits `fds`."""
 
     work: Replacement
-    kit: Environment
+    environment: Environment
     fds: tuple[int, ...]
 
     def read(self, file: OpenFile, media: MediaInfo, words: Sequence[bytes]) -> bytes:
@@ -176,12 +178,12 @@ class _Reader(NamedTuple):
         self, needed_for: str, file: OpenFile, media: MediaInfo, words: Sequence[bytes]
     ) -> tuple[ToolRun, Callable[[str], ToolError]]:
         """Return the finished run, and a function that makes a ToolError of it."""
-        kit, video = self.kit, self.work.source
-        info = kit.toolbox.info("ffmpeg", needed_for)
+        environment, video = self.environment, self.work.source
+        info = environment.toolbox.info("ffmpeg", needed_for)
         argv = (*opening(info, media, file.tool_path), b"-nostats", *words)
         call = Call(argv=argv, cwd=b"/", fds=(*self.fds, file.fd), keeps_output=True)
-        run = kit.children.run(
-            call, video=video, stall_timeout_s=kit.stall_timeout_s, parse_line=FFMPEG.parse_line
+        run = environment.children.run(
+            call, video=video, stall_timeout_s=environment.stall_timeout_s, parse_line=FFMPEG.parse_line
         )
         shown = [os.fsdecode(word.replace(file.tool_path, file.path)) for word in argv]
         return run, lambda why: ToolError(video, shown, run.returncode, run.stderr_tail, why)

@@ -49,7 +49,7 @@ def _scaled(coordinate: float) -> int:
 
 
 def encode_setups(
-    work: Replacement, kit: Environment, info: ToolInfo, scratch: bytes, fds: tuple[int, ...]
+    work: Replacement, environment: Environment, info: ToolInfo, scratch: bytes, fds: tuple[int, ...]
 ) -> Iterator[EncodeSetup]:
     """Yield the setups to try for the plan's encodes: the preferred one, then one without hardware.
 
@@ -59,7 +59,7 @@ def encode_setups(
     if not encodes:
         yield EncodeSetup()
         return
-    hardware = kit.hardware or _listed_only(info)
+    hardware = environment.hardware or _listed_only(info)
     choices: dict[int, tuple[str, ...]] = {}
     for place, encode in encodes.items():
         if work.plan.result.tracks[place].type == "subtitle":
@@ -71,8 +71,8 @@ def encode_setups(
             raise ToolError(work.source, [info.path], 1, "", why, cause="moment")
     first = EncodeSetup(
         {place: names[0] for place, names in choices.items()},
-        threads=kit.threads,
-        mastering=_mastering(work, kit, info, fds),
+        threads=environment.threads,
+        mastering=_mastering(work, environment, info, fds),
         scratch=scratch,
     )
     yield first
@@ -87,7 +87,9 @@ def _listed_only(info: ToolInfo) -> Hardware:
     return Hardware(info.path, None, lambda _call: 1)
 
 
-def _mastering(work: Replacement, kit: Environment, info: ToolInfo, fds: tuple[int, ...]) -> Mastering:
+def _mastering(
+    work: Replacement, environment: Environment, info: ToolInfo, fds: tuple[int, ...]
+) -> Mastering:
     """Read the static metadata of an HDR10 source; nothing where it has none or does not decode."""
     source = next((s.source for s in work.plan.streams if s.encode and s.encode.hdr == "hdr10"), None)
     if source is None:
@@ -101,7 +103,9 @@ def _mastering(work: Replacement, kit: Environment, info: ToolInfo, fds: tuple[i
     path = os.fsencode(work.source)
     argv = (*opening(info, work.plan.source, path), b"-map", b"0:%d" % source, *SHOW_WORDS)
     call = Call(argv=argv, cwd=os.path.dirname(path), fds=fds)
-    run = kit.children.run(call, video=work.source, stall_timeout_s=kit.stall_timeout_s, parse_line=listen)
+    run = environment.children.run(
+        call, video=work.source, stall_timeout_s=environment.stall_timeout_s, parse_line=listen
+    )
     failure = ToolError(work.source, [os.fsdecode(word) for word in argv], run.returncode, run.stderr_tail)
     if run.returncode and failure.cause == "moment":
         raise failure  # what it did not come to say would be lost

@@ -33,13 +33,16 @@ STALE_S = 3600.0
 """Another machine's locks cannot be seen; its work writes more often than this, or is dead."""
 
 
-def recover_all(private: Sequence[bytes], kit: Environment) -> list[RecoveryNote]:
+def recover_all(private: Sequence[bytes], environment: Environment) -> list[RecoveryNote]:
     """Resolve the work that each private file found by discovery belongs to. Returns one note for each."""
     found = {(os.path.dirname(path), id_of(os.path.basename(path))) for path in private}
-    return [recover(folder, item, kit) for folder, item in sorted((f, i) for f, i in found if i is not None)]
+    return [
+        recover(folder, item, environment)
+        for folder, item in sorted((f, i) for f, i in found if i is not None)
+    ]
 
 
-def recover(folder: bytes, id_: str, kit: Environment) -> RecoveryNote:
+def recover(folder: bytes, id_: str, environment: Environment) -> RecoveryNote:
     """Resolve one piece of work in a folder. Its journal may be missing; then an old `.part` of ours goes.
 
     A piece of work that is still in hand is left alone. What the disk refuses is reported as kept.
@@ -47,12 +50,12 @@ def recover(folder: bytes, id_: str, kit: Environment) -> RecoveryNote:
     shown = os.fsdecode(os.path.join(folder, f".vpo-{id_}.json".encode()))
     try:
         with open_folder(folder) as opened_folder:
-            return _recover(Sidecars(opened_folder, id_), shown, kit)
+            return _recover(Sidecars(opened_folder, id_), shown, environment)
     except OSError as error:
         return RecoveryNote(shown, "kept", f"cannot be settled now: {error.strerror}")
 
 
-def _recover(names: Sidecars, shown: str, kit: Environment) -> RecoveryNote:
+def _recover(names: Sidecars, shown: str, environment: Environment) -> RecoveryNote:
     try:
         record = read_found_record(names.journal)
     except FileNotFoundError:
@@ -66,8 +69,8 @@ def _recover(names: Sidecars, shown: str, kit: Environment) -> RecoveryNote:
         video = os.fsdecode(record.source if place is None else place.path)
     status = None if place is None else place.status()
     try:
-        with key_lock(kit.locks_dir, names.key, video, Identity.of(status) if status else None):
-            return _recover_locked(names, video, kit)
+        with key_lock(environment.locks_dir, names.key, video, Identity.of(status) if status else None):
+            return _recover_locked(names, video, environment)
     except LockedError:
         return RecoveryNote(video, "in-hand", "another run has this video in hand")
     except ForeignRecordError as error:
@@ -80,15 +83,15 @@ def _is_elsewhere(record: AnyRecord) -> bool:
     return isinstance(record, Record) and record.mode == "output"
 
 
-def _recover_locked(names: Sidecars, video: str, kit: Environment) -> RecoveryNote:
+def _recover_locked(names: Sidecars, video: str, environment: Environment) -> RecoveryNote:
     # read again under the lock: whoever held it may have ended its work
     status = names.journal.status()
     record = read_found_record(names.journal) if status else None
     if status is None or record is None:
-        return _recover_unknown(names, video, kit, journal=status is not None)
-    if record.owner != owner_of(kit.locks_dir) and _is_fresh(names):
+        return _recover_unknown(names, video, environment, journal=status is not None)
+    if record.owner != owner_of(environment.locks_dir) and _is_fresh(names):
         return RecoveryNote(video, "in-hand", f"begun less than an hour ago by {record.owner}")
-    resolution = _resolve(names, record, kit)
+    resolution = _resolve(names, record, environment)
     return RecoveryNote(video, resolution.outcome, resolution.detail)
 
 
@@ -106,13 +109,13 @@ def is_in_hand_elsewhere(journal: Place, locks_dir: str) -> bool:
     return record is not None and record.owner != owner_of(locks_dir)
 
 
-def _resolve(names: Sidecars, record: AnyRecord, kit: Environment) -> Resolution:
+def _resolve(names: Sidecars, record: AnyRecord, environment: Environment) -> Resolution:
     if isinstance(record, HeaderRecord):
-        return resolve_header(kit.disk, names, record, find_video(names, record))
-    return resolve(kit.disk, names, record, lambda place: _verified(place, record, kit))
+        return resolve_header(environment.disk, names, record, find_video(names, record))
+    return resolve(environment.disk, names, record, lambda place: _verified(place, record, environment))
 
 
-def _recover_unknown(names: Sidecars, video: str, kit: Environment, *, journal: bool) -> RecoveryNote:
+def _recover_unknown(names: Sidecars, video: str, environment: Environment, *, journal: bool) -> RecoveryNote:
     """Handle private files without a readable journal: work that had not begun, or debris."""
     if names.orig.status() is not None:
         shown = os.fsdecode(names.orig.path)
@@ -123,7 +126,7 @@ def _recover_unknown(names: Sidecars, video: str, kit: Environment, *, journal: 
         return RecoveryNote(video, "in-hand", "written to less than an hour ago")
     if not journal and left is None:
         return RecoveryNote(video, "finished", "already settled")
-    fsops.clean_up(kit.disk, names)
+    fsops.clean_up(environment.disk, names)
     return RecoveryNote(video, "undone", "was not begun; still to do")
 
 
@@ -143,7 +146,7 @@ def _place(names: Sidecars, record: AnyRecord) -> Place:
     return find_video(names, record) if isinstance(record, HeaderRecord) else names.folder.at(record.source)
 
 
-def _verified(place: Place, record: Record, kit: Environment) -> bool:
+def _verified(place: Place, record: Record, environment: Environment) -> bool:
     """Tell whether a video is, still, what was verified before the crash."""
     try:
         with opened(place) as file:
@@ -151,8 +154,8 @@ def _verified(place: Place, record: Record, kit: Environment) -> bool:
                 return False
             # a copy of the source was compared byte for byte, and is not ours to judge
             return not record.counts or (
-                kit.probes.probe(file.probe_path) == record.media
-                and kit.probes.count(file.probe_path) == record.counts
+                environment.probes.probe(file.probe_path) == record.media
+                and environment.probes.count(file.probe_path) == record.counts
             )
     except (ProbeError, OSError):
         return False

@@ -37,46 +37,46 @@ _MADE = b"video.part"
 """What tools call the new video, in a folder of its own."""
 
 
-def carry_out(work: Replacement, kit: Environment) -> Done:
+def carry_out(work: Replacement, environment: Environment) -> Done:
     """Bring one video in line. Returns when the new video is in its place and nothing of ours is left.
 
     Raises FileError (LockedError, SpaceError, ToolError, VerifyError, ReplaceError, VanishedError, or what
-    `kit.recheck` raises) or Interrupted; then the video is as it was.
+    `environment.recheck` raises) or Interrupted; then the video is as it was.
     """
     room = max(work.step.writes_bytes, work.identity.size)
     if work.step.kind != "none":
-        return carry_out_by(make_by_tool, work, kit, room)
+        return carry_out_by(make_by_tool, work, environment, room)
     if work.destination is not None:
-        return carry_out_by(make_by_copy, work, kit, room)
-    return _set_time(work, kit)
+        return carry_out_by(make_by_copy, work, environment, room)
+    return _set_time(work, environment)
 
 
 def carry_out_by(
-    make: Callable[[Job, Place], Made], work: Replacement, kit: Environment, room_bytes: int
+    make: Callable[[Job, Place], Made], work: Replacement, environment: Environment, room_bytes: int
 ) -> Done:
     """Carry out work whose new video is made and verified by `make`, at a place where only we can write."""
     with (
         ExitStack() as room,  # left last: the old video's bytes are free only when it is closed
-        locked_video(work, kit) as video,
+        locked_video(work, environment) as video,
         target_folder(work, video.place) as folder,
     ):
         target = folder.at(target_name(work))
-        done = adopt(work, kit, video, target)
+        done = adopt(work, environment, video, target)
         if done is not None:
             return done
-        job = _begin(work, kit, video, target)
+        job = _begin(work, environment, video, target)
         output = os.path.join(folder.path_for(), job.names.work.name, _MADE)
-        reserved = kit.ledger.reserve(folder.path_for(), room_bytes, video=work.source, output=output)
+        reserved = environment.ledger.reserve(folder.path_for(), room_bytes, video=work.source, output=output)
         room.enter_context(reserved)
         return carry_through(_Replace(job, make))
 
 
-def _set_time(work: Replacement, kit: Environment) -> Done:
+def _set_time(work: Replacement, environment: Environment) -> Done:
     """Carry out a plan that changes nothing but the file's time; that is one call, so it has no journal."""
-    with locked_video(work, kit) as (source, file, _):
+    with locked_video(work, environment) as (source, file, _):
         size = current_identity(source, work).size
         if work.plan.mtime_s is not None:
-            fsops.set_modification_time(kit.disk, file.fd, int(work.plan.mtime_s * 1e9))
+            fsops.set_modification_time(environment.disk, file.fd, int(work.plan.mtime_s * 1e9))
         identity = Identity.of(os.fstat(file.fd))
     return Done(work.source, identity, work.plan.result, 0, 0, (), size, size)
 
@@ -85,7 +85,7 @@ class _Replace(Transaction[Record]):
     """A replacement: the new video is made beside the old one, verified, and put in its place."""
 
     def __init__(self, job: Job, make: Callable[[Job, Place], Made]) -> None:
-        super().__init__(job.work, job.kit, job.names, job.record)
+        super().__init__(job.work, job.environment, job.names, job.record)
         self._job = job
         self._make = make
         self._made: Made | None = None
@@ -94,11 +94,11 @@ class _Replace(Transaction[Record]):
         job = self._job
         if job.mode != "output" and job.work.without_hard_links == "refuse":
             self._job = job = _check_hard_links(job)
-        with fsops.work_folder(self.kit.disk, self.names) as work:
+        with fsops.work_folder(self.environment.disk, self.names) as work:
             new = work.at(_MADE)
             self._made = self._make(job, new)
             check_unchanged(job, linked=self._make is make_by_link)
-            fsops.bring_out(self.kit.disk, self.names, new)
+            fsops.bring_out(self.environment.disk, self.names, new)
         self.record = _committing(job, self._made)
         return self.record
 
@@ -109,7 +109,10 @@ class _Replace(Transaction[Record]):
     def resolve(self, record: Record) -> Resolution:
         # it was verified before it was put in place; only its being the same file is in question
         return resolve(
-            self.kit.disk, self.names, record, lambda place: head_tail_digest(place) == record.new_print
+            self.environment.disk,
+            self.names,
+            record,
+            lambda place: head_tail_digest(place) == record.new_print,
         )
 
     def done(self, record: Record, warnings: tuple[str, ...]) -> Done:
@@ -130,21 +133,21 @@ class _Replace(Transaction[Record]):
         )
 
 
-def _begin(work: Replacement, kit: Environment, video: LockedVideo, target: Place) -> Job:
+def _begin(work: Replacement, environment: Environment, video: LockedVideo, target: Place) -> Job:
     """Find out what can be known before the first write. Raises ReplaceError or OSError."""
     source, file, lock = video
     mode = mode_of(work, source, target)
     names = Sidecars.new(target.folder, path_key(work.source))
     _check_not_fixed(work, source if mode != "output" else target)
     if mode != "output":
-        _check_permitted(work, kit, mode, names, source)
+        _check_permitted(work, environment, mode, names, source)
     old = Identity.of(os.fstat(file.fd))  # a link and its end move the ctime
     if not old.same_video(work.identity):
         raise foreign_file(work.source)
     record = Record(
         mode=mode,
         state="intent",
-        owner=owner_of(kit.locks_dir),
+        owner=owner_of(environment.locks_dir),
         source=source.path if mode == "output" else source.name,
         target=target.name,
         old=old,
@@ -153,7 +156,7 @@ def _begin(work: Replacement, kit: Environment, video: LockedVideo, target: Plac
         run=work.keep or "",
         at=time.time(),
     )
-    return Job(work, kit, lock, mode, source, file, target, names, record, _older(work, target))
+    return Job(work, environment, lock, mode, source, file, target, names, record, _older(work, target))
 
 
 def _check_not_fixed(work: Replacement, place: Place) -> None:
@@ -164,7 +167,9 @@ def _check_not_fixed(work: Replacement, place: Place) -> None:
         raise ReplaceError(work.source, f"{os.fsdecode(place.name)} is immutable or append-only (chattr)")
 
 
-def _check_permitted(work: Replacement, kit: Environment, mode: Mode, names: Sidecars, source: Place) -> None:
+def _check_permitted(
+    work: Replacement, environment: Environment, mode: Mode, names: Sidecars, source: Place
+) -> None:
     """Raise ReplaceError, before hours of work, where the system would not let us replace the video."""
     status, folder = source.status(), names.folder.status()
     owners = (0, folder.st_uid, status.st_uid if status else 0)
@@ -177,7 +182,7 @@ def _check_permitted(work: Replacement, kit: Environment, mode: Mode, names: Sid
     if os.access(source.name, os.W_OK, dir_fd=source.folder.fd):
         return
     # Linux has no links made of files that one may neither write to nor owns (fs.protected_hardlinks)
-    if fsops.link_kind(kit.disk, names, source) == "none":
+    if fsops.link_kind(environment.disk, names, source) == "none":
         detail = "cannot be hard-linked (another user's, or immutable), so the original could not be kept"
         raise ReplaceError(work.source, f"{detail} while it is replaced (see [safety] without_hard_links)")
 
@@ -195,7 +200,7 @@ def _is_older(job: Job) -> bool:
 
 def _check_hard_links(job: Job) -> Job:
     """Find out before hours of work, with the journal as the guinea pig."""
-    links = fsops.link_kind(job.kit.disk, job.names, job.names.journal)
+    links = fsops.link_kind(job.environment.disk, job.names, job.names.journal)
     if links == "none":
         detail = "the filesystem has no hard links, so the original cannot be kept while it is replaced"
         raise ReplaceError(job.work.source, f"{detail} (see [safety] without_hard_links)")
@@ -222,7 +227,7 @@ def _committing(job: Job, made: Made) -> Record:
 
 def _commit(job: Job) -> None:
     """Give the new video its name. Raises OSError or ReplaceError."""
-    disk, names, source = job.kit.disk, job.names, job.source
+    disk, names, source = job.environment.disk, job.names, job.source
     by_rename = job.work.without_hard_links == "rename"
     if job.mode == "output":
         if _is_older(job):
@@ -251,7 +256,7 @@ def _commit(job: Job) -> None:
 
 def _swap(job: Job) -> None:
     """Put the new video in place, and look at what that took out: a foreign file goes back at once."""
-    disk, names = job.kit.disk, job.names
+    disk, names = job.environment.disk, job.names
     if not fsops.swap(disk, names, names.part, job.source):
         fsops.swap_in(disk, names, job.source)
     elif not _is_original(job, names.part):
@@ -273,7 +278,7 @@ def _is_original(job: Job, place: Place) -> bool:
 def export_unchanged(
     source: str,
     destination: str,
-    kit: Environment,
+    environment: Environment,
     *,
     identity: Identity,
     media: MediaInfo,
@@ -289,4 +294,6 @@ def export_unchanged(
     plan = Plan(source=media, result=media, streams=streams)
     step = Step(kind="none", writes_bytes=identity.size)
     work = Replacement(source, identity, plan, step, destination, may_overwrite)
-    return carry_out_by(make_by_link if link else make_by_copy, work, kit, 0 if link else identity.size)
+    return carry_out_by(
+        make_by_link if link else make_by_copy, work, environment, 0 if link else identity.size
+    )

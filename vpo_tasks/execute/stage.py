@@ -38,7 +38,7 @@ class Job(NamedTuple):
     """One replacement, with everything that is known before its first write."""
 
     work: Replacement
-    kit: Environment
+    environment: Environment
     lock: VideoLock
     mode: Mode
     source: Place
@@ -63,12 +63,12 @@ class Job(NamedTuple):
 
 def make_by_tool(job: Job, new: Place) -> Made:
     """Run the step's tool and verify what it wrote. Raises ToolError, VerifyError, ProbeError or OSError."""
-    with job.kit.probes.following(job.file.probe_path) as follower:
+    with job.environment.probes.following(job.file.probe_path) as follower:
         said = _run_step(job, new, follower)
         check_unchanged(job)  # else the comparison would blame the tool
         before = follower.count() if said.missed is None else None
     with _opened_result(job, new) as made_file:
-        refuse_larger(job.work, job.kit, job.versions(made_file))
+        refuse_larger(job.work, job.environment, job.versions(made_file))
         made = _verify(job, made_file, said.missed, before)
         lost = _copy_attributes(job, made_file.fd)
         head_tail = file_head_tail_digest(made_file.fd)
@@ -77,7 +77,7 @@ def make_by_tool(job: Job, new: Place) -> Made:
 
 def make_by_link(job: Job, new: Place) -> Made:
     """Make the new video another name of the source. Raises ReplaceError when that was another's by then."""
-    fsops.link_content(job.kit.disk, job.source, new)
+    fsops.link_content(job.environment.disk, job.source, new)
     status = new.status()
     if status is None or Identity.of(status)[2:4] != job.record.old[2:4]:
         raise foreign_file(job.work.source)
@@ -89,7 +89,7 @@ def make_by_link(job: Job, new: Place) -> Made:
 
 def make_by_copy(job: Job, new: Place) -> Made:
     """Copy the source, by reflink where the filesystem can, and read the copy back. Raises VerifyError."""
-    written, digest = fsops.copy_content(job.kit.disk, job.file.fd, new)
+    written, digest = fsops.copy_content(job.environment.disk, job.file.fd, new)
     with _opened_result(job, new) as made:
         found = os.fstat(made.fd).st_size
         if found != job.record.old.size:
@@ -104,7 +104,7 @@ def make_by_copy(job: Job, new: Place) -> Made:
 def _opened_result(job: Job, new: Place) -> Iterator[OpenFile]:
     """Open what a tool made: a regular file of ours with one name. Raises ReplaceError or OSError."""
     try:
-        fd = job.kit.disk.open_to_edit(new)
+        fd = job.environment.disk.open_to_edit(new)
     except FileNotFoundError:
         raise ReplaceError(job.work.source, "the tool said success and wrote nothing") from None
     try:
@@ -133,7 +133,7 @@ def check_unchanged(job: Job, *, linked: bool = False) -> None:
 
 def _copy_attributes(job: Job, fd: int) -> list[str]:
     mtime_ns = wanted_mtime_ns(job.work.plan, job.record.old)
-    return fsops.copy_attributes(job.kit.disk, job.file.fd, fd, mtime_ns=mtime_ns)
+    return fsops.copy_attributes(job.environment.disk, job.file.fd, fd, mtime_ns=mtime_ns)
 
 
 class _ToolMessages(NamedTuple):
@@ -147,20 +147,20 @@ def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
     """Run the step's tool, once more without hardware if that fails. Raises ToolError."""
     step = job.work.step
     name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
-    info, kit = job.kit.toolbox.info(name, "this step"), job.kit
-    turned = kit.rotation if turns_matroska(job.work.plan, step) else None
+    info, environment = job.environment.toolbox.info(name, "this step"), job.environment
+    turned = environment.rotation if turns_matroska(job.work.plan, step) else None
     equipment = None if turned is None else turned.find(job.work.plan)
     if equipment is not None:
-        info, kit = equipment.info, kit._replace(hardware=equipment.hardware)
+        info, environment = equipment.info, environment._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
         return _run_calls(job, new, tool_named(name), info, follower)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
-        for setup in encode_setups(job.work, kit, info, os.fsencode(scratch), job.fds):
+        for setup in encode_setups(job.work, environment, info, os.fsencode(scratch), job.fds):
             try:
                 said = _run_calls(job, new, FFMPEG.with_setup(setup), info, follower)
             except ToolError as error:
-                if job.kit.children.stopped:
+                if job.environment.children.stopped:
                     raise
                 failed = failed or error
             else:
@@ -219,16 +219,16 @@ def _run(
 
     def report(parsed: ParsedLine) -> None:
         if parsed.fraction is not None:
-            job.kit.progress(part.done(parsed.fraction), None)
+            job.environment.progress(part.done(parsed.fraction), None)
         elif parsed.position_s is not None and duration_s > 0:
             elapsed_s = time.monotonic() - started
             speed = parsed.position_s / elapsed_s if elapsed_s > 0 else None
-            job.kit.progress(part.done(parsed.position_s / duration_s), speed)
+            job.environment.progress(part.done(parsed.position_s / duration_s), speed)
 
-    run = job.kit.children.run(
+    run = job.environment.children.run(
         call,
         video=job.work.source,
-        stall_timeout_s=job.kit.stall_timeout_s,
+        stall_timeout_s=job.environment.stall_timeout_s,
         parse_line=parse_line,
         progress=report,
         watch_output=_tool_output(new),
@@ -257,8 +257,8 @@ def _without_stale_dolby_vision(job: Job, made: OpenFile, found: MediaInfo) -> M
     ]
     if not stale or found.container not in ("mkv", "mp4", "mov"):
         return found
-    drop_configurations(job.kit.disk, made, found.container, stale)
-    return probe(job.kit, made)
+    drop_configurations(job.environment.disk, made, found.container, stale)
+    return probe(job.environment, made)
 
 
 def _encodes_pictures(plan: Plan) -> bool:
@@ -276,15 +276,15 @@ def _verify(
     """
     video, plan = job.work.source, job.work.plan
     verify_size(video, plan, os.fstat(file.fd).st_size)
-    found = _without_stale_dolby_vision(job, file, probe(job.kit, file))
+    found = _without_stale_dolby_vision(job, file, probe(job.environment, file))
     warnings: tuple[str, ...] = ()
     if missed is not None:
-        before = count(job.kit, job.file, demux=True)
+        before = count(job.environment, job.file, demux=True)
         hidden = pictures_missing(plan, before)
         if not hidden:
             raise missed
         if _encodes_pictures(plan):
             text = "pictures are missing or damaged: they need ones from before the beginning"
             warnings = (f"the first {hidden} {text}",)
-    made = compare(job.work, job.kit, job.versions(file), found, before=before)
+    made = compare(job.work, job.environment, job.versions(file), found, before=before)
     return made._replace(warnings=(*made.warnings, *warnings))

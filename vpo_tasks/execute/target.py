@@ -61,7 +61,7 @@ def mode_of(work: Replacement, source: Place, target: Place) -> Mode:
     return "rename"
 
 
-def adopt(work: Replacement, kit: Environment, video: LockedVideo, target: Place) -> Done | None:
+def adopt(work: Replacement, environment: Environment, video: LockedVideo, target: Place) -> Done | None:
     """Return the work as done when its target exists and verifies: a run was killed before it recorded it.
 
     None when it does not. Only reads. Raises OSError or Interrupted.
@@ -74,7 +74,7 @@ def adopt(work: Replacement, kit: Environment, video: LockedVideo, target: Place
     try:
         with opened(target) as found:
             status = os.fstat(found.fd)
-            media = _same_as_source(work, video.file, found) or _as_made(work, kit, video, found)
+            media = _same_as_source(work, video.file, found) or _as_made(work, environment, video, found)
     except FileError:
         return None
     if media is None:
@@ -92,8 +92,12 @@ def _same_as_source(work: Replacement, source: OpenFile, found: OpenFile) -> Med
     return work.plan.result if same else None
 
 
-def _as_made(work: Replacement, kit: Environment, video: LockedVideo, found: OpenFile) -> MediaInfo | None:
+def _as_made(
+    work: Replacement, environment: Environment, video: LockedVideo, found: OpenFile
+) -> MediaInfo | None:
     mtime_ns = wanted_mtime_ns(work.plan, work.identity)
     if work.step.kind == "none" or mtime_ns not in (None, os.fstat(found.fd).st_mtime_ns):
         return None
-    return compare(work, kit, Versions(video.file, found, video.lock.fds), probe(kit, found)).media
+    return compare(
+        work, environment, Versions(video.file, found, video.lock.fds), probe(environment, found)
+    ).media

@@ -37,7 +37,7 @@ class LockedVideo(NamedTuple):
 
 
 @contextmanager
-def locked_video(work: Replacement, kit: Environment) -> Iterator[LockedVideo]:
+def locked_video(work: Replacement, environment: Environment) -> Iterator[LockedVideo]:
     """Open the planned video and lock it. An OSError in the block becomes a FileError of the video.
 
     Raises VanishedError, LockedError, or ReplaceError when the video is another by now.
@@ -50,7 +50,7 @@ def locked_video(work: Replacement, kit: Environment) -> Iterator[LockedVideo]:
             with opened(place) as file:
                 if not Identity.of(os.fstat(file.fd)).same_video(work.identity):
                     raise foreign_file(work.source)
-                with video_lock(kit.locks_dir, work.source, work.identity) as lock:
+                with video_lock(environment.locks_dir, work.source, work.identity) as lock:
                     yield LockedVideo(place, file, lock)
     except OSError as error:
         raise as_file_error(work.source, error) from error
@@ -65,9 +65,9 @@ class Transaction(ABC, Generic[Line]):
     unresolved: type[FileError] = ReplaceError
     """Raised when the change could not be undone."""
 
-    def __init__(self, work: Replacement, kit: Environment, names: Sidecars, record: Line) -> None:
+    def __init__(self, work: Replacement, environment: Environment, names: Sidecars, record: Line) -> None:
         self.work = work
-        self.kit = kit
+        self.environment = environment
         self.names = names
         self.record: Line = record
 
@@ -97,7 +97,7 @@ def carry_through(change: Transaction[Line]) -> Done:
 
     When even the undo fails, the journal stays, and the next start resolves it.
     """
-    disk, names = change.kit.disk, change.names
+    disk, names = change.environment.disk, change.names
     try:
         journal = fsops.create_journal(disk, names, encode(change.record))
         try:
@@ -119,7 +119,7 @@ def _check_may_begin(change: Transaction[Line]) -> None:
     is_rival = fsops.has_rival(change.names)
     obstacle = LockedError(change.work.source, rival) if is_rival else change.obstacle()
     if obstacle is not None:
-        fsops.clean_up(change.kit.disk, change.names)
+        fsops.clean_up(change.environment.disk, change.names)
         raise obstacle
 
 
@@ -128,7 +128,7 @@ def _put_away(change: Transaction[Line], record: Line) -> tuple[str, ...]:
     reason = ""
     for _ in range(2):
         try:
-            not_kept = retire(change.kit.disk, change.names, record)
+            not_kept = retire(change.environment.disk, change.names, record)
         except OSError as error:
             reason = f"{os_error_reason(error)}; what is left is cleaned up at the next start"
         else:

@@ -18,28 +18,28 @@ from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.model import Step
 
 
-def apply_plan(work: Replacement, kit: Environment, keeping: Keeping | None) -> tuple[Done, Step]:
+def apply_plan(work: Replacement, environment: Environment, keeping: Keeping | None) -> tuple[Done, Step]:
     """Carry out a plan; return with what became of it the step that was taken in the end.
 
     Raises as `carry_out` does, and UnresolvedError.
     """
-    check_resolved(work.source, kit.locks_dir)
+    check_resolved(work.source, environment.locks_dir)
     folder = os.path.dirname(os.fsencode(work.source))
     if work.step.kind == "header-edit":
         keep = keeping.run_for(folder, 0) if keeping else None
         try:
-            return edit_header(work._replace(keep=keep), kit), work.step
+            return edit_header(work._replace(keep=keep), environment), work.step
         except HeaderRefused as refused:
-            if kit.children.stopped:
+            if environment.children.stopped:
                 raise Interrupted from refused
             # whatever is in doubt costs a copy
-            work = work._replace(step=compile_step(work.plan, kit.toolbox.names))
+            work = work._replace(step=compile_step(work.plan, environment.toolbox.names))
     in_place = work.destination is None
     keep = keeping.run_for(folder, work.identity.size) if keeping and in_place else None
-    return carry_out(work._replace(keep=keep), kit), work.step
+    return carry_out(work._replace(keep=keep), environment), work.step
 
 
-def resolve_target(source: str, destination: str, kit: Environment) -> bool:
+def resolve_target(source: str, destination: str, environment: Environment) -> bool:
     """End what a killed run left of this video in an output folder, where no search for journals comes.
 
     Returns whether the target was found to be complete, and so is ours.
@@ -51,7 +51,7 @@ def resolve_target(source: str, destination: str, kit: Environment) -> bool:
         return False
     except OSError as error:
         raise ReplaceError(source, error.strerror or str(error)) from error
-    return any(note.outcome == "finished" for note in recover_all(left, kit))
+    return any(note.outcome == "finished" for note in recover_all(left, environment))
 
 
 def check_resolved(video: str, locks_dir: str) -> None:

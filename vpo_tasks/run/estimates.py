@@ -37,10 +37,10 @@ def amount_of(plan: Plan, step: Step) -> float:
 
 
 class Estimates:
-    """What steps are expected to take. `paces` is what was learned before."""
+    """What steps are expected to take. `speeds` is what was learned before."""
 
-    def __init__(self, paces: Mapping[Speed, Measured]) -> None:
-        self._paces = paces
+    def __init__(self, speeds: Mapping[Speed, Measured]) -> None:
+        self._speeds = speeds
 
     def seconds(self, plan: Plan, step: Step) -> float:
         """Return how long a step will take, 0 for none."""
@@ -50,7 +50,7 @@ class Estimates:
 
     def written_bytes(self, plan: Plan, step: Step) -> int:
         """Return how much a step will write: the plan's estimate, or what such encodes came to before."""
-        learned = self._paces.get(speed_of(plan, step))
+        learned = self._speeds.get(speed_of(plan, step))
         if (
             step.kind == "encode"
             and _video_encode(plan)
@@ -67,18 +67,18 @@ class Estimates:
         saved = plan.source.size_bytes - self.written_bytes(plan, step)
         return saved / max(self.seconds(plan, step), 1e-3) * 3600
 
-    def _rate(self, pace: Speed) -> float:
-        known = self._paces.get(pace)
+    def _rate(self, speed: Speed) -> float:
+        known = self._speeds.get(speed)
         if known is not None:
             return known.rate
-        if pace.kind != "encode":
+        if speed.kind != "encode":
             return _UNKNOWN_BYTES_RATE
-        if pace.codec == "sound":
+        if speed.codec == "sound":
             return _UNKNOWN_SOUND_RATE
         # the same work at another size goes with the number of pixels
-        for other, learned in self._paces.items():
-            if other[:3] == pace[:3] and other.height and pace.height:
-                return learned.rate * (other.height / pace.height) ** 2
+        for other, learned in self._speeds.items():
+            if other[:3] == speed[:3] and other.height and speed.height:
+                return learned.rate * (other.height / speed.height) ** 2
         return _UNKNOWN_ENCODE_RATE
 
 

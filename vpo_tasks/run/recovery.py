@@ -28,14 +28,14 @@ def recover_private(
     """Settle what the `.vpo-…` files speak of. Return a line for each video concerned, already shown."""
     notes: list[str] = []
     with ProbePool(1) as probes:
-        kit = Environment(
+        environment = Environment(
             toolbox=find_tools(),
             children=Children(),
             probes=probes,
             ledger=SpaceLedger(config.safety.min_free),
             locks_dir=config.locks_path,
         )
-        for note in recover_all(private, kit):
+        for note in recover_all(private, environment):
             if note.outcome == "in-hand":
                 continue
             store.invalidate(os.fsencode(note.path))

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.support.execute import make_kit, plan_for, work_for
+from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder, opened
 from vpo_tasks.disk.journal import Record, file_head_tail_digest, head_tail_digest
@@ -52,8 +52,8 @@ def make_job(tmp_path):
             )  # fmt: skip
             source = folder.at(b"film.mkv")
             names = Sidecars(folder, "0123456789abcdef-0001")
-            kit = make_kit(tmp_path, disk=disk)
-            return Job(work, kit, VideoLock(()), "output", source, file, source, names, record)
+            environment = make_environment(tmp_path, disk=disk)
+            return Job(work, environment, VideoLock(()), "output", source, file, source, names, record)
 
         yield make
 

@@ -7,7 +7,7 @@ import os
 import msgspec
 import pytest
 
-from tests.support.execute import flip_default, make_kit, plan_for, work_for
+from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.media import sample
 from vpo_tasks.disk.folders import open_folder
 from vpo_tasks.errors import ReplaceError
@@ -63,8 +63,8 @@ def test_a_copy_that_is_there_already_is_adopted_by_its_content(work, path, tmp_
         content[-1] ^= 1
     copy.write_bytes(content)
     work = work._replace(destination=str(copy), step=Step(kind="none"))
-    with locked_video(work, make_kit(tmp_path)) as held, target_folder(work, held.place) as folder:
-        done = adopt(work, make_kit(tmp_path), held, folder.at(b"film.mkv"))
+    with locked_video(work, make_environment(tmp_path)) as held, target_folder(work, held.place) as folder:
+        done = adopt(work, make_environment(tmp_path), held, folder.at(b"film.mkv"))
     assert (done is not None) == same
     assert done is None or (done.final_path, done.bytes_written) == (str(copy), 0)
 
@@ -75,9 +75,9 @@ def test_a_file_that_is_not_as_planned_is_not_adopted(work, path, tmp_path):
     copy.write_bytes((tmp_path / "film.mkv").read_bytes())
     os.utime(copy, ns=(0, work.identity.mtime_ns))
     work = work._replace(destination=str(copy))
-    kit = make_kit(tmp_path)
-    with locked_video(work, kit) as held, target_folder(work, held.place) as folder:
-        assert adopt(work, kit, held, folder.at(b"film.mkv")) is None
+    environment = make_environment(tmp_path)
+    with locked_video(work, environment) as held, target_folder(work, held.place) as folder:
+        assert adopt(work, environment, held, folder.at(b"film.mkv")) is None
         plain = work._replace(plan=plan_for(read_media(path)))
-        assert adopt(plain, kit, held, folder.at(b"film.mkv")) is not None
-        assert adopt(plain._replace(may_overwrite=True), kit, held, folder.at(b"film.mkv")) is None
+        assert adopt(plain, environment, held, folder.at(b"film.mkv")) is not None
+        assert adopt(plain._replace(may_overwrite=True), environment, held, folder.at(b"film.mkv")) is None

@@ -8,7 +8,7 @@ import os
 import msgspec
 import pytest
 
-from tests.support.execute import make_kit, plan_for, work_for
+from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.faults import FaultyDisk
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder
@@ -25,10 +25,10 @@ from vpo_tasks.media.identity import Identity
 class Recorded(Transaction[Record]):
     """A change that touches nothing and notes what it is asked, with the journal's state at that time."""
 
-    def __init__(self, path, folder, kit, *, fails="", outcome="undone"):
+    def __init__(self, path, folder, environment, *, fails="", outcome="undone"):
         work = work_for(str(path), plan_for(video("v0")))
         names = Sidecars.new(folder, path_key(work.source))
-        super().__init__(work, kit, names, record_for(path, kit))
+        super().__init__(work, environment, names, record_for(path, environment))
         self.asked = []
         self.blocked = None
         self.fails = fails
@@ -61,9 +61,9 @@ class Recorded(Transaction[Record]):
         return Done(self.work.source, record.old, self.work.plan.result, 0, 0, warnings, 0, 0)
 
 
-def record_for(path, kit):
+def record_for(path, environment):
     return Record(
-        mode="replace", state="intent", owner=owner_of(kit.locks_dir), source=path.name.encode(),
+        mode="replace", state="intent", owner=owner_of(environment.locks_dir), source=path.name.encode(),
         target=path.name.encode(), old=Identity.of(os.stat(path)), old_print="",
     )  # fmt: skip
 
@@ -79,7 +79,9 @@ def path(tmp_path):
 @pytest.fixture
 def change(tmp_path, path):
     with open_folder(os.fsencode(path.parent)) as folder:
-        yield lambda disk=None, **options: Recorded(path, folder, make_kit(tmp_path, disk=disk), **options)
+        yield lambda disk=None, **options: Recorded(
+            path, folder, make_environment(tmp_path, disk=disk), **options
+        )
 
 
 def test_the_journal_speaks_before_each_step_and_is_gone_at_the_end(change, path):
@@ -150,24 +152,24 @@ def test_a_disk_that_refuses_once_is_asked_again(change, path):
 
 
 def test_only_the_planned_video_is_opened_and_only_once(tmp_path, path):
-    kit = make_kit(tmp_path)
+    environment = make_environment(tmp_path)
     work = work_for(str(path), plan_for(video("v0")))
-    with locked_video(work, kit) as held:
+    with locked_video(work, environment) as held:
         assert os.pread(held.file.fd, 9, 0) == b"old"
-        with pytest.raises(LockedError), video_lock(kit.locks_dir, work.source, work.identity):
+        with pytest.raises(LockedError), video_lock(environment.locks_dir, work.source, work.identity):
             pytest.fail("is free")
     path.write_bytes(b"another")
-    with pytest.raises(ReplaceError, match="changed since"), locked_video(work, kit):
+    with pytest.raises(ReplaceError, match="changed since"), locked_video(work, environment):
         pytest.fail("was opened")
     path.unlink()
-    with pytest.raises(VanishedError), locked_video(work, kit):
+    with pytest.raises(VanishedError), locked_video(work, environment):
         pytest.fail("was opened")
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, SpaceError), (errno.EIO, ReplaceError)])
 def test_what_the_system_says_becomes_an_error_of_the_video(tmp_path, path, number, kind):
     work = work_for(str(path), plan_for(video("v0")))
-    with pytest.raises(kind) as raised, locked_video(work, make_kit(tmp_path)):
+    with pytest.raises(kind) as raised, locked_video(work, make_environment(tmp_path)):
         raise OSError(number, "said", "/secret/path")
     assert raised.value.path == str(path)
     assert raised.value.detail == "said"

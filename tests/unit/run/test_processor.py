@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.support.execute import DirectProbes, make_kit
+from tests.support.execute import DirectProbes, make_environment
 from tests.support.fake_tools import wheel_toolbox
 from tests.support.tracks import policy, video
 from vpo_tasks.errors import Interrupted
@@ -27,16 +27,16 @@ IMPOSSIBLE = Phase(name="none", keep_audio=KeepAudio(languages=("jpn",), fallbac
 
 
 @pytest.fixture
-def kit(tmp_path):
-    return make_kit(tmp_path, toolbox=wheel_toolbox())
+def environment(tmp_path):
+    return make_environment(tmp_path, toolbox=wheel_toolbox())
 
 
 @pytest.fixture
-def processor(kit):
-    def made(phase=ENGLISH, budget=None, kit=kit, **settings):
+def processor(environment):
+    def made(phase=ENGLISH, budget=None, environment=environment, **settings):
         planner = Planner(prepare([policy(phase)]), frozenset({"ffmpeg"}), None)
         told = ProcessSettings(planner, Estimates({}), **settings)
-        return WorkflowProcessor(told, kit, lambda *_: None, budget or Budget())
+        return WorkflowProcessor(told, environment, lambda *_: None, budget or Budget())
 
     return made
 
@@ -110,8 +110,8 @@ def test_what_is_no_film_fails_with_the_kind_of_error(processor, media):
     assert result.duration_s > 0
 
 
-def test_a_failure_once_the_run_was_ended_is_only_its_echo(processor, kit, media):
-    kit.children.terminate_all()
+def test_a_failure_once_the_run_was_ended_is_only_its_echo(processor, environment, media):
+    environment.children.terminate_all()
     with pytest.raises(Interrupted):
         processor().process(recorded(media / "a.mkv", None))
 
@@ -156,12 +156,12 @@ def test_what_does_not_fit_the_budget_is_skipped_and_what_was_written_counts(pro
     assert processor(budget=budget).process(second).reason.startswith("max-write: ")
 
 
-def test_work_that_fails_gives_its_budget_back_and_leaves_the_video(processor, media, kit, templates):
+def test_work_that_fails_gives_its_budget_back_and_leaves_the_video(processor, media, environment, templates):
     path, job = film(media, templates.messy(".mp4"))
     before = path.read_bytes()
     budget = Budget(write_bytes=path.stat().st_size)
-    broken = kit._replace(ledger=type(kit.ledger)(1 << 60))
-    failed = processor(budget=budget, kit=broken).process(job)
+    broken = environment._replace(ledger=type(environment.ledger)(1 << 60))
+    failed = processor(budget=budget, environment=broken).process(job)
     assert (failed.status, failed.error_kind, failed.changes) == ("failed", "SpaceError", ())
     assert failed.failed_phase == "english"
     assert path.read_bytes() == before

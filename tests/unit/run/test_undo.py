@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.support.execute import DirectProbes, make_kit, plan_for, work_for
+from tests.support.execute import DirectProbes, make_environment, plan_for, work_for
 from tests.support.fake_tools import wheel_toolbox
 from vpo_tasks.config import SafetyConfig, VPOConfig
 from vpo_tasks.disk.undo_store import Keeping, entries
@@ -45,7 +45,7 @@ def store(pool):
 @pytest.fixture
 def change(tmp_path, config, folders, templates):
     """Change a video in a run; return its path and what it was."""
-    kit = make_kit(tmp_path, toolbox=wheel_toolbox())._replace(locks_dir=config.locks_path)
+    environment = make_environment(tmp_path, toolbox=wheel_toolbox())._replace(locks_dir=config.locks_path)
 
     def changed(name, run):
         path = tmp_path / "media" / name
@@ -55,7 +55,7 @@ def change(tmp_path, config, folders, templates):
         before = path.read_bytes()
         tracks = DirectProbes().probe(str(path)).tracks
         plan = plan_for(DirectProbes().probe(str(path)), keep=range(len(tracks) - 1))
-        apply_plan(work_for(str(path), plan), kit, Keeping(run, 0))
+        apply_plan(work_for(str(path), plan), environment, Keeping(run, 0))
         folders.note(bytes(path))
         return path, before
 

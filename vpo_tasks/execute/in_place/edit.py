@@ -53,27 +53,27 @@ class UnresolvedError(FileError):
 
 class _Job(NamedTuple):
     work: Replacement
-    kit: Environment
+    environment: Environment
     source: Place
     file: OpenFile
     old: Identity
 
 
-def edit_header(work: Replacement, kit: Environment) -> Done:
+def edit_header(work: Replacement, environment: Environment) -> Done:
     """Transaction flags, languages, titles and tags of a Matroska video in place.
 
     Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
     Interrupted; the video is then as it was, except after UnresolvedError.
     """
-    with locked_video(work, kit) as (source, file, lock):
-        job = _Job(work, kit, source, file, current_identity(source, work))
+    with locked_video(work, environment) as (source, file, lock):
+        job = _Job(work, environment, source, file, current_identity(source, work))
         _refuse_unfit(job)
         edit = _edit_skeleton(job, lock)
-        if kit.children.stopped:
+        if environment.children.stopped:
             raise Interrupted
         if edit.is_empty:
             return _already(job)
-        video = writes.open_video(kit.disk, source)
+        video = writes.open_video(environment.disk, source)
         try:
             return carry_through(_HeaderEdit(job, edit, video))
         finally:
@@ -87,7 +87,7 @@ class _HeaderEdit(Transaction[HeaderRecord]):
 
     def __init__(self, job: _Job, edit: HeaderChange, video: int) -> None:
         names = Sidecars.new(job.source.folder, path_key(job.work.source))
-        super().__init__(job.work, job.kit, names, _record(job, edit))
+        super().__init__(job.work, job.environment, names, _record(job, edit))
         self._job = job
         self._edit = edit
         self._video = video
@@ -98,20 +98,20 @@ class _HeaderEdit(Transaction[HeaderRecord]):
         found = by_name and {Identity.of(by_name), Identity.of(os.fstat(self._video))}
         if found != {self._job.old}:
             return foreign_file(self.work.source)
-        return Interrupted() if self.kit.children.stopped else None
+        return Interrupted() if self.environment.children.stopped else None
 
     def prepare(self) -> None:
         """Nothing: what there is to do was done to the skeleton."""
 
     def commit(self) -> HeaderRecord:
         job, record = self._job, self.record
-        writes.write_new(self.kit.disk, self._video, record, wanted_mtime_ns(self.work.plan, job.old))
+        writes.write_new(self.environment.disk, self._video, record, wanted_mtime_ns(self.work.plan, job.old))
         self._media = _verify(job, OpenFile(self._video, job.source.path))
         verify_headers(self.work.source, self.work.plan, self._media)  # of the skeleton, a reader sees less
         return msgspec.structs.replace(record, state="done", new=Identity.of(os.fstat(self._video)))
 
     def resolve(self, record: HeaderRecord) -> Resolution:
-        return resolve_header(self.kit.disk, self.names, record, self.names.folder.at(record.source))
+        return resolve_header(self.environment.disk, self.names, record, self.names.folder.at(record.source))
 
     def done(self, record: HeaderRecord, warnings: tuple[str, ...]) -> Done:
         identity, size = Identity.of(os.fstat(self._video)), record.old.size
@@ -130,14 +130,14 @@ def _refuse_unfit(job: _Job) -> None:
 
 def _edit_skeleton(job: _Job, lock: VideoLock) -> HeaderChange:
     """Edit a skeleton and return what that changes. Raises HeaderRefused for whatever goes wrong."""
-    work, kit = job.work, job.kit
+    work, environment = job.work, job.environment
     # the lock is ours, so nobody else has this name; what a crash leaves is overwritten
-    path = os.path.join(os.path.dirname(os.fsencode(kit.locks_dir)), b"skeletons")
+    path = os.path.join(os.path.dirname(os.fsencode(environment.locks_dir)), b"skeletons")
     try:
         with own_folder(path) as folder:
             names = Sidecars(folder, f"{path_key(work.source)}-0000")
             regions = read_regions(job.file)
-            with skeleton_of(kit.disk, names, job.file, regions) as skeleton:
+            with skeleton_of(environment.disk, names, job.file, regions) as skeleton:
                 _run_tool(job, skeleton, lock)
                 with opened(names.part) as made:
                     _verify(job, made)
@@ -147,8 +147,8 @@ def _edit_skeleton(job: _Job, lock: VideoLock) -> HeaderChange:
 
 
 def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
-    work, kit = job.work, job.kit
-    info = kit.toolbox.info("mkvpropedit", "this step")
+    work, environment = job.work, job.environment
+    info = environment.toolbox.info("mkvpropedit", "this step")
     numbers = track_numbers(job.file)
     if any(track.type != "attachment" and track.index not in numbers for track in work.plan.source.tracks):
         # of a damaged header two readers see different tracks
@@ -157,8 +157,8 @@ def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
     if call is None:
         return
     call = msgspec.structs.replace(call, fds=lock.fds)
-    run = kit.children.run(
-        call, video=work.source, stall_timeout_s=kit.stall_timeout_s, parse_line=parse_line
+    run = environment.children.run(
+        call, video=work.source, stall_timeout_s=environment.stall_timeout_s, parse_line=parse_line
     )
     if run.returncode != 0 or run.errors or run.warnings:
         said = (*run.errors, *run.warnings, "")[0]
@@ -168,10 +168,10 @@ def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
 
 def _verify(job: _Job, file: OpenFile) -> MediaInfo:
     """Return what is in a file that must be as planned. Raises VerifyError or ProbeError."""
-    found = probe(job.kit, file)
+    found = probe(job.environment, file)
     verify_media(job.work.source, job.work.plan, found)
     verify_chapters(job.work.source, job.work.plan, found, 0.0)
-    job.kit.recheck(found)
+    job.environment.recheck(found)
     return found
 
 
@@ -180,7 +180,7 @@ def _already(job: _Job) -> Done:
     media = _verify(job, job.file)
     mtime_ns = wanted_mtime_ns(job.work.plan, job.old)
     if mtime_ns is not None and mtime_ns != job.old.mtime_ns:
-        fsops.set_modification_time(job.kit.disk, job.file.fd, mtime_ns)
+        fsops.set_modification_time(job.environment.disk, job.file.fd, mtime_ns)
     identity = Identity.of(os.fstat(job.file.fd))
     return Done(job.work.source, identity, media, 0, 0, (), identity.size, identity.size)
 
@@ -189,7 +189,7 @@ def _record(job: _Job, edit: HeaderChange) -> HeaderRecord:
     return HeaderRecord(
         mode="header",
         state="writing",
-        owner=owner_of(job.kit.locks_dir),
+        owner=owner_of(job.environment.locks_dir),
         source=job.source.name,
         old=job.old,
         old_print=file_head_tail_digest(job.file.fd),
