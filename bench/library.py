@@ -92,7 +92,7 @@ def _record(root: str, files: int) -> None:
     from vpo_tasks.media.synthetic import SampleTrack, make_sample
     from vpo_tasks.run.policies import PolicySet
     from vpo_tasks.state.pool import DaemonConnectionPool
-    from vpo_tasks.state.recorded import sample_digest
+    from vpo_tasks.state.recorded import head_tail_digest
     from vpo_tasks.state.store import Store
 
     tracks = [SampleTrack("video", default=True)]
@@ -112,7 +112,7 @@ def _record(root: str, files: int) -> None:
                 Identity.of(os.stat(path)),
                 digest=digest,
                 media=media[number % ODD_EVERY == 0],
-                fingerprint=sample_digest(path),
+                fingerprint=head_tail_digest(path),
                 status="unchanged",
             )
 

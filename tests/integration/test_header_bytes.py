@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_head_tail_digest
+from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_sample_digest
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place.writes import is_new, is_planned_state, is_untouched, write_new, write_old
 from vpo_tasks.media.identity import Identity
@@ -27,7 +27,7 @@ def record_for(new: bytes) -> HeaderRecord:
     shorter = min(len(OLD), len(new))
     return HeaderRecord(
         mode="header", state="writing", owner="", source=b"film.mkv",
-        old=Identity(1, 1, len(OLD), 10**18), old_print=recorded_head_tail_digest(len(OLD), lambda at, count: OLD[at : at + count]),
+        old=Identity(1, 1, len(OLD), 10**18), old_print=recorded_sample_digest(len(OLD), lambda at, count: OLD[at : at + count]),
         new_size=len(new), ranges=(Range(50, OLD[50:53], b"xyz"),), old_end=OLD[shorter:], new_end=new[shorter:],
     )  # fmt: skip
 

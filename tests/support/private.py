@@ -51,7 +51,7 @@ class Private(NamedTuple):
 def fingerprint(path: bytes) -> str:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return journals.file_head_tail_digest(fd)
+        return journals.file_sample_digest(fd)
     finally:
         os.close(fd)
 

@@ -13,7 +13,7 @@ from vpo_tasks.report.console import Console
 from vpo_tasks.run.context import RunContext, RunOptions
 from vpo_tasks.run.opening import open_run
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import sample_digest
+from vpo_tasks.state.recorded import head_tail_digest
 from vpo_tasks.state.store import Store
 
 ENGLISH_ONLY = """schema_version: 13
@@ -54,7 +54,7 @@ class RecordedLibrary:
                     Identity.of(path.stat()),
                     digest=digest,
                     media=holds,
-                    fingerprint=sample_digest(os.fsencode(path)),
+                    fingerprint=head_tail_digest(os.fsencode(path)),
                     status="unchanged",
                 )
         return path

@@ -203,24 +203,24 @@ def _read(place: Place) -> tuple[AnyRecord | None, os.stat_result]:
         os.close(fd)
 
 
-def head_tail_digest(place: Place) -> str:
-    """Return the `file_head_tail_digest` of what a name holds. Raises OSError, also for a link."""
+def sample_digest(place: Place) -> str:
+    """Return the `file_sample_digest` of what a name holds. Raises OSError, also for a link."""
     fd = place.open()
     try:
-        return file_head_tail_digest(fd)
+        return file_sample_digest(fd)
     finally:
         os.close(fd)
 
 
-def file_head_tail_digest(fd: int) -> str:
+def file_sample_digest(fd: int) -> str:
     """Return a digest of an open file's size and of samples of its content: a megabyte read at most.
 
     It tells our own new video from anything else after inode numbers have changed (SMB, FUSE).
     """
-    return recorded_head_tail_digest(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
+    return recorded_sample_digest(os.fstat(fd).st_size, lambda offset, count: os.pread(fd, count, offset))
 
 
-def recorded_head_tail_digest(size: int, read: Callable[[int, int], bytes]) -> str:
+def recorded_sample_digest(size: int, read: Callable[[int, int], bytes]) -> str:
     """Return the head and tail digest of `size` bytes that `read` gives by offset and count."""
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     last = max(0, size - _HEAD_BYTES)

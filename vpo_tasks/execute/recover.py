@@ -17,7 +17,7 @@ from vpo_tasks.disk.journal import (
     ForeignRecordError,
     HeaderRecord,
     Record,
-    file_head_tail_digest,
+    file_sample_digest,
     owner_of,
     read_found_record,
 )
@@ -150,7 +150,7 @@ def _verified(place: Place, record: Record, environment: Environment) -> bool:
     """Tell whether a video is, still, what was verified before the crash."""
     try:
         with opened(place) as file:
-            if file_head_tail_digest(file.fd) != record.new_print:
+            if file_sample_digest(file.fd) != record.new_print:
                 return False
             # a copy of the source was compared byte for byte, and is not ours to judge
             return not record.counts or (

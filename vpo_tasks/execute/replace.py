@@ -12,7 +12,7 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place, is_fixed, is_fixed_at
-from vpo_tasks.disk.journal import Mode, Record, file_head_tail_digest, head_tail_digest, owner_of
+from vpo_tasks.disk.journal import Mode, Record, file_sample_digest, owner_of, sample_digest
 from vpo_tasks.disk.locks import path_key
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError
@@ -112,7 +112,7 @@ class _Replace(Transaction[Record]):
             self.environment.disk,
             self.names,
             record,
-            lambda place: head_tail_digest(place) == record.new_print,
+            lambda place: sample_digest(place) == record.new_print,
         )
 
     def done(self, record: Record, warnings: tuple[str, ...]) -> Done:
@@ -151,7 +151,7 @@ def _begin(work: Replacement, environment: Environment, video: LockedVideo, targ
         source=source.path if mode == "output" else source.name,
         target=target.name,
         old=old,
-        old_print=file_head_tail_digest(file.fd),
+        old_print=file_sample_digest(file.fd),
         keep=work.keep is not None and mode != "output",
         run=work.keep or "",
         at=time.time(),
@@ -213,7 +213,7 @@ def _committing(job: Job, made: Made) -> Record:
     Raises ReplaceError when what lies beside the old one by now is not what was verified.
     """
     status = job.names.part.status()
-    if status is None or head_tail_digest(job.names.part) != made.digest:
+    if status is None or sample_digest(job.names.part) != made.digest:
         raise ReplaceError(job.work.source, "somebody else has replaced the new video; nothing was touched")
     return msgspec.structs.replace(
         job.record,

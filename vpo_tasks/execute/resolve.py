@@ -12,7 +12,7 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place
-from vpo_tasks.disk.journal import Record, encode, head_tail_digest
+from vpo_tasks.disk.journal import Record, encode, sample_digest
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import opened_store, remove_if_empty, retire
@@ -154,7 +154,7 @@ def which(place: Place, record: Record) -> FileState:
     if identity.same_video(record.old):
         return "old"
     if identity.size in (record.old.size, record.new.size if record.new else None):
-        found = head_tail_digest(place)
+        found = sample_digest(place)
         if found == record.new_print:
             return "new"
         if found == record.old_print:

@@ -14,7 +14,7 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place
-from vpo_tasks.disk.journal import Mode, Record, file_head_tail_digest, head_tail_digest
+from vpo_tasks.disk.journal import Mode, Record, file_sample_digest, sample_digest
 from vpo_tasks.disk.locks import VideoLock
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
@@ -71,8 +71,8 @@ def make_by_tool(job: Job, new: Place) -> Made:
         refuse_larger(job.work, job.environment, job.versions(made_file))
         made = _verify(job, made_file, said.missed, before)
         lost = _copy_attributes(job, made_file.fd)
-        head_tail = file_head_tail_digest(made_file.fd)
-    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), digest=head_tail)
+        sampled = file_sample_digest(made_file.fd)
+    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), digest=sampled)
 
 
 def make_by_link(job: Job, new: Place) -> Made:
@@ -81,10 +81,10 @@ def make_by_link(job: Job, new: Place) -> Made:
     status = new.status()
     if status is None or Identity.of(status)[2:4] != job.record.old[2:4]:
         raise foreign_file(job.work.source)
-    head_tail = head_tail_digest(new)
-    if head_tail != job.record.old_print:
+    sampled = sample_digest(new)
+    if sampled != job.record.old_print:
         raise foreign_file(job.work.source)
-    return Made(job.work.plan.result, (), (), 0, head_tail)
+    return Made(job.work.plan.result, (), (), 0, sampled)
 
 
 def make_by_copy(job: Job, new: Place) -> Made:
@@ -97,7 +97,7 @@ def make_by_copy(job: Job, new: Place) -> Made:
         if digest is not None and fsops.content_digest(made.fd) != digest:
             raise VerifyError(job.work.source, "content of the copy", digest[:16], "another digest")
         lost = tuple(_copy_attributes(job, made.fd))
-        return Made(job.work.plan.result, (), lost, written, file_head_tail_digest(made.fd))
+        return Made(job.work.plan.result, (), lost, written, file_sample_digest(made.fd))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The one frame for changing a user's file: lock, journal, work, verify, commit, undo.
 
-replace.py and in_place/edit.py fill it. The order of the steps is the protocol of docs/safety.md.
+replace.py and in_place/edit.py fill it. The order of the steps is the protocol of docs/design/safety.md.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Transaction(ABC, Generic[Line]):
 
     @abstractmethod
     def commit(self) -> Line:
-        """Transaction the video. Returns the record of the finished change."""
+        """Change the video. Returns the record of the finished change."""
 
     @abstractmethod
     def resolve(self, record: Line) -> Resolution:

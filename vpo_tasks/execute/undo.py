@@ -18,8 +18,8 @@ from vpo_tasks.disk.journal import (
     ForeignRecordError,
     HeaderRecord,
     encode,
-    head_tail_digest,
     read_found_record,
+    sample_digest,
 )
 from vpo_tasks.disk.locks import key_lock
 from vpo_tasks.disk.sidecars import Sidecars
@@ -104,7 +104,7 @@ def why_no_undo(beside: Sidecars, stored: Sidecars, record: AnyRecord) -> str | 
     if record.mode == "rename" and record.state == "done" and beside.folder.at(record.source).status():
         return f"{os.fsdecode(record.source)} exists already"
     video = beside.folder.at(record.target)
-    return _changed(video, record.new, lambda: head_tail_digest(video) == record.new_print)
+    return _changed(video, record.new, lambda: sample_digest(video) == record.new_print)
 
 
 def _changed(video: Place, new: Identity | None, is_new: Callable[[], bool]) -> str | None:

@@ -11,7 +11,7 @@ from vpo_tasks.errors import UsageError
 from vpo_tasks.library.discover import Discovery, Found
 from vpo_tasks.report.text import count_noun
 from vpo_tasks.state.moves import KEPT_S, Move, Moves
-from vpo_tasks.state.recorded import RecordedState, sample_digest, signed
+from vpo_tasks.state.recorded import RecordedState, head_tail_digest, signed
 from vpo_tasks.state.store import Store
 
 
@@ -152,7 +152,7 @@ def _alike(path: bytes, gone: Sequence[bytes], store: Store) -> bytes | None:
     """Return the vanished video whose size, head and tail these are."""
     if not gone:
         return None
-    here = sample_digest(path)
+    here = head_tail_digest(path)
     for old in gone:
         details = store.details(old)
         if here is not None and details is not None and details.fingerprint == here:

@@ -15,7 +15,7 @@ from vpo_tasks.report.buglog import bug_text, write_bug
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.run.failure_memory import FailureMemory, as_result
-from vpo_tasks.state.recorded import sample_digest
+from vpo_tasks.state.recorded import head_tail_digest
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale
@@ -304,7 +304,7 @@ class BatchController:
             result.identity,
             digest=digest if result.compliant else None,
             media=result.media,
-            fingerprint=sample_digest(path),
+            fingerprint=head_tail_digest(path),
             status=result.status,
             error=result.error,
         )

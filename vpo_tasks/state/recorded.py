@@ -61,7 +61,7 @@ class RecordedState(NamedTuple):
         return self[2:4] == other[2:4]
 
 
-def sample_digest(path: bytes) -> bytes | None:
+def head_tail_digest(path: bytes) -> bytes | None:
     """Return a digest of size, head and tail (a few kilobytes read), or None when it cannot be read."""
     try:
         with open_file(path, named=True) as opened:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.state.recorded import RecordedState, sample_digest
+from vpo_tasks.state.recorded import RecordedState, head_tail_digest
 from vpo_tasks.state.store import Store
 
 Verdict = Literal["up-to-date", "replan", "same-file", "changed", "new"]
@@ -45,7 +45,7 @@ def verdict_on(
     if verdict != "same-file" or record is None:
         return verdict
     details = store.details(path)
-    if details is None or details.fingerprint is None or details.fingerprint != sample_digest(path):
+    if details is None or details.fingerprint is None or details.fingerprint != head_tail_digest(path):
         return "changed"
     store.adopt(path, identity)
     return "up-to-date" if record.digest == digest else "replan"

@@ -1,4 +1,4 @@
-"""The interface of a tool. A new tool is one new file and one line in `toolbox.TABLE`."""
+"""The interface of a tool. What a new one needs: CONTRIBUTING.md, "How to add"."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One process to run. `argv[0]` is absolute. `ok_codes` succeed; `warn_codes` succeed once verified.
 
-    `fds` are inherited by the process (the lock); `cwd` is the output's folder, so that the output is named
-    by a plain relative name. `inputs` are small texts the tool wants as files:
+    `fds` are inherited by the process (the lock); `cwd` is the folder it runs in: the output's, where the
+    output is named by a plain relative name. `inputs` are small texts the tool wants as files:
     (position in argv, content); each becomes an anonymous file, whose path is appended to the argument at
     that position. `results` likewise are (position in argv, place of an earlier call of the same step that
     `keeps_output`).
@@ -61,7 +61,7 @@ class Tool(Protocol):
     def calls(self, plan: Plan, info: ToolInfo, source: bytes, output: bytes) -> tuple[Call, ...]:
         """Return the processes that make `output` (a path) from `source` (an absolute path) as `plan` says.
 
-        The last call writes the output; earlier ones are analysis passes.
+        The last call writes the output; earlier ones analyse the source or take pictures out of it.
         """
         ...
 

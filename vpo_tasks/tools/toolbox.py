@@ -1,4 +1,4 @@
-"""The external tools, and what each is used for. A new tool is one line in the table."""
+"""The external tools, and what each is used for."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.matroska import block, cluster, element, matroska, number, track
 from vpo_tasks.disk.folders import open_folder, opened
-from vpo_tasks.disk.journal import HeaderRecord, Range, file_head_tail_digest
+from vpo_tasks.disk.journal import HeaderRecord, Range, file_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place import writes
@@ -110,7 +110,7 @@ def begun(tmp_path, folder):
     with opened(folder.at(b"film.mkv")) as file:
         record = HeaderRecord(
             mode="header", state="writing", owner="me", source=b"film.mkv", old=Identity.of(os.fstat(file.fd)),
-            old_print=file_head_tail_digest(file.fd), new_size=path.stat().st_size,
+            old_print=file_sample_digest(file.fd), new_size=path.stat().st_size,
             ranges=(Range(path.read_bytes().index(NAME), b"Old", b"New"),),
         )  # fmt: skip
     names = Sidecars(folder, "0123456789abcdef-0001")

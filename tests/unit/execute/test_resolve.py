@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from vpo_tasks.disk.folders import open_folder
-from vpo_tasks.disk.journal import Record, encode, head_tail_digest
+from vpo_tasks.disk.journal import Record, encode, sample_digest
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.resolve import resolve, which
@@ -24,7 +24,7 @@ class Scene:
         self.names = Sidecars(folder, "0123456789abcdef-0001")
         self.source, self.target = folder.at(b"film.mkv"), folder.at(target)
         self.kept = {content: self._keep(content, number) for number, content in enumerate((OLD, NEW))}
-        prints = [head_tail_digest(self.kept[content]) for content in (OLD, NEW)]
+        prints = [sample_digest(self.kept[content]) for content in (OLD, NEW)]
         old, new = (Identity.of(self.kept[content].status()) for content in (OLD, NEW))
         self.record = Record(
             mode=mode, state="committing", owner="me", source=b"film.mkv", target=target, old=old,

@@ -9,7 +9,7 @@ import pytest
 from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder, opened
-from vpo_tasks.disk.journal import Record, file_head_tail_digest, head_tail_digest
+from vpo_tasks.disk.journal import Record, file_sample_digest, sample_digest
 from vpo_tasks.disk.locks import VideoLock
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
@@ -48,7 +48,7 @@ def make_job(tmp_path):
             old = Identity.of(os.fstat(file.fd))
             record = Record(
                 mode="output", state="intent", owner="me", source=b"film.mkv", target=b"film.mkv", old=old,
-                old_print=file_head_tail_digest(file.fd),
+                old_print=file_sample_digest(file.fd),
             )  # fmt: skip
             source = folder.at(b"film.mkv")
             names = Sidecars(folder, "0123456789abcdef-0001")
@@ -62,7 +62,7 @@ def test_a_copy_is_read_back_and_looks_like_its_source(make_job):
     job = make_job()
     made = make_by_copy(job, job.names.part)
     status = job.names.part.status()
-    assert made.digest == head_tail_digest(job.source) == head_tail_digest(job.names.part)
+    assert made.digest == sample_digest(job.source) == sample_digest(job.names.part)
     assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o640, MTIME_NS)
 
 

@@ -11,7 +11,7 @@ from vpo_tasks.library.discover import discover
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import sample_digest
+from vpo_tasks.state.recorded import head_tail_digest
 from vpo_tasks.state.store import Store
 
 DIGEST = b"digest in force!"
@@ -36,7 +36,7 @@ def record(store, path, *, digest=DIGEST, **changed):
     identity = Identity.of(os.stat(path))._replace(**changed)
     name = os.fsencode(path)
     store.record(
-        name, identity, digest=digest, media=None, fingerprint=sample_digest(name), status="unchanged"
+        name, identity, digest=digest, media=None, fingerprint=head_tail_digest(name), status="unchanged"
     )
 
 

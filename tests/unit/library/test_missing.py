@@ -13,7 +13,7 @@ from vpo_tasks.library.missing import absence_error, find_absent, find_moves, is
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.moves import KEPT_S, Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import sample_digest
+from vpo_tasks.state.recorded import head_tail_digest
 from vpo_tasks.state.store import Store
 
 DIGEST = b"digest in force!"
@@ -46,7 +46,7 @@ def add(store, path, content=b"one", **changed):
     name = os.fsencode(path)
     identity = Identity.of(path.stat())._replace(**changed)
     store.record(
-        name, identity, digest=DIGEST, media=video(""), fingerprint=sample_digest(name), status="unchanged"
+        name, identity, digest=DIGEST, media=video(""), fingerprint=head_tail_digest(name), status="unchanged"
     )
     return name
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder
-from vpo_tasks.disk.journal import Record, encode, head_tail_digest, owner_of
+from vpo_tasks.disk.journal import Record, encode, owner_of, sample_digest
 from vpo_tasks.disk.locks import path_key
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.run.recovery import recover_output, recover_private
@@ -45,7 +45,7 @@ def test_work_that_had_not_begun_is_cleaned_up_and_told(recorded, settle):
 def test_a_video_whose_change_broke_off_is_named_and_no_longer_taken_for_compliant(recorded, settle):
     path = recorded.add("a.mkv", RIGHT, digest=b"d")
     with open_folder(bytes(recorded.media)) as folder:
-        print_of = head_tail_digest(folder.at(b"a.mkv"))
+        print_of = sample_digest(folder.at(b"a.mkv"))
     intent = Record(
         mode="replace", state="intent", owner=owner_of(recorded.config.locks_path), source=b"a.mkv",
         target=b"a.mkv", old=Identity.of(path.stat()), old_print=print_of,

@@ -8,7 +8,7 @@ import pytest
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import RecordedState, sample_digest, signed
+from vpo_tasks.state.recorded import RecordedState, head_tail_digest, signed
 from vpo_tasks.state.store import PolicyStamp, Store
 from vpo_tasks.state.up_to_date import judge
 
@@ -140,6 +140,6 @@ def test_the_fingerprint_sees_size_head_and_tail(tmp_path):
     seen = set()
     for content in (b"a" * 10_000, b"b" + b"a" * 9_999, b"a" * 9_999 + b"b", b"a" * 10_001, b""):
         path.write_bytes(content)
-        seen.add(sample_digest(bytes(path)))
+        seen.add(head_tail_digest(bytes(path)))
     assert len(seen) == 5
-    assert sample_digest(b"/nowhere") is None
+    assert head_tail_digest(b"/nowhere") is None

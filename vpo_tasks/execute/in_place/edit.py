@@ -14,7 +14,7 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place, opened, own_folder
-from vpo_tasks.disk.journal import HeaderRecord, file_head_tail_digest, owner_of
+from vpo_tasks.disk.journal import HeaderRecord, file_sample_digest, owner_of
 from vpo_tasks.disk.locks import VideoLock, path_key
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import (
@@ -60,7 +60,7 @@ class _Job(NamedTuple):
 
 
 def edit_header(work: Replacement, environment: Environment) -> Done:
-    """Transaction flags, languages, titles and tags of a Matroska video in place.
+    """Change flags, languages, titles and tags of a Matroska video in place.
 
     Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
     Interrupted; the video is then as it was, except after UnresolvedError.
@@ -192,7 +192,7 @@ def _record(job: _Job, edit: HeaderChange) -> HeaderRecord:
         owner=owner_of(job.environment.locks_dir),
         source=job.source.name,
         old=job.old,
-        old_print=file_head_tail_digest(job.file.fd),
+        old_print=file_sample_digest(job.file.fd),
         new_size=edit.new_size,
         ranges=edit.ranges,
         old_end=edit.old_end,

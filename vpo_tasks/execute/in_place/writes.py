@@ -12,7 +12,7 @@ import stat
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place
-from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_head_tail_digest
+from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import retire
@@ -78,7 +78,7 @@ def is_planned_state(fd: int, record: HeaderRecord) -> bool:
     # a crash may leave zeros where a file grew, forward or back
     if not _is_mixed(end, (record.old_end or record.new_end)[: len(end)], bytes(len(end))):
         return False
-    return recorded_head_tail_digest(record.old.size, _OldContent(fd, record).read) == record.old_print
+    return recorded_sample_digest(record.old.size, _OldContent(fd, record).read) == record.old_print
 
 
 def is_new(fd: int, record: HeaderRecord) -> bool:
