@@ -1,1 +1,1 @@
-"""The address that dodo.py files of version 0.1 import from."""
+"""The address that dodo.py files written by an earlier `vpo init` import from."""

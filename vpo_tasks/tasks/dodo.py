@@ -1,4 +1,4 @@
-"""What the dodo.py files that `vpo init` wrote in version 0.1 import; today's is `vpo_tasks.dodo`."""
+"""The address that dodo.py files written by an earlier `vpo init` import from; today's is `vpo_tasks.dodo`."""
 
 from vpo_tasks.dodo import DOIT_CONFIG, task_process
 
