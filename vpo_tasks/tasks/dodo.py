@@ -1,4 +1,4 @@
-"""The address that dodo.py files written by an earlier `vpo init` import from; today's is `vpo_tasks.dodo`."""
+"""The address in dodo.py files written by an earlier `vpo init`; today it is `vpo_tasks.dodo`."""
 
 from vpo_tasks.dodo import DOIT_CONFIG, task_process
 
