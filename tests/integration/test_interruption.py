@@ -57,9 +57,18 @@ def test_ctrl_c_once_finishes_what_is_in_hand_and_starts_nothing_new(slow):
     assert slow.leftovers() == []
 
 
+@pytest.fixture
+def heeded():
+    """Let the children heed SIGHUP, also where the tests themselves were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGQUIT,)]
 )
+@pytest.mark.usefixtures("heeded")
 def test_a_second_ctrl_c_or_sigterm_ends_the_tools_and_leaves_every_video_as_it_was(slow, signals):
     before = read_tree(slow.media)
     run = slow.start("process", "-w", "2", slow.media)
