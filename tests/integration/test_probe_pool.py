@@ -249,7 +249,7 @@ def test_playlist_opens_no_other_file_says_strace(tmp_path, playlist):
     path = to_path(tmp_path, "a.mkv")
     (tmp_path / "a.mkv").write_text(playlist.format(secret=secret))
     log = to_path(tmp_path, "log")
-    code = "import sys\nfrom vpo_tasks.media.av_reading import read_media\nread_media(sys.argv[1])"
+    code = "import sys\nfrom vpo_tasks.media.av_reader import read_media\nread_media(sys.argv[1])"
     traced = [
         strace,
         "-f",
