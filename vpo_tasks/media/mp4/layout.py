@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from vpo_tasks.media.mp4.offsets import named_offsets, shift_offsets, shift_segment_index
+from vpo_tasks.media.mp4.offsets import chunk_ranges, named_offsets, shift_offsets, shift_segment_index
 from vpo_tasks.media.mp4.tree import (
     FREE_KINDS,
     Atom,
@@ -137,13 +138,14 @@ def _room_around(tree: BoxTree, old: Part) -> tuple[int, int]:
 
 
 def _refuse_data_within(tree: BoxTree, start: int, end: int) -> None:
-    """Refuse to write where a track or an item has its data. An offset may name the end of a box before."""
+    """Refuse to write where a track or an item has its data, whatever box these are in."""
     for part in tree.parts:
         if part.atom is None:
             continue
-        for offset in named_offsets(part.atom):
-            if start <= offset < end:
-                raise BoxError(part.kind, f"names data within the index or free space, at byte {offset}")
+        named = ((at, at + 1) for at in named_offsets(part.atom))
+        for first, behind in chain(named, chunk_ranges(part.atom)):
+            if first < end and start < behind and first < behind:
+                raise BoxError(part.kind, f"names data within the index or free space, at byte {first}")
 
 
 def _write_with_rest(begin: int, packed: bytes, left: int, old_end: int) -> tuple[int, bytes]:

@@ -10,7 +10,8 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from vpo_tasks.media.mp4.tree import Atom, BoxError, find
+from vpo_tasks.media.mp4.chunks import read_chunks
+from vpo_tasks.media.mp4.tree import Atom, BoxError, find, find_all
 
 OffsetMove = Callable[[int], int]
 """Where a byte of the file stands afterwards. Raises BoxError for a byte that goes."""
@@ -18,6 +19,8 @@ OffsetMove = Callable[[int], int]
 _BASE_OFFSET = 0x1
 _SELF_CONTAINED = 0x1
 _LARGEST_32 = (1 << 32) - 1
+_MOST_ENTRIES = 8_000_000
+"""Samples or chunks of one track that are looked at; a film of ten hours has two million."""
 
 
 def shift_offsets(atom: Atom, move: OffsetMove) -> Atom:
@@ -27,7 +30,7 @@ def shift_offsets(atom: Atom, move: OffsetMove) -> Atom:
     """
     try:
         return _shift(atom, move)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise BoxError(atom.kind, "has a damaged table of offsets") from error
 
 
@@ -41,6 +44,23 @@ def named_offsets(atom: Atom) -> Iterator[int]:
 
     shift_offsets(atom, note)
     return iter(found)
+
+
+def chunk_ranges(movie: Atom) -> Iterator[tuple[int, int]]:
+    """Yield where each chunk of the tracks of a `moov` begins and ends in this file."""
+    for information in find_all(movie, b"trak", b"mdia", b"minf"):
+        table = find(information, b"stbl")
+        if table is None or not _is_self_contained(information):
+            continue
+        if any(len(box.payload) > 4 * _MOST_ENTRIES for box in table.children):
+            raise BoxError(table.kind, f"lists more than {_MOST_ENTRIES} samples")
+        try:
+            chunks = read_chunks({box.kind: box.payload for box in table.children})
+        except struct.error as error:
+            raise BoxError(table.kind, "has a damaged table of samples") from error
+        if chunks is not None:
+            for offset, size in zip(chunks.offsets, chunks.sizes, strict=False):
+                yield offset, offset + size
 
 
 def _shift(atom: Atom, move: OffsetMove) -> Atom:
@@ -75,6 +95,8 @@ def _chunk_offsets(atom: Atom, move: OffsetMove) -> Atom:
     body = atom.payload[8 : 8 + width * count]
     if len(body) != width * count:
         raise BoxError(atom.kind, "is shorter than it says")
+    if count > _MOST_ENTRIES:
+        raise BoxError(atom.kind, f"lists more than {_MOST_ENTRIES} chunks")
     moved = [move(offset) for offset in _to_numbers(body, code)]
     kind = b"co64" if max(moved, default=0) > _LARGEST_32 else atom.kind
     rest = atom.payload[8 + width * count :]

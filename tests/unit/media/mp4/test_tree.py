@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.media import AUDIO, VIDEO, SampleChapter, SampleTrack, sample
 from vpo_tasks.media.matroska.ebml import open_source
 from vpo_tasks.media.mp4 import fields, items, layout
-from vpo_tasks.media.mp4.offsets import named_offsets, shift_offsets
+from vpo_tasks.media.mp4.offsets import named_offsets, shift_offsets, shift_segment_index
 from vpo_tasks.media.mp4.tree import (
     Atom,
     BoxError,
@@ -339,6 +339,9 @@ def test_a_copy_with_a_larger_index_in_front_has_the_same_packets(muxed, tmp_pat
     after.write_bytes(copied(path, layout.plan_copy(tree, parts)))
     assert packets(after) == packets(path)
     assert copied(path, layout.plan_copy(tree, tree.parts)) == path.read_bytes()
+    now = read(after)
+    fragments = {part.offset for part in now.parts if part.kind == b"moof"}
+    assert all(set(named_offsets(part.atom)) <= fragments for part in now.parts if part.kind == b"mfra")
 
 
 def test_an_index_before_data_that_reach_to_the_end_of_the_file_moves_behind_them(muxed, tmp_path):
@@ -356,13 +359,93 @@ def test_an_index_before_data_that_reach_to_the_end_of_the_file_moves_behind_the
     assert packets(after) == packets(path)
 
 
-def test_data_in_free_space_are_not_written_over(tmp_path):
-    table = Atom(b"stco", struct.pack(">IIII", 0, 2, 50, 8))
+def tables(offset: int, size: int) -> tuple[Atom, ...]:
+    return (
+        Atom(b"stsc", struct.pack(">IIIII", 0, 1, 1, 1, 1)),
+        Atom(b"stsz", struct.pack(">III", 0, size, 1)),
+        Atom(b"stco", struct.pack(">III", 0, 1, offset)),
+    )
+
+
+def movie_of(*boxes: Atom) -> Atom:
+    moov = Atom(b"moov")
+    for atom in boxes:
+        moov = put(moov, atom, b"trak", b"mdia", b"minf", b"stbl")
+    return moov
+
+
+@pytest.mark.parametrize(("offset", "size", "refused"), [(8, 10, False), (8, 11, True), (150, 5, True)])
+def test_data_in_free_space_are_not_written_over(tmp_path, offset, size, refused):
+    """Players find data where the index says, whatever box they are in."""
+    moov = movie_of(*tables(offset, size))
     path = tmp_path / "a.mp4"
-    moov = put(Atom(b"moov"), table, b"trak", b"mdia", b"minf", b"stbl")
-    path.write_bytes(to_bytes(moov) + box(b"free", bytes(100)) + box(b"mdat", bytes(10)))
-    with pytest.raises(BoxError, match="data within the index or free space"):
-        layout.plan_patches(read(path), put(moov, Atom(b"abcd")))
+    path.write_bytes(box(b"mdat", bytes(10)) + to_bytes(moov) + box(b"free", bytes(100)))
+    edited = append_at(moov, (), Atom(b"abcd"))
+    if refused:
+        with pytest.raises(BoxError, match="data within the index or free space"):
+            layout.plan_patches(read(path), edited)
+    else:
+        assert layout.plan_patches(read(path), edited).size == path.stat().st_size
+
+
+def spaces() -> st.SearchStrategy[bytes]:
+    return st.lists(st.binary(max_size=30), max_size=3).map(
+        lambda all_: b"".join(box(b"free", b) for b in all_)
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.tuples(spaces(), spaces(), spaces()), st.integers(0, 60), st.integers(0, 60), st.booleans(), st.data()
+)
+def test_wherever_an_edited_index_goes_the_media_data_stay(tmp_path, free, old, new, inner, data):
+    a, b, c = free
+    first = data.draw(st.booleans())
+    media = box(b"mdat", bytes(range(40)))
+    spare = (Atom(b"free", bytes(5)),) if inner else ()
+    moov = Atom(b"moov", b"", (Atom(b"udta", b"", (Atom(b"name", bytes(old)), *spare), bytes(4)),))
+    edited = put(moov, Atom(b"name", b"x" * new), b"udta")
+    parts = (box(b"ftyp"), a, *((to_bytes(moov), b, media) if first else (media, b, to_bytes(moov))), c)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"".join(parts))
+    edit = layout.plan_patches(read(path), edited)
+    after = tmp_path / "b.mp4"
+    after.write_bytes(patched(path, edit))
+    assert len(after.read_bytes()) == edit.size
+    assert after.read_bytes().index(media) == path.read_bytes().index(media)
+    now = read(after)
+    assert {part.kind for part in now.parts} <= {b"ftyp", b"free", b"moov", b"mdat"}
+    udta = find(now.movie.atom, b"udta")
+    assert udta.tail == bytes(4)
+    assert find(udta, b"name").payload == b"x" * new
+    assert {child.kind for child in udta.children} <= {b"name", b"free"}
+    assert written(after) == after.read_bytes()
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_data_of_more_than_32_bits_to_the_end_of_the_file(tmp_path, wide):
+    path = tmp_path / "a.mp4"
+    start = box(b"moov") + (box(b"wide") if wide else b"")
+    with path.open("wb") as file:
+        file.write(start + bytes(4) + b"mdat")
+        file.truncate(5 << 30)
+    edited = Atom(b"moov", b"", (Atom(b"abcd"),))
+    if not wide:
+        with pytest.raises(layout.NoRoomError, match="no size of 32 bits"):
+            layout.plan_patches(read(path), edited)
+        return
+    edit = layout.plan_patches(read(path), edited)
+    with path.open("r+b") as file:
+        for offset, data in edit.writes:
+            file.seek(offset)
+            file.write(data)
+    now = read(path)
+    assert [(part.kind, part.end) for part in now.parts] == [
+        (b"free", 8),
+        (b"mdat", 5 << 30),
+        (b"moov", edit.size),
+    ]
+    assert now.movie.atom == edited
 
 
 @pytest.mark.parametrize("end", [b"\0\0\0\3garbage", struct.pack(">I4s", 5000, b"mdat")])
@@ -404,6 +487,14 @@ def test_chunk_offsets_beyond_32_bits_get_64_and_others_are_refused():
     assert moved == Atom(b"co64", struct.pack(">IIQQ", 0, 2, (1 << 32) + 100, (1 << 32) + 200))
     with pytest.raises(BoxError, match="no room for the offset"):
         shift_offsets(TABLES["saio"], lambda offset: offset + (1 << 32))
+
+
+def test_a_segment_index_counts_from_its_end():
+    index = Atom(b"sidx", struct.pack(">IIIIIHHIII", 0, 1, 1000, 0, 10, 0, 1, 50, 0, 0))
+    moved = shift_segment_index(index, 100, 150, lambda offset: offset + 80)
+    assert struct.unpack_from(">I", moved.payload, 16) == (40,)
+    with pytest.raises(BoxError, match="move apart"):
+        shift_segment_index(index, 100, 150, lambda offset: offset * 2)
 
 
 def test_offsets_into_another_file_stay():
