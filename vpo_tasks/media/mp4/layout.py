@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vpo_tasks.media.mp4.offsets import chunk_ranges, named_offsets, shift_offsets, shift_segment_index
 from vpo_tasks.media.mp4.tree import (
     FREE_KINDS,
+    KINDS_OF_LISTS,
     Atom,
     BoxError,
     BoxPlace,
@@ -31,6 +32,7 @@ _SMALLEST = 8
 """Bytes of the smallest box: fewer cannot be left between two."""
 _FRAGMENTED = frozenset({b"moof", b"mfra", b"sidx", b"styp"})
 _ROUNDS = 4
+_BLOCK = 4096
 
 
 class NoRoomError(BoxError):
@@ -44,7 +46,7 @@ class NoRoomError(BoxError):
 class Patches(NamedTuple):
     """An edit in place: what is written where, in this order, and the size of the file afterwards.
 
-    The first patch may lie behind the end of the file. `moved` says that the index goes to the end.
+    `moved` says that the index goes to the end of the file: it is written there before the old one is freed.
     """
 
     writes: tuple[tuple[int, bytes], ...]
@@ -59,7 +61,9 @@ def make_free(size: int) -> bytes:
 
 
 def _free_header(size: int) -> bytes:
-    return make_box_header(b"free", size if size < 1 << 32 else size - 8)
+    return (
+        make_box_header(b"free", size) if size < 1 << 32 else make_box_header(b"free", size - 8, large=True)
+    )
 
 
 def fill_room(atom: Atom, room: int) -> bytes:
@@ -78,7 +82,7 @@ def _pack(atom: Atom, room: int) -> tuple[bytes, int]:
     left = room - len(data)
     if left == 0 or left >= _SMALLEST:
         return data, left
-    places = [place for place, box in walk_atoms(atom) if place and box.kind in FREE_KINDS]
+    places = [place for place, box in walk_atoms(atom) if box.kind in FREE_KINDS and _is_free(atom, place)]
     inner = sum(len(to_bytes(box_at(atom, place))) for place in places) + left
     if not places or inner < 0 or 0 < inner < _SMALLEST:
         raise NoRoomError(atom.kind, -inner if inner < 0 else _SMALLEST - inner)
@@ -86,6 +90,11 @@ def _pack(atom: Atom, room: int) -> tuple[bytes, int]:
         atom = replace_at(atom, place)
     atom = _resize_free(atom, places[0], inner)
     return to_bytes(atom), 0
+
+
+def _is_free(atom: Atom, place: BoxPlace) -> bool:
+    """Whether a box called free is no entry of a list that counts them."""
+    return bool(place) and box_at(atom, place[:-1]).kind not in KINDS_OF_LISTS
 
 
 def _resize_free(atom: Atom, place: BoxPlace, size: int) -> Atom:
@@ -113,10 +122,11 @@ def plan_patches(tree: BoxTree, edited: Atom) -> Patches:
         except NoRoomError as error:
             short = error
             continue
-        return Patches((_write_with_rest(begin, packed, left, old.end),), tree.size)
+        data = packed + _free_rest(begin + len(packed), left, old.end)
+        return Patches(_changed_blocks(old, begin, data), tree.size)
     if end == tree.size:
         data = to_bytes(edited._replace(form=_explicit(edited.form)))
-        return Patches(((old.offset, data),), old.offset + len(data))
+        return Patches(_changed_blocks(old, old.offset, data), old.offset + len(data))
     assert short is not None
     return _move_to_end(tree, edited, short)
 
@@ -148,13 +158,26 @@ def _refuse_data_within(tree: BoxTree, start: int, end: int) -> None:
                 raise BoxError(part.kind, f"names data within the index or free space, at byte {first}")
 
 
-def _write_with_rest(begin: int, packed: bytes, left: int, old_end: int) -> tuple[int, bytes]:
-    """Return the patch for an index at `begin`. What is left is free, with zeros where the old index was."""
+def _free_rest(at: int, left: int, old_end: int) -> bytes:
+    """Return what is written behind an index that ends at `at`: free space, zeros where the old one was."""
     if not left:
-        return begin, packed
+        return b""
     header = _free_header(left)
-    zeros = max(0, min(left, old_end - begin - len(packed)) - len(header))
-    return begin, packed + header + bytes(zeros)
+    return header + bytes(max(0, min(left, old_end - at) - len(header)))
+
+
+def _changed_blocks(old: Part, begin: int, data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Return the parts of `data` that differ from the old index: its sample tables are large and stay."""
+    before = to_bytes(old.atom) if old.atom is not None and begin == old.offset else b""
+    found, at = [], 0
+    while at < len(data):
+        end = at
+        while end < len(data) and before[end : end + _BLOCK] != data[end : end + _BLOCK]:
+            end += _BLOCK
+        if end > at:
+            found.append((begin + at, data[at:end]))
+        at = end + _BLOCK
+    return tuple(found)
 
 
 def _move_to_end(tree: BoxTree, edited: Atom, short: NoRoomError) -> Patches:

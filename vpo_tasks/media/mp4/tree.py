@@ -29,7 +29,8 @@ _BEFORE_CHILDREN = {
     **dict.fromkeys((b"stsd", b"dref", b"keys"), 8),
 }
 """Boxes that hold boxes, and how many bytes stand before these. Sample entries stay whole: `expand_box`."""
-_OF_LEAVES = frozenset({b"tref", b"stsd", b"dref", b"keys"})
+KINDS_OF_LISTS = frozenset({b"tref", b"stsd", b"dref", b"keys", b"ilst"})
+"""Boxes whose children are entries, whatever these are called."""
 
 
 class BoxError(VpoError):
@@ -202,10 +203,10 @@ class _Parser:
         return tuple(children), self.data[at:end]
 
     def _before_children(self, kind: bytes, start: int, parent: bytes) -> int | None:
-        if parent in _OF_LEAVES or kind in FREE_KINDS:
-            return None
         if parent == b"ilst":
-            return 0  # an item, whatever it is called
+            return 0  # an item
+        if parent in KINDS_OF_LISTS or kind in FREE_KINDS:
+            return None
         if kind == b"meta":  # with version and flags in MP4, without in QuickTime
             head = self.data[start : start + 12]
             return 0 if head[4:8] == b"hdlr" or (head[:4] != bytes(4) and head[8:] != b"hdlr") else 4
