@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import chain
+from operator import add
 from typing import NamedTuple
 
-from vpo_tasks.media.mp4.offsets import chunk_ranges, named_offsets, shift_offsets, shift_segment_index
+from vpo_tasks.media.mp4.offsets import chunks_in_file, named_offsets, shift_offsets, shift_segment_index
 from vpo_tasks.media.mp4.tree import (
     FREE_KINDS,
     KINDS_OF_LISTS,
@@ -114,8 +114,15 @@ def plan_patches(tree: BoxTree, edited: Atom) -> Patches:
     if old.atom == edited:
         return Patches((), tree.size)
     start, end = _room_around(tree, old)
-    _refuse_data_within(tree, start, end)
-    short: NoRoomError | None = None
+    planned = _plan_within(tree, edited, start, end)
+    for part in tree.parts:
+        if part.atom is not None:
+            _refuse_data_within(part.atom, (start, end), (tree.size, planned.size))
+    return planned
+
+
+def _plan_within(tree: BoxTree, edited: Atom, start: int, end: int) -> Patches:
+    old, short = tree.movie, NoRoomError(b"moov", 0)
     for begin in dict.fromkeys((old.offset, start)):
         try:
             packed, left = _pack(edited, end - begin)
@@ -127,7 +134,6 @@ def plan_patches(tree: BoxTree, edited: Atom) -> Patches:
     if end == tree.size:
         data = to_bytes(edited._replace(form=_explicit(edited.form)))
         return Patches(_changed_blocks(old, old.offset, data), old.offset + len(data))
-    assert short is not None
     return _move_to_end(tree, edited, short)
 
 
@@ -147,15 +153,21 @@ def _room_around(tree: BoxTree, old: Part) -> tuple[int, int]:
     return tree.parts[first].offset, tree.parts[last].end
 
 
-def _refuse_data_within(tree: BoxTree, start: int, end: int) -> None:
-    """Refuse to write where a track or an item has its data, whatever box these are in."""
-    for part in tree.parts:
-        if part.atom is None:
-            continue
-        named = ((at, at + 1) for at in named_offsets(part.atom))
-        for first, behind in chain(named, chunk_ranges(part.atom)):
-            if first < end and start < behind and first < behind:
-                raise BoxError(part.kind, f"names data within the index or free space, at byte {first}")
+def _refuse_data_within(atom: Atom, *written: tuple[int, int]) -> None:
+    """Refuse to write where a track or an item has its data, or would have them in a file that is cut off."""
+    named = list(named_offsets(atom, with_chunks=False))
+    ranges = [(named, [offset + 1 for offset in named])]
+    for offsets, sizes in chunks_in_file(atom):
+        ranges.append((list(offsets), list(map(add, offsets, sizes))))
+    for firsts, ends in ranges:
+        for start, end in written:
+            if max(ends, default=start) <= start or min(firsts, default=end) >= end:
+                continue  # the usual case, found without a loop in Python
+            if any(
+                first < end and start < last and first < last
+                for first, last in zip(firsts, ends, strict=False)
+            ):
+                raise BoxError(atom.kind, "names data within the index, free space or behind the file's end")
 
 
 def _free_rest(at: int, left: int, old_end: int) -> bytes:

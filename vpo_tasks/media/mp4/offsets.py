@@ -10,7 +10,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from vpo_tasks.media.mp4.chunks import read_chunks
+from vpo_tasks.media.mp4.chunks import Chunks, read_chunks
 from vpo_tasks.media.mp4.tree import Atom, BoxError, find, find_all
 
 OffsetMove = Callable[[int], int]
@@ -34,9 +34,11 @@ def shift_offsets(atom: Atom, move: OffsetMove) -> Atom:
         raise BoxError(atom.kind, "has a damaged table of offsets") from error
 
 
-def named_offsets(atom: Atom) -> Iterator[int]:
+def named_offsets(atom: Atom, *, with_chunks: bool = True) -> Iterator[int]:
     """Yield every absolute offset that stands in a box. Raise BoxError as `shift_offsets` does."""
     found: list[int] = []
+    if not with_chunks:
+        atom = _without_chunks(atom)
 
     def note(offset: int) -> int:
         found.append(offset)
@@ -46,8 +48,13 @@ def named_offsets(atom: Atom) -> Iterator[int]:
     return iter(found)
 
 
-def chunk_ranges(movie: Atom) -> Iterator[tuple[int, int]]:
-    """Yield where each chunk of the tracks of a `moov` begins and ends in this file."""
+def _without_chunks(atom: Atom) -> Atom:
+    kept = tuple(_without_chunks(box) for box in atom.children if box.kind not in {b"stco", b"co64"})
+    return atom._replace(children=kept) if atom.children else atom
+
+
+def chunks_in_file(movie: Atom) -> Iterator[Chunks]:
+    """Yield the chunks of each track of a `moov` whose data lie in this file."""
     for information in find_all(movie, b"trak", b"mdia", b"minf"):
         table = find(information, b"stbl")
         if table is None or not _is_self_contained(information):
@@ -59,8 +66,7 @@ def chunk_ranges(movie: Atom) -> Iterator[tuple[int, int]]:
         except struct.error as error:
             raise BoxError(table.kind, "has a damaged table of samples") from error
         if chunks is not None:
-            for offset, size in zip(chunks.offsets, chunks.sizes, strict=False):
-                yield offset, offset + size
+            yield chunks
 
 
 def _shift(atom: Atom, move: OffsetMove) -> Atom:

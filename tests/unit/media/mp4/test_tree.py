@@ -382,10 +382,19 @@ def test_data_in_free_space_are_not_written_over(tmp_path, offset, size, refused
     path.write_bytes(box(b"mdat", bytes(10)) + to_bytes(moov) + box(b"free", bytes(100)))
     edited = append_at(moov, (), Atom(b"abcd"))
     if refused:
-        with pytest.raises(BoxError, match="data within the index or free space"):
+        with pytest.raises(BoxError, match="data within the index, free space"):
             layout.plan_patches(read(path), edited)
     else:
         assert layout.plan_patches(read(path), edited).size == path.stat().st_size
+
+
+def test_an_index_of_a_file_that_is_cut_off_does_not_grow_into_the_data_it_misses(tmp_path):
+    moov = movie_of(*tables(100_000, 10))
+    path = tmp_path / "a.mp4"
+    path.write_bytes(box(b"mdat", bytes(10)) + to_bytes(moov))
+    assert layout.plan_patches(read(path), append_at(moov, (), Atom(b"abcd"))).writes
+    with pytest.raises(BoxError, match="behind the file's end"):
+        layout.plan_patches(read(path), append_at(moov, (), Atom(b"abcd", bytes(200_000))))
 
 
 def spaces() -> st.SearchStrategy[bytes]:
