@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.media import AUDIO, VIDEO, SampleChapter, SampleTrack, sample
-from vpo_tasks.media.matroska.ebml import open_source
+from vpo_tasks.media.matroska.ebml import Source, open_source
 from vpo_tasks.media.mp4 import fields, items, layout
 from vpo_tasks.media.mp4.offsets import named_offsets, shift_offsets, shift_segment_index
 from vpo_tasks.media.mp4.tree import (
@@ -477,12 +477,20 @@ def test_data_of_more_than_32_bits_to_the_end_of_the_file(tmp_path, wide):
     assert now.movie.atom == edited
 
 
-@pytest.mark.parametrize("end", [b"\0\0\0\3garbage", struct.pack(">I4s", 5000, b"mdat")])
+@pytest.mark.parametrize(
+    "end", [b"\0\0\0\3garbage", *(struct.pack(">I4s", 5000, k) for k in (b"mdat", b"free"))]
+)
 def test_nothing_is_put_behind_a_damaged_end(tmp_path, end):
     path = tmp_path / "a.mp4"
+    edited = Atom(b"moov", b"", (Atom(b"abcd"),))
     path.write_bytes(box(b"moov") + box(b"mdat") + end)
     with pytest.raises(layout.NoRoomError, match="end of the file is damaged"):
-        layout.plan_patches(read(path), Atom(b"moov", b"", (Atom(b"abcd"),)))
+        layout.plan_patches(read(path), edited)
+    with pytest.raises(BoxError, match="no end"):
+        layout.plan_copy(read(path), [*read(path).parts[1:], read(path).parts[0]])
+    path.write_bytes(box(b"mdat") + box(b"moov") + end)
+    with pytest.raises(layout.NoRoomError, match="end of the file is damaged"):
+        layout.plan_patches(read(path), edited)
 
 
 # offsets
@@ -764,3 +772,96 @@ def test_all_tracks_are_found(muxed):
     moov = read(muxed["film.mp4"]).movie.atom
     kinds = [fields.read_handler(h).type for h in find_all(moov, b"trak", b"mdia", b"hdlr")]
     assert kinds[:3] == [b"vide", b"soun", b"sbtl"]
+
+
+def test_an_index_stays_before_its_fragments(muxed):
+    tree = read(muxed["fragmented.mp4"])
+    with pytest.raises(BoxError, match="keep its place"):
+        layout.plan_copy(tree, [*(part for part in tree.parts if part.kind != b"moov"), tree.movie])
+
+
+def test_an_index_that_names_a_place_in_itself_is_copied_only_as_it_is(tmp_path):
+    moov = movie_of(*tables(20, 4))
+    path = tmp_path / "a.mp4"
+    path.write_bytes(to_bytes(moov))
+    tree = read(path)
+    assert copied(path, layout.plan_copy(tree, tree.parts)) == path.read_bytes()
+    with pytest.raises(BoxError, match="not in the copy"):
+        layout.plan_copy(tree, [tree.movie._replace(atom=append_at(moov, (), Atom(b"abcd")))])
+
+
+def test_offsets_that_a_copy_makes_too_large_become_wider_and_count_the_growth(tmp_path):
+    path = tmp_path / "a.mp4"
+    first, last = 100, (1 << 32) - 50
+    moov = movie_of(Atom(b"stco", struct.pack(">IIII", 0, 2, first, last)))
+    with path.open("wb") as file:
+        file.write(struct.pack(">I4sQ", 1, b"mdat", 5 << 30))
+        file.seek(5 << 30)
+        file.write(to_bytes(moov))
+    tree = read(path)
+    pieces = layout.plan_copy(tree, tree.parts[::-1])
+    assert pieces[1] == (0, 5 << 30)
+    assert isinstance(pieces[0], bytes)
+    size = len(pieces[0])
+    assert list(named_offsets(parse_atom(pieces[0]))) == [first + size, last + size]
+    assert find(parse_atom(pieces[0]), b"trak", b"mdia", b"minf", b"stbl", b"co64") is not None
+
+
+def test_free_space_just_above_32_bits_says_its_size():
+    for size in ((1 << 32) - 1, 1 << 32, (1 << 32) + 7):
+        header = layout._free_header(size)
+        found = struct.unpack(">I4sQ", header)[2] if len(header) == 16 else struct.unpack(">I4s", header)[0]
+        assert found == size
+
+
+def test_in_a_fragment_auxiliary_information_counts_from_the_fragment():
+    fragment = put(Atom(b"moof"), TABLES["saio"], b"traf")
+    assert shift_offsets(fragment, lambda offset: offset + 11) == fragment
+
+
+def test_an_item_whose_parts_move_apart_is_refused():
+    with pytest.raises(BoxError, match="parts move apart"):
+        shift_offsets(TABLES["iloc with a base"], lambda offset: offset + offset)
+
+
+def test_a_child_without_a_size_is_kept_as_bytes():
+    """Only a box of the file itself may reach to the end."""
+    trak = parse_atom(box(b"trak", box(b"abcd"), bytes(4) + b"wxyz" + b"more"))
+    assert [child.kind for child in trak.children] == [b"abcd"]
+    assert trak.tail == bytes(4) + b"wxyzmore"
+    assert find_damage(trak) == ()
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path):
+    class Shrinking(Source):
+        def read(self, offset: int, count: int) -> bytes:
+            return super().read(offset, count)[:16]
+
+    path = tmp_path / "a.mp4"
+    path.write_bytes(box(b"moov", bytes(100)))
+    with path.open("rb") as file, pytest.raises(BoxError, match="became shorter"):
+        read_boxes(Shrinking(str(path), file.fileno()))
+
+
+def test_keys_are_counted_and_used_again():
+    value = (items.ItemValue(items.UTF8, b"x"),)
+    meta = items.write_item(items.make_item_list(b"mdta"), KEYS[0], value)
+    meta = items.write_item(items.write_item(meta, "abcd", value), KEYS[0], ())
+    meta = items.write_item(meta, KEYS[0], value)
+    keys = find(meta, b"keys")
+    assert [key.payload for key in keys.children] == [KEYS[0].encode(), b"abcd"]
+    assert keys.payload == struct.pack(">II", 0, 2)
+    assert [item.kind for item in find(meta, b"ilst").children] == [
+        struct.pack(">I", 2),
+        struct.pack(">I", 1),
+    ]
+
+
+def test_a_repeated_item_becomes_one_and_what_stands_beside_its_values_stays():
+    value = items.ItemValue(items.UTF8, b"x")
+    data = Atom(b"data", struct.pack(">II", 1, 0) + b"old")
+    odd = Atom(b"\xa9ART", b"", (Atom(b"abcd"), data, Atom(b"wxyz")))
+    meta = Atom(b"meta", bytes(4), (Atom(b"hdlr", bytes(24)), Atom(b"ilst", b"", (odd, odd))))
+    written_item = find(items.write_item(meta, "\xa9ART", (value,)), b"ilst").children
+    assert [[child.kind for child in item.children] for item in written_item] == [[b"abcd", b"data", b"wxyz"]]
+    assert items.read_items(items.write_item(meta, "\xa9ART", ())) == ()
