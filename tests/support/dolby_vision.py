@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from vpo_tasks.media.matroska.ebml import open_source
-from vpo_tasks.media.mp4.movie import _walk_file  # the boxes of the file itself
+from vpo_tasks.media.mp4.tree import walk_boxes
 
 _TO_ENTRY = (b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 HDR10_PLUS = b"\xb5\x00\x3c\x00\x01\x04\x01\x40\x00"
@@ -22,7 +22,7 @@ def say_dolby_vision(path: Path, profile: int, compatible: int) -> None:
     """Put a configuration into the first track of an MP4 whose index stands behind its media data."""
     data = bytearray(path.read_bytes())
     with open_source(str(path)) as source:
-        index = next(box for box in _walk_file(source) if box.kind == b"moov")
+        index = next(box for box in walk_boxes(source, 0, source.size) if box.kind == b"moov")
     parents, start, end = [index.start - 8], index.start, index.end
     for step in _TO_ENTRY:
         at = start

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 
 from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.media.matroska.ebml import Element, Source, open_source
 from vpo_tasks.media.matroska.header import BLOCK_ADDITION_MAPPING, mapped_dolby_vision
+from vpo_tasks.media.mp4.tree import BoxHeader, walk_boxes
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES
 
 _SEGMENT, _TRACKS, _TRACK_ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
 _CRC_BYTES = b"\xbf\x84"
-_ENTRY_HEAD = 86
-"""Bytes of a visual sample entry, its own size and type included, before its boxes."""
+_ENTRY_HEAD = 78
+"""Bytes of a visual sample entry's content before its boxes."""
 _TO_ENTRIES = (b"mdia", b"minf", b"stbl", b"stsd")
 
 Patch = tuple[int, bytes]
@@ -70,32 +72,25 @@ def _void(length: int) -> bytes:
 
 
 def _of_movie(source: Source, places: Collection[int]) -> Iterator[Patch]:
-    for kind, start, end in _boxes(source, 0, source.size):
-        if kind != b"moov":
+    for index in _boxes(source, 0, source.size):
+        if index.kind != b"moov":
             continue
-        tracks = [(first, last) for name, first, last in _boxes(source, start, end) if name == b"trak"]
+        tracks = [box for box in _boxes(source, index.start, index.end) if box.kind == b"trak"]
         for place in places:
             if place < len(tracks):
-                yield from _of_track(source, *tracks[place])
+                yield from _of_track(source, tracks[place])
 
 
-def _of_track(source: Source, start: int, end: int) -> Iterator[Patch]:
+def _of_track(source: Source, track: BoxHeader) -> Iterator[Patch]:
+    start, end = track.start, track.end
     for step in _TO_ENTRIES:
-        start, end = next(((a, b) for kind, a, b in _boxes(source, start, end) if kind == step), (0, 0))
-    for _, first, last in _boxes(source, start + 8, end):
-        for kind, content, _ in _boxes(source, first - 8 + _ENTRY_HEAD, last):
-            if kind in DOLBY_VISION_BOXES:
-                yield content - 4, b"free"
+        start, end = next(((b.start, b.end) for b in _boxes(source, start, end) if b.kind == step), (0, 0))
+    for entry in _boxes(source, start + 8, end):
+        for box in _boxes(source, entry.start + _ENTRY_HEAD, entry.end):
+            if box.kind in DOLBY_VISION_BOXES:
+                yield box.offset + 4, b"free"
 
 
-def _boxes(source: Source, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Walk the boxes between two offsets as (type, start of the content, end)."""
-    while start + 8 <= end:
-        head = source.read(start, 16)
-        size, kind, content = int.from_bytes(head[:4], "big"), head[4:8], start + 8
-        if size == 1:
-            size, content = int.from_bytes(head[8:16], "big"), start + 16
-        if size < content - start or start + size > end:
-            return
-        yield kind, content, start + size
-        start += size
+def _boxes(source: Source, start: int, end: int) -> Iterator[BoxHeader]:
+    """Walk the boxes between two offsets; stop at one that reaches beyond."""
+    return takewhile(lambda box: box.end <= end, walk_boxes(source, start, end))

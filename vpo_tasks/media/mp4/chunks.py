@@ -103,10 +103,12 @@ class _Each:
 
 def _samples_of(runs: Sequence[int], chunks: int) -> Iterator[int]:
     """Yield how many samples each chunk has, from (first chunk, samples, description) counted from 1."""
+    done = 0  # a damaged table goes back: no chunk is counted twice
     for at in range(0, len(runs) - 2, 3):
-        until = runs[at + 3] - 1 if at + 3 < len(runs) else chunks
-        for _ in range(runs[at] - 1, min(until, chunks)):
+        until = min(runs[at + 3] - 1 if at + 3 < len(runs) else chunks, chunks)
+        for _ in range(max(runs[at] - 1, done), until):
             yield runs[at + 1]
+        done = max(done, until)
 
 
 def _numbers(data: bytes, kind: str) -> Sequence[int]:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.media.matroska.ebml import Source, open_source
+from vpo_tasks.media.matroska.ebml import open_source
 from vpo_tasks.media.mp4.chunks import Chunks, Extent, extents, read_chunks
+from vpo_tasks.media.mp4.tree import walk_boxes
 from vpo_tasks.media.picture import DOLBY_VISION_BOXES, Picture, dolby_vision_profile, orientation
 
 _MAX_INDEX = 512 << 20
@@ -26,14 +27,6 @@ _EDGE_SAMPLES = 256
 
 
 Matrix = tuple[int, int, int, int]
-
-
-class Box(NamedTuple):
-    """A box: `start` is the offset of its content, `end` the one behind it (maybe behind the file)."""
-
-    kind: bytes
-    start: int
-    end: int
 
 
 class MovieTrack(NamedTuple):
@@ -70,7 +63,7 @@ class Movie(NamedTuple):
 def read_movie(path: str) -> Movie:
     """Read the index of an MP4 file. Raise ProbeError when there is none or it is damaged."""
     with open_source(path) as source:
-        boxes = tuple(_walk_file(source))
+        boxes = tuple(walk_boxes(source, 0, source.size))
         missing = max((box.end - source.size for box in boxes if box.kind in _DATA_BOXES), default=0)
         if missing > 0:
             return Movie(missing, is_fragmented=False, tracks=())
@@ -92,7 +85,7 @@ def read_extents(path: str) -> tuple[dict[int, Extent], int]:
     Of fragments the index says nothing. Raise ProbeError as `read_movie` does.
     """
     with open_source(path) as source:
-        boxes = tuple(_walk_file(source))
+        boxes = tuple(walk_boxes(source, 0, source.size))
         index = next((box for box in boxes if box.kind == b"moov"), None)
         if index is None or index.end - index.start > _MAX_INDEX:
             raise source.damaged(0 if index is None else index.start)
@@ -114,23 +107,6 @@ def _read_chunks(track: bytes) -> Chunks | None:
 def _track_id(track: bytes) -> int:
     header = _find(track, b"tkhd")
     return int(struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0])
-
-
-def _walk_file(source: Source) -> Iterator[Box]:
-    offset = 0
-    while offset + 8 <= source.size:
-        head = source.read(offset, 16)
-        size, kind = struct.unpack_from(">I4s", head)
-        start = offset + 8
-        if size == 1 and len(head) == 16:
-            (size,) = struct.unpack_from(">Q", head, 8)
-            start = offset + 16
-        elif size == 0:
-            size = source.size - offset
-        if size < start - offset:
-            return  # padding or garbage behind the last box
-        yield Box(kind, start, offset + size)
-        offset += size
 
 
 def _read_index(data: bytes, has_fragments: bool) -> Movie:

@@ -53,6 +53,17 @@ def test_a_number_of_uniform_samples_that_is_a_lie_costs_no_memory_and_the_chunk
     assert list(fewer.sizes) == [14, 7, 0, 0]
 
 
+def test_runs_that_go_back_count_no_chunk_twice():
+    """A damaged table; counted again and again the chunks of a large one would never end."""
+    back = table("I", 3, 1, 1, 1, 4, 1, 1, 1, 2, 1)
+    found = read_chunks({b"stsz": table("II", 7, 100), b"stsc": back, b"stco": OFFSETS})
+    assert found is not None
+    assert list(found.sizes) == [7, 7, 7, 14]
+    many = table("I", 100_000, *(1, 1, 1, 50_000, 1, 1) * 50_000)
+    far = table("I", 50_000, *range(50_000))
+    assert read_chunks({b"stsz": table("II", 7, 100), b"stsc": many, b"stco": far}) is not None
+
+
 @pytest.mark.parametrize("left_out", [b"stsz", b"stsc"])
 def test_without_samples_there_are_no_chunks(left_out):
     tables = {b"stsz": SIZES, b"stsc": RUNS, b"stco": OFFSETS}
