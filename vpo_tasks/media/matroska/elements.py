@@ -343,16 +343,18 @@ def decode_value(identifier: int, data: bytes) -> ElementValue:
 def encode_value(identifier: int, value: ElementValue, size: int = 0) -> bytes:
     """Return how an element stores a value: integers in as few bytes as it takes, but in `size` at least.
 
-    A float takes four bytes where `size` is 4, else eight. Raise TreeError for a value of another type.
+    A float takes four bytes where `size` is 4 and they do. Raise TreeError for a value of another type.
     """
     kind = type_of(identifier)
     try:
         if kind == "binary" and isinstance(value, bytes):
             return value
         if kind in ("string", "utf-8") and isinstance(value, str):
-            return value.encode("ascii" if kind == "string" else "utf-8")
+            # an empty element would have its default
+            is_told = value or not DEFINITIONS[identifier].default
+            return value.encode("ascii" if kind == "string" else "utf-8") if is_told else b"\0"
         if kind == "float" and isinstance(value, (int, float)):
-            return struct.pack(">f" if size == 4 else ">d", value)
+            return _encode_float(value, size)
         if kind == "date" and isinstance(value, int):
             return value.to_bytes(8, "big", signed=True)
         if kind in ("unsigned", "signed") and isinstance(value, int):
@@ -364,3 +366,14 @@ def encode_value(identifier: int, value: ElementValue, size: int = 0) -> bytes:
     except (OverflowError, UnicodeEncodeError, struct.error) as error:
         raise TreeError(f"{value!r} cannot be stored as {kind}") from error
     raise TreeError(f"{value!r} cannot be stored as {kind}")
+
+
+def _encode_float(value: float, size: int) -> bytes:
+    if size == 4:
+        try:
+            data = struct.pack(">f", value)
+        except OverflowError:
+            data = b""
+        if data and struct.unpack(">f", data)[0] == value:
+            return data
+    return struct.pack(">d", value)

@@ -1,7 +1,7 @@
 """A lossless tree of a Matroska or WebM file's elements outside its Clusters.
 
 The inventory of a file and edits of its header without a tool are to be made on it. Writing an unchanged
-tree gives the same bytes; an edit changes what was asked for, the sizes and CRC-32 above it, and nothing else.
+tree gives the same bytes; an edit changes what was asked for, the sizes and CRC-32 above it, no more.
 The clusters, and any data too large to be held, stay in the file, which must be open while the tree is used.
 What cannot be read stands in the tree as bytes, and `Tree.damage` says so.
 """
@@ -33,9 +33,9 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes that are left in the file."""
+    """Bytes that are left in the file; zeros without one."""
 
-    source: Source
+    source: Source | None
     offset: int
     size: int
 
@@ -43,8 +43,9 @@ class Span:
         """Yield the bytes. Raise ProbeError when the file has become shorter."""
         offset, end = self.offset, self.offset + self.size
         while offset < end:
-            piece = self.source.read(offset, min(_CHUNK, end - offset))
-            if not piece:
+            count = min(_CHUNK, end - offset)
+            piece = self.source.read(offset, count) if self.source else bytes(count)
+            if self.source and not piece:
                 raise self.source.damaged(offset)
             yield piece
             offset += len(piece)
@@ -154,7 +155,7 @@ class Tree:
     # -- edits: each returns another tree ----------------------------------------------------------------
 
     def replaced(self, old: TreeNode, *new: TreeNode) -> Tree:
-        """Put `new`, or nothing, in the place of a node (the very object). Raise TreeError when it is not here."""
+        """Put `new`, or nothing, in the place of a node, the very object. Raise TreeError without it."""
         if len(new) == 1 and new[0].offset is None:
             new = (replace(new[0], offset=old.offset),)
         nodes = self._rebuilt(self.nodes, old, new)
@@ -167,9 +168,9 @@ class Tree:
         if _is_equal(node, value):
             return self
         size = node.data_size if type_of(node.id) == "float" else 0
-        return self.replaced(
-            node, new_node(node.id, encode_value(node.id, value, size), self.max_size_length)
-        )
+        data = encode_value(node.id, value, size)
+        head = _head(node.id, len(data), node.size_length, self.max_size_length)
+        return self.replaced(node, TreeNode(node.id, head, data))
 
     def with_child_value(self, parent: TreeNode, name: str, value: ElementValue) -> Tree:
         """Give the first such child of `parent` a value; add the child at the end when there is none."""
@@ -210,7 +211,7 @@ def _is_equal(node: TreeNode, value: ElementValue) -> bool:
 def new_node(
     identifier: int, content: bytes | Span | tuple[TreeNode, ...], max_size_length: int = 8
 ) -> TreeNode:
-    """Return a new element, its size stored in as few bytes as it takes. Raise TreeError if it is too large."""
+    """Return a new element, its size in as few bytes as it takes. Raise TreeError if it is too large."""
     node = TreeNode(identifier, b"", content)
     return replace(node, head=_head(identifier, node.data_size, 1, max_size_length))
 
@@ -257,9 +258,10 @@ def _stored_size(node: TreeNode) -> tuple[int, int]:
 
 
 def _head(identifier: int, size: int, length: int, max_length: int) -> bytes:
+    longest = max(length, max_length)  # what a file has against its own rule stays
     while size >= (1 << 7 * length) - 1:
         length += 1
-    if length > max_length:
+    if length > longest:
         raise TreeError(f"{size} bytes are more than an element of this file may hold")
     name = identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
     return name + (size | 1 << 7 * length).to_bytes(length, "big")
