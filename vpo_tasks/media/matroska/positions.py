@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from vpo_tasks.media.matroska.ebml import Source
 from vpo_tasks.media.matroska.elements import encode_value, id_named
-from vpo_tasks.media.matroska.tree import CRC_32, VOID, Tree, TreeNode, new_node, value_node, with_content
+from vpo_tasks.media.matroska.tree import (
+    CRC_32,
+    RAW,
+    VOID,
+    Tree,
+    TreeNode,
+    new_node,
+    value_node,
+    with_content,
+)
 from vpo_tasks.media.matroska.tree_reader import expanded, seek_targets
 
 _SEEK_HEAD, _SEEK, _CUES = (id_named(name) for name in ("SeekHead", "Seek", "Cues"))
@@ -14,7 +23,7 @@ _SEEK_ID, _SEEK_POSITION = id_named("SeekID"), id_named("SeekPosition")
 _OF_CLUSTERS = frozenset(id_named(name) for name in ("CueClusterPosition", "CueRefCluster"))
 _OF_STATES = frozenset(id_named(name) for name in ("CueCodecState", "CueRefCodecState"))
 """0 is none: the state is in the track's entry."""
-_UNLISTED = frozenset({VOID, CRC_32, _SEEK_HEAD, 0})
+_UNLISTED = frozenset({VOID, CRC_32, RAW})
 _ROUNDS = 16
 
 
@@ -26,18 +35,15 @@ class Moves:
         self._old = {node.offset: node for node in old.segment.children}
         self._new: dict[int, int] = {}
         self._runs: list[tuple[int, int, int]] = []
-        self.added: list[tuple[int, int]] = []
-        """Identifier and position of each element that was not there."""
+        self._placed: list[tuple[TreeNode, int]] = []
         position = 0
         for node in placed:
             if node.offset is not None:
                 self._new[node.offset] = position
                 if node.is_clusters:
                     self._runs.append((node.offset - self._start, node.size, position))
-            elif node.id not in _UNLISTED and not node.is_clusters:
-                self.added.append((node.id, position))
+            self._placed.append((node, position))
             position += node.size
-        self._placed = placed
 
     def of_clusters(self, position: int) -> int:
         """Return where something among the clusters is."""
@@ -59,16 +65,31 @@ class Moves:
         return self.of_clusters(position)
 
     def unlisted(self, listed: set[int]) -> list[tuple[int, int]]:
-        """Return (identifier, position) of what passed a run of clusters and is not listed."""
-        found = []
-        for node in self._placed:
-            if node.offset is None or node.id in _UNLISTED or node.is_clusters:
-                continue
-            before, after = node.offset - self._start, self._new[node.offset]
-            crossed = any((before < start) != (after < new) for start, _, new in self._runs)
-            if crossed and after not in listed:
-                found.append((node.id, after))
-        return found
+        """Return (identifier, position) of what must be listed so that the new and the moved can be found.
+
+        A reader goes by the list to what is first behind the clusters: then all that is there must be in it.
+        """
+        first = min((new for _, _, new in self._runs), default=1 << 63)
+        found = [
+            (node, position)
+            for node, position in self._placed
+            if position not in listed
+            and not (node.id in _UNLISTED or node.is_clusters or (node.id == _SEEK_HEAD and position < first))
+        ]
+        if not any(self._is_elsewhere(node, position) for node, position in found):
+            return []
+        return [
+            (node.id, position)
+            for node, position in found
+            if not listed or position > first or self._is_elsewhere(node, position)
+        ]
+
+    def _is_elsewhere(self, node: TreeNode, position: int) -> bool:
+        """Tell whether an element is new, or went past a run of clusters."""
+        if node.offset is None:
+            return True
+        before = node.offset - self._start
+        return any((before < start) != (position < new) for start, _, new in self._runs)
 
 
 def seek_head_after(seek_head: TreeNode, moves: Moves, max_size_length: int, *, lists_new: bool) -> TreeNode:
@@ -80,11 +101,10 @@ def seek_head_after(seek_head: TreeNode, moves: Moves, max_size_length: int, *, 
             children.append(made)
     if lists_new:
         listed = {position for position, _ in seek_targets(replace(seek_head, content=tuple(children)))}
-        for identifier, position in [*moves.added, *moves.unlisted(listed)]:
-            if position not in listed:
-                name = identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
-                entry = value_node("SeekID", name), value_node("SeekPosition", position)
-                children.append(new_node(_SEEK, entry, max_size_length))
+        for identifier, position in moves.unlisted(listed):
+            name = identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
+            entry = value_node("SeekID", name), value_node("SeekPosition", position)
+            children.append(new_node(_SEEK, entry, max_size_length))
     if tuple(children) == seek_head.children:
         return seek_head
     return with_content(seek_head, tuple(children), max_size_length)

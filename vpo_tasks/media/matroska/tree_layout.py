@@ -53,7 +53,8 @@ def lay_out(old: Tree, new: Tree, *, may_grow: bool = True) -> Tree:
         raise TreeError("the clusters cannot be edited in place")
     _check_surroundings(old, new)
     grows = may_grow and not old.damage and old.nodes[-1] is old.segment
-    wanted = regions
+    wanted = _with_a_list(old_regions, regions, new.max_size_length)
+    regions = wanted
     for _ in range(_ROUNDS):
         placed = []
         for index, (before, region) in enumerate(zip(old_regions, regions, strict=True)):
@@ -63,6 +64,7 @@ def lay_out(old: Tree, new: Tree, *, may_grow: bool = True) -> Tree:
             except NoRoomError:
                 if is_last or not grows or not _move_behind(before, wanted, index):
                     raise
+                wanted = _with_a_list(old_regions, wanted, new.max_size_length)
                 regions = wanted
                 break
         else:
@@ -136,16 +138,28 @@ def _check_surroundings(old: Tree, new: Tree) -> None:
 
 def _move_behind(old: Region, regions: list[Region], index: int) -> bool:
     """Move an element of a region behind the clusters; return False when there is none that may be moved."""
-    if not any(node.id == _SEEK_HEAD for node in regions[0]):
-        return False
     unchanged = {id(node) for node in old}
-    movable = [node for node in regions[index] if node.id in _MAY_MOVE]
+    later: set[int] = {node.id for region in regions[index + 1 :] for node in region}
+    movable = []
+    for node in reversed(regions[index]):
+        if node.id in _MAY_MOVE and node.id not in later:  # elements of one kind keep their order
+            movable.append(node)
+        later.add(node.id)
     if not movable:
         return False
     chosen = min(movable, key=lambda node: (id(node) in unchanged, _MAY_MOVE.index(node.id)))
     regions[index] = tuple(node for node in regions[index] if node is not chosen)
     regions[-1] = (*regions[-1], chosen)
     return True
+
+
+def _with_a_list(old: Sequence[Region], regions: list[Region], max_size_length: int) -> list[Region]:
+    """Return the regions with a SeekHead in front if none would tell of what is new behind the clusters."""
+    news = {node.offset for region in regions[1:] for node in region if node.id != VOID}
+    news -= {node.offset for region in old[1:] for node in region}
+    if not news or any(node.id == _SEEK_HEAD and isinstance(node.content, tuple) for node in regions[0]):
+        return regions
+    return [(new_node(_SEEK_HEAD, (), max_size_length), *regions[0]), *regions[1:]]
 
 
 def _with_seek_heads(
