@@ -220,6 +220,69 @@ def test_an_edit_changes_what_was_asked_for_and_nothing_else(data, draw, every_c
         check_layout(tree, edited, data, read_whole=every_cluster)
 
 
+@RANDOM
+@given(
+    files(),
+    st.lists(st.sampled_from(["remove", "add", "append"]), min_size=1, max_size=4),
+    st.data(),
+    st.booleans(),
+)
+def test_what_is_removed_and_added_leaves_the_rest_as_it_was(data, edits, draw, every_cluster):
+    with tree_of(data, every_cluster=every_cluster) as tree:
+        edited, expected = tree, whole(tree)
+        for edit in edits:
+            if edit == "append":
+                path, chosen = [edited.nodes.index(edited.segment)], edited.segment
+            else:
+                path = draw.draw(st.sampled_from(paths(edited, masters=edit == "add")))
+                chosen = node_at(edited, path)
+            if edit == "remove" and chosen is edited.segment:
+                continue
+            if edit == "remove":
+                edited = edited.replaced(chosen)
+                del at(expected, path[:-1])[path[-1] + 1]
+            else:
+                fresh = new_node(id_named("Tags"), (value_node("TagName", "new"),))
+                edited = edited.with_added(chosen, fresh)
+                at(expected, path).append(whole_node(fresh))
+        assert whole(edited) == expected
+        assert written(tree) == data
+        check_layout(tree, edited, data, read_whole=every_cluster)
+
+
+def paths(tree: Tree, *, masters: bool) -> list[list[int]]:
+    """The places of what may be edited: all that is in the segment but clusters and what is derived."""
+    found = []
+
+    def walk(node: TreeNode, path: list[int]) -> None:
+        for index, child in enumerate(node.content if isinstance(node.content, tuple) else ()):
+            if child.head and child.id not in DERIVED:
+                if isinstance(child.content, tuple) or not masters:
+                    found.append([*path, index])
+                walk(child, [*path, index])
+
+    walk(tree.segment, [tree.nodes.index(tree.segment)])
+    return found or [[tree.nodes.index(tree.segment)]]
+
+
+def whole(tree: Tree) -> list:
+    return [whole_node(node) for node in tree.nodes]
+
+
+def whole_node(node: TreeNode) -> list:
+    """A node as nested lists, a checksum as one whatever it is."""
+    if isinstance(node.content, tuple):
+        return [node.id, *map(whole_node, node.content)]
+    return [node.id, "" if node.id == CRC_32 else b"".join(node.data_pieces())]
+
+
+def at(nested: list, path: list[int]) -> list:
+    """The list of a node's children, of which the first is its identifier."""
+    for depth, index in enumerate(path):
+        nested = nested[index + (depth > 0)]
+    return nested
+
+
 def path_to(nodes, chosen: TreeNode) -> list[int] | None:
     for index, node in enumerate(nodes):
         inside = node.content if isinstance(node.content, tuple) else ()
