@@ -139,7 +139,7 @@ def _check_surroundings(old: Tree, new: Tree) -> None:
 def _move_behind(old: Region, regions: list[Region], index: int) -> bool:
     """Move an element of a region behind the clusters; return False when there is none that may be moved."""
     unchanged = {id(node) for node in old}
-    later: set[int] = {node.id for region in regions[index + 1 :] for node in region}
+    later: set[int] = {node.id for region in regions[index + 1 : -1] for node in region}
     movable = []
     for node in reversed(regions[index]):
         if node.id in _MAY_MOVE and node.id not in later:  # elements of one kind keep their order
@@ -149,7 +149,9 @@ def _move_behind(old: Region, regions: list[Region], index: int) -> bool:
         return False
     chosen = min(movable, key=lambda node: (id(node) in unchanged, _MAY_MOVE.index(node.id)))
     regions[index] = tuple(node for node in regions[index] if node is not chosen)
-    regions[-1] = (*regions[-1], chosen)
+    last = regions[-1]
+    place = next((at for at, node in enumerate(last) if node.id == chosen.id), len(last))
+    regions[-1] = (*last[:place], chosen, *last[place:])
     return True
 
 

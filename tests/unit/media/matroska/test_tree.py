@@ -793,6 +793,52 @@ def test_what_follows_a_removed_element_stays_where_it_is():
         assert b"A title" not in result
 
 
+def test_the_rest_of_a_large_void_stays_as_it_is():
+    data = lay(room=70_000).replace(bytes(70_000), bytes(range(250)) * 280)
+    with tree_of(data) as tree:
+        result = written(lay_out(tree, titled(tree, "A longer title")))
+        start = tree.segment.get("Void").offset + 30
+        assert result[start:] == data[start:]
+
+
+def test_any_growth_takes_from_a_void_that_is_not_next_to_it():
+    with tree_of(lay(room=30)) as tree:
+        space = tree.segment.get("Void").size
+        name = tree.segment.get("Tracks", "TrackEntry", "Name")
+        for growth in range(1, space + 1):
+            placed = lay_out(tree, tree.with_value(name, "x" * (7 + growth)), may_grow=False)
+            check_positions(placed, written(placed))
+            assert placed.segment.size == tree.segment.size
+
+
+def test_tags_do_not_pass_other_tags():
+    parts = [TAGS, TAGS.replace(b"\x73\x73", b"\x44\x73")]
+    with tree_of(
+        matroska(
+            element(id_named("SeekHead"), b""),
+            element(VOID, bytes(200)),
+            *parts,
+            cluster(0, BLOCK),
+            tracks=(),
+        )
+    ) as tree:
+        tag = tree.segment.get("Tags", "Tag")
+        edited = tree.with_added(tag, value_node("TagString", "x" * 300))
+        placed = lay_out(tree, edited)
+        assert described(placed) == described(edited)
+
+
+def test_an_index_that_points_at_something_else_is_not_believed():
+    data = lay(room=10, behind=(TAGS,))
+    with tree_of(data) as tree:
+        tags = tree.segment.get("Tags").offset - tree.data_start
+        block = data.index(BLOCK) - tree.data_start
+        wrong = data.replace(tags.to_bytes(8, "big"), block.to_bytes(8, "big"))
+        with tree_of(wrong) as again:
+            assert described(again) == described(tree)
+            assert written(again) == wrong
+
+
 # -- truth from outside ------------------------------------------------------------------------------------------
 
 
