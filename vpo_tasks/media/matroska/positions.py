@@ -27,7 +27,7 @@ _UNLISTED = frozenset({VOID, CRC_32, RAW})
 _ROUNDS = 16
 
 
-class Moves:
+class Displacement:
     """Where the children of a segment were, and are among `placed`; from the start of the segment's data."""
 
     def __init__(self, old: Tree, placed: tuple[TreeNode, ...]) -> None:
@@ -92,7 +92,9 @@ class Moves:
         return any((before < start) != (position < new) for start, _, new in self._runs)
 
 
-def seek_head_after(seek_head: TreeNode, moves: Moves, max_size_length: int, *, lists_new: bool) -> TreeNode:
+def seek_head_after(
+    seek_head: TreeNode, moves: Displacement, max_size_length: int, *, lists_new: bool
+) -> TreeNode:
     """Return a SeekHead that is true after the moves; `lists_new`: also of what they added or hid."""
     children = []
     for seek in seek_head.children:
@@ -110,7 +112,7 @@ def seek_head_after(seek_head: TreeNode, moves: Moves, max_size_length: int, *, 
     return with_content(seek_head, tuple(children), max_size_length)
 
 
-def _seek_after(seek: TreeNode, moves: Moves, max_size_length: int) -> TreeNode | None:
+def _seek_after(seek: TreeNode, moves: Displacement, max_size_length: int) -> TreeNode | None:
     targets = seek_targets(replace(seek, id=_SEEK_HEAD, content=(seek,)))
     if not targets or seek.get("SeekPosition") is None:
         return seek
@@ -142,7 +144,7 @@ def with_true_positions(old: Tree, new: Tree, source: Source) -> Tree:
     children = new.segment.children
     wanted = children
     for _ in range(_ROUNDS):
-        moves = Moves(old, children)
+        moves = Displacement(old, children)
         made, first = [], True
         for node in wanted:
             if node.id == _SEEK_HEAD and isinstance(node.content, tuple):
@@ -158,7 +160,7 @@ def with_true_positions(old: Tree, new: Tree, source: Source) -> Tree:
     return new.with_children(new.segment, children)
 
 
-def _shifted(node: TreeNode, moves: Moves, max_size_length: int) -> TreeNode:
+def _shifted(node: TreeNode, moves: Displacement, max_size_length: int) -> TreeNode:
     """Return the Cues, or an element in them, with what they say of the clusters true."""
     if isinstance(node.content, tuple):
         children = tuple(_shifted(child, moves, max_size_length) for child in node.content)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vpo_tasks.media.matroska.elements import TreeError, id_named
-from vpo_tasks.media.matroska.positions import Moves, seek_head_after
+from vpo_tasks.media.matroska.positions import Displacement, seek_head_after
 from vpo_tasks.media.matroska.tree import (
     RAW,
     VOID,
@@ -168,7 +168,7 @@ def _with_seek_heads(
     old: Tree, regions: Sequence[Region], placed: Region, max_size_length: int
 ) -> list[Region]:
     """Return the regions with what their SeekHeads must say of a placement."""
-    moves = Moves(old, placed)
+    moves = Displacement(old, placed)
     first = True
     result = []
     for region in regions:
