@@ -30,7 +30,7 @@ _ROUNDS = 16
 """A position that takes another byte moves what is behind it; each can only take more."""
 
 
-class NoRoomError(TreeError):
+class NoVoidError(TreeError):
     """An edit does not fit in place. `missing` is how many bytes more it would take."""
 
     def __init__(self, missing: int) -> None:
@@ -44,7 +44,7 @@ Region = tuple[TreeNode, ...]
 def lay_out(old: Tree, new: Tree, *, may_grow: bool = True) -> Tree:
     """Return an edited tree laid out in the place of the one it was made from.
 
-    `may_grow` allows it to be longer, at the end of the file. Raise NoRoomError when it does not fit, and
+    `may_grow` allows it to be longer, at the end of the file. Raise NoVoidError when it does not fit, and
     TreeError when the clusters were edited or what is in front of the segment takes another length.
     """
     fixed, old_regions = _split(old.segment.children)
@@ -61,7 +61,7 @@ def lay_out(old: Tree, new: Tree, *, may_grow: bool = True) -> Tree:
             is_last = index == len(regions) - 1
             try:
                 placed.append(_fit(before, region, new.max_size_length, may_grow=grows and is_last))
-            except NoRoomError:
+            except NoVoidError:
                 if is_last or not grows or not _move_behind(before, wanted, index):
                     raise
                 wanted = _with_a_list(old_regions, wanted, new.max_size_length)
@@ -79,7 +79,7 @@ def lay_out(old: Tree, new: Tree, *, may_grow: bool = True) -> Tree:
 def _in_segment(old: Tree, new: Tree, children: Region) -> Tree:
     segment = with_content(old.segment, children, new.max_size_length)
     if len(segment.head) != len(old.segment.head):
-        raise NoRoomError(len(segment.head) - len(old.segment.head))
+        raise NoVoidError(len(segment.head) - len(old.segment.head))
     return replace(new, nodes=tuple(segment if node is new.segment else node for node in new.nodes))
 
 
@@ -133,7 +133,7 @@ def _check_surroundings(old: Tree, new: Tree) -> None:
         if before.offset != after.offset:
             raise TreeError("what is beside the segment cannot be edited in place")
         if before.id != new.segment.id and before.size != after.size:
-            raise NoRoomError(abs(after.size - before.size))
+            raise NoVoidError(abs(after.size - before.size))
 
 
 def _move_behind(old: Region, regions: list[Region], index: int) -> bool:
@@ -240,7 +240,7 @@ def _with_left_over(node: TreeNode, left: int, max_size_length: int, old: TreeNo
     try:
         return with_size_length(node, node.size_length - 1), void(2, max_size_length)
     except TreeError as error:
-        raise NoRoomError(1) from error
+        raise NoVoidError(1) from error
 
 
 def _balanced(
@@ -262,7 +262,7 @@ def _balanced(
                 taken.add(index)
                 excess -= size
     if excess > 0 and not may_grow:
-        raise NoRoomError(excess)
+        raise NoVoidError(excess)
     if excess < 0:
         if place < 0 or place in taken:
             items.append(void(-excess, max_size_length))

@@ -43,7 +43,7 @@ from vpo_tasks.media.matroska.tree import (
     with_content,
     with_size_length,
 )
-from vpo_tasks.media.matroska.tree_layout import NoRoomError, lay_out, void
+from vpo_tasks.media.matroska.tree_layout import NoVoidError, lay_out, void
 from vpo_tasks.media.matroska.tree_reader import expanded, read_tree, seek_targets
 
 VIDEO_TRACK = track(1, 1, b"V_VP8", element(id_named("Name"), b"Picture"), number(id_named("TrackUID"), 7))
@@ -303,7 +303,7 @@ def check_layout(old: Tree, edited: Tree, data: bytes, *, read_whole: bool) -> N
     """Laid out in place, the clusters stay, all elements are there, and the SeekHead is as true as it was."""
     try:
         placed = lay_out(old, edited)
-    except NoRoomError:
+    except NoVoidError:
         return
     result = written(placed)
     for node in old.segment.children:
@@ -572,7 +572,7 @@ def test_a_title_takes_from_the_void_behind_it_whatever_is_left(room):
                 assert again.segment.get("Tracks").offset == tree.segment.get("Tracks").offset
                 assert not again.damage
         for growth in (1, 2, 30):
-            with pytest.raises(NoRoomError) as caught:
+            with pytest.raises(NoVoidError) as caught:
                 lay_out(tree, titled(tree, "x" * (7 + space + growth)), may_grow=False)
             assert caught.value.missing == growth
 
@@ -620,7 +620,7 @@ def test_the_end_grows_where_it_may():
             id_named("SimpleTag"), (value_node("TagName", "DIRECTOR"), value_node("TagString", "x" * 500))
         )
         edited = tree.with_added(tag, simple)
-        with pytest.raises(NoRoomError):
+        with pytest.raises(NoVoidError):
             lay_out(tree, edited, may_grow=False)
         placed = lay_out(tree, edited)
         check_positions(placed, written(placed))
@@ -634,7 +634,7 @@ def test_new_tags_go_behind_the_clusters_and_are_listed_when_there_is_room_for_t
     data = lay(room=None)
     simple = new_node(id_named("SimpleTag"), (value_node("TagName", "X"), value_node("TagString", "Y")))
     tags = new_node(id_named("Tags"), (new_node(id_named("Tag"), (simple,)),))
-    with tree_of(data) as tree, pytest.raises(NoRoomError):
+    with tree_of(data) as tree, pytest.raises(NoVoidError):
         lay_out(tree, tree.with_added(tree.segment, tags))
     with tree_of(lay(room=60)) as tree:
         placed = lay_out(tree, tree.with_added(tree.segment, tags))
@@ -660,7 +660,7 @@ def test_new_tags_are_found_behind_clusters_where_nothing_was_listed():
             listed = [identifier for _, identifier in seek_targets(again.segment.get("SeekHead"))]
             assert sorted(listed) == sorted(map(id_named, ("Info", "Tracks", "Cues", "Tags")))
             assert described(again) == described(edited)
-    with tree_of(lay(room=None, seek=False)) as tree, pytest.raises(NoRoomError):
+    with tree_of(lay(room=None, seek=False)) as tree, pytest.raises(NoVoidError):
         lay_out(tree, tree.with_added(tree.segment, replace(edited.segment.children[-1], offset=None)))
 
 
