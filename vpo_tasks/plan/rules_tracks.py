@@ -118,6 +118,8 @@ def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: T
     A code that some track of the video has, or that the policy lists as an extra one, is meant.
     """
     unknown = [code for code in codes if not is_known(code) and normalise(code) not in terms.extra]
+    if not unknown:
+        return
     present = {language_of(track) for track in (*draft.source.tracks, *draft.tracks)}
     doubtful = [code for code in unknown if normalise(code) not in present]
     if doubtful:
