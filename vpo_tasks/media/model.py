@@ -1,10 +1,12 @@
-"""What is in a video, as frozen values. Shared by every package; imports nothing of ours."""
+"""What is in a video, as frozen values. Shared by every package."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import msgspec
+
+from vpo_tasks.media.inventory import InventoryItem
 
 TrackType = Literal["video", "audio", "subtitle", "attachment", "other"]
 
@@ -103,6 +105,8 @@ class MediaInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     tags: dict[str, str] = {}
     chapters: tuple[Chapter, ...] = ()
     tracks: tuple[Track, ...] = ()
+    inventory: tuple[InventoryItem, ...] | None = None
+    """What it holds beyond all this (media/inventory.py); None: not looked for."""
 
     def of_type(self, kind: TrackType) -> tuple[Track, ...]:
         """Return the tracks of one type, in file order."""
