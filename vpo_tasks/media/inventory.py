@@ -1,4 +1,4 @@
-"""What a file holds that tracks, names, languages, flags and plain tags do not tell: the words for it, by grade.
+"""The words for what a file holds beyond what tracks, names, flags and plain tags tell, by grade.
 
 `media/matroska/inventory.py` and `media/mp4/inventory.py` find it in the headers, `media/pictures.py` in the
 first pictures. The plan says what of it a step would lose, `config.allow_loss` names kinds by these words.
