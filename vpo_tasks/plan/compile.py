@@ -9,13 +9,16 @@ from vpo_tasks.plan.model import Encode, Plan, Step
 HEADER_EDIT_BYTES = 16 * 1024
 """What an in-place edit writes at most, the journal aside."""
 
+HEADER_EDITED = frozenset({"mkv"})
+"""Containers whose headers are edited in place (execute/in_place/), which takes no tool."""
+
 _IN_HEADER = ("default", "forced", "title", "language", "role")
 
 
 def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = False) -> Step:
-    """Return the step for a plan. `available` names the tools at hand: `mkvpropedit`, `mkvmerge`, `ffmpeg`.
+    """Return the step for a plan. `available` names the tools at hand: `mkvmerge`, `ffmpeg`.
 
-    Raise ToolMissing when none of them can do it. `header_edits` allows editing Matroska headers in place.
+    Raise ToolMissing when none of them can do it. `header_edits` allows editing headers in place.
     """
     if not _rewrites(plan):
         return Step(kind="none", why="nothing differs" if plan.is_empty else "only the file's time is set")
@@ -27,10 +30,9 @@ def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = Fal
         names = ", ".join(dict.fromkeys(encode.codec for encode in encodes))
         why = f"{len(encodes)} track{'s are' if len(encodes) > 1 else ' is'} encoded to {names}"
         return Step(kind="encode", tool="ffmpeg", reads_bytes=reads, writes_bytes=writes, why=why)
-    if matroska and header_edits and "mkvpropedit" in available and is_metadata_only(plan):
+    if header_edits and _is_header_edit(plan):
         return Step(
             kind="header-edit",
-            tool="mkvpropedit",
             reads_bytes=2 * HEADER_EDIT_BYTES,
             writes_bytes=HEADER_EDIT_BYTES,
             why="only flags, names and tags differ, and they stand in the header",
@@ -48,6 +50,11 @@ def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = Fal
         converted = plan.source.container != plan.result.container
         why = f"{'the container differs' if converted else 'tracks differ'}; nothing is encoded"
     return Step(kind="remux", tool="ffmpeg", reads_bytes=reads, writes_bytes=writes, why=why)
+
+
+def _is_header_edit(plan: Plan) -> bool:
+    container = plan.source.container
+    return container == plan.result.container and container in HEADER_EDITED and is_metadata_only(plan)
 
 
 def is_metadata_only(plan: Plan) -> bool:

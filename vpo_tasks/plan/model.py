@@ -155,7 +155,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The cheapest way to carry out a plan: at most one pass. Bytes are estimates made before the work."""
 
     kind: StepKind
-    tool: Literal["mkvpropedit", "mkvmerge", "ffmpeg"] | None = None
+    tool: Literal["mkvmerge", "ffmpeg"] | None = None
+    """None: no tool is needed."""
     reads_bytes: int = 0
     writes_bytes: int = 0
     why: str = ""

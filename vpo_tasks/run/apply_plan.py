@@ -9,8 +9,8 @@ from vpo_tasks.disk.locks import key_lock, path_key
 from vpo_tasks.disk.sidecars import files_of
 from vpo_tasks.disk.undo_store import Keeping
 from vpo_tasks.errors import Interrupted, LockedError, ReplaceError
+from vpo_tasks.execute.in_place.change import HeaderRefused
 from vpo_tasks.execute.in_place.edit import edit_header
-from vpo_tasks.execute.in_place.layout import HeaderRefused
 from vpo_tasks.execute.recover import is_in_hand_elsewhere, recover_all
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.work import Done, Environment, Replacement

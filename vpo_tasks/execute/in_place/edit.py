@@ -1,4 +1,4 @@
-"""Header edits without a copy: a tool edits a skeleton, and only what differs is written.
+"""Header edits without a copy: only the bytes that differ are written, under a journal.
 
 The protocol is in docs/design/safety.md, "Header edits without a copy".
 At any moment the journal beside the video holds every byte that it takes to have the old video back.
@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from vpo_tasks.disk import fsops
-from vpo_tasks.disk.folders import OpenFile, Place, opened, own_folder
+from vpo_tasks.disk.folders import OpenFile, Place
 from vpo_tasks.disk.journal import HeaderRecord, file_sample_digest, owner_of
-from vpo_tasks.disk.locks import VideoLock, path_key
+from vpo_tasks.disk.locks import path_key
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import (
     FileError,
     Interrupted,
     ProbeError,
-    ToolError,
     VerifyError,
     VpoError,
 )
 from vpo_tasks.execute.comparison import probe
 from vpo_tasks.execute.in_place import writes
-from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions, track_numbers
-from vpo_tasks.execute.in_place.skeleton import HeaderChange, Skeleton, changes_in, skeleton_of
+from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused
+from vpo_tasks.execute.in_place.matroska import matroska_change
 from vpo_tasks.execute.in_place.writes import resolve_header
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.execute.transaction import (
@@ -44,7 +44,10 @@ from vpo_tasks.execute.verify import verify_chapters, verify_headers, verify_med
 from vpo_tasks.execute.work import Done, Environment, Replacement
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.tools.mkvpropedit import edit_call, parse_line, why_no_edit
+from vpo_tasks.plan.model import Plan
+
+_CHANGE_OF: Mapping[str, Callable[[OpenFile, Plan], HeaderChange]] = {"mkv": matroska_change}
+"""By container. Each only reads, and raises HeaderRefused or OSError."""
 
 
 class UnresolvedError(FileError):
@@ -60,22 +63,24 @@ class _Job(NamedTuple):
 
 
 def edit_header(work: Replacement, environment: Environment) -> Done:
-    """Change flags, languages, titles and tags of a Matroska video in place.
+    """Change flags, languages, titles and tags of a video in place.
 
     Raises HeaderRefused when the video is not fit for that (copy it instead), another FileError or
     Interrupted; the video is then as it was, except after UnresolvedError.
     """
-    with locked_video(work, environment) as (source, file, lock):
+    with locked_video(work, environment) as (source, file, _lock):
         job = _Job(work, environment, source, file, current_identity(source, work))
-        _refuse_unfit(job)
-        edit = _edit_skeleton(job, lock)
+        change = _change_of(job)
         if environment.children.stopped:
             raise Interrupted
-        if edit.is_empty:
+        if change.is_empty:
             return _already(job)
         video = writes.open_video(environment.disk, source)
         try:
-            return carry_through(_HeaderEdit(job, edit, video))
+            return carry_through(_HeaderEdit(job, change, video))
+        except (VerifyError, ProbeError) as error:
+            # the old bytes are back; whatever is in doubt costs a copy
+            raise HeaderRefused(work.source, error.detail) from error
         finally:
             os.close(video)
 
@@ -85,11 +90,11 @@ class _HeaderEdit(Transaction[HeaderRecord]):
 
     unresolved = UnresolvedError
 
-    def __init__(self, job: _Job, edit: HeaderChange, video: int) -> None:
+    def __init__(self, job: _Job, change: HeaderChange, video: int) -> None:
         names = Sidecars.new(job.source.folder, path_key(job.work.source))
-        super().__init__(job.work, job.environment, names, _record(job, edit))
+        super().__init__(job.work, job.environment, names, _record(job, change))
         self._job = job
-        self._edit = edit
+        self._change = change
         self._video = video
         self._media = job.work.plan.result
 
@@ -101,13 +106,12 @@ class _HeaderEdit(Transaction[HeaderRecord]):
         return Interrupted() if self.environment.children.stopped else None
 
     def prepare(self) -> None:
-        """Nothing: what there is to do was done to the skeleton."""
+        """Nothing: what is to be written stands in the journal."""
 
     def commit(self) -> HeaderRecord:
         job, record = self._job, self.record
         writes.write_new(self.environment.disk, self._video, record, wanted_mtime_ns(self.work.plan, job.old))
         self._media = _verify(job, OpenFile(self._video, job.source.path))
-        verify_headers(self.work.source, self.work.plan, self._media)  # of the skeleton, a reader sees less
         return msgspec.structs.replace(record, state="done", new=Identity.of(os.fstat(self._video)))
 
     def resolve(self, record: HeaderRecord) -> Resolution:
@@ -115,61 +119,33 @@ class _HeaderEdit(Transaction[HeaderRecord]):
 
     def done(self, record: HeaderRecord, warnings: tuple[str, ...]) -> Done:
         identity, size = Identity.of(os.fstat(self._video)), record.old.size
-        written = self._edit.written_bytes
+        written = self._change.written_bytes
         return Done(self.work.source, identity, self._media, 0, written, warnings, size, identity.size)
 
 
-def _refuse_unfit(job: _Job) -> None:
-    """Raise HeaderRefused before any work when it cannot be done in place."""
-    reason = why_no_edit(job.work.plan)
-    if reason is None and os.fstat(job.file.fd).st_nlink > 1:
-        reason = "it has other names, which would change too"
-    if reason is not None:
-        raise HeaderRefused(job.work.source, reason)
-
-
-def _edit_skeleton(job: _Job, lock: VideoLock) -> HeaderChange:
-    """Edit a skeleton and return what that changes. Raises HeaderRefused for whatever goes wrong."""
-    work, environment = job.work, job.environment
-    # the lock is ours, so nobody else has this name; what a crash leaves is overwritten
-    path = os.path.join(os.path.dirname(os.fsencode(environment.locks_dir)), b"skeletons")
+def _change_of(job: _Job) -> HeaderChange:
+    """Return what is to be written. Raises HeaderRefused for whatever goes wrong."""
+    plan, video = job.work.plan, job.work.source
+    make = _CHANGE_OF.get(plan.source.container)
+    if make is None or plan.result.container != plan.source.container:
+        raise HeaderRefused(video, "its container is not edited in place")
+    if [(stream.source, stream.encode) for stream in plan.streams] != [
+        (track.index, None) for track in plan.source.tracks
+    ]:
+        raise HeaderRefused(video, "the tracks themselves differ")
+    if os.fstat(job.file.fd).st_nlink > 1:
+        raise HeaderRefused(video, "it has other names, which would change too")
     try:
-        with own_folder(path) as folder:
-            names = Sidecars(folder, f"{path_key(work.source)}-0000")
-            regions = read_regions(job.file)
-            with skeleton_of(environment.disk, names, job.file, regions) as skeleton:
-                _run_tool(job, skeleton, lock)
-                with opened(names.part) as made:
-                    _verify(job, made)
-                return changes_in(skeleton)
-    except (OSError, ToolError, VerifyError, ProbeError) as error:
-        raise HeaderRefused(work.source, os_error_reason(error)) from error
-
-
-def _run_tool(job: _Job, skeleton: Skeleton, lock: VideoLock) -> None:
-    work, environment = job.work, job.environment
-    info = environment.toolbox.info("mkvpropedit", "this step")
-    numbers = track_numbers(job.file)
-    if any(track.type != "attachment" and track.index not in numbers for track in work.plan.source.tracks):
-        # of a damaged header two readers see different tracks
-        raise HeaderRefused(work.source, "its tracks have no clear numbers")
-    call = edit_call(work.plan, info, numbers, skeleton.path)
-    if call is None:
-        return
-    call = msgspec.structs.replace(call, fds=lock.fds)
-    run = environment.children.run(
-        call, video=work.source, stall_timeout_s=environment.stall_timeout_s, parse_line=parse_line
-    )
-    if run.returncode != 0 or run.errors or run.warnings:
-        said = (*run.errors, *run.warnings, "")[0]
-        argv = [os.fsdecode(word) for word in call.argv]
-        raise ToolError(work.source, argv, run.returncode, run.stderr_tail, said)
+        return make(job.file, plan)
+    except OSError as error:
+        raise HeaderRefused(video, os_error_reason(error)) from error
 
 
 def _verify(job: _Job, file: OpenFile) -> MediaInfo:
     """Return what is in a file that must be as planned. Raises VerifyError or ProbeError."""
     found = probe(job.environment, file)
     verify_media(job.work.source, job.work.plan, found)
+    verify_headers(job.work.source, job.work.plan, found)
     verify_chapters(job.work.source, job.work.plan, found, 0.0)
     job.environment.recheck(found)
     return found
@@ -185,7 +161,7 @@ def _already(job: _Job) -> Done:
     return Done(job.work.source, identity, media, 0, 0, (), identity.size, identity.size)
 
 
-def _record(job: _Job, edit: HeaderChange) -> HeaderRecord:
+def _record(job: _Job, change: HeaderChange) -> HeaderRecord:
     return HeaderRecord(
         mode="header",
         state="writing",
@@ -193,10 +169,10 @@ def _record(job: _Job, edit: HeaderChange) -> HeaderRecord:
         source=job.source.name,
         old=job.old,
         old_print=file_sample_digest(job.file.fd),
-        new_size=edit.new_size,
-        ranges=edit.ranges,
-        old_end=edit.old_end,
-        new_end=edit.new_end,
+        new_size=change.new_size,
+        ranges=change.ranges,
+        old_end=change.old_end,
+        new_end=change.new_end,
         keep=job.work.keep is not None,
         run=job.work.keep or "",
         at=time.time(),

@@ -16,7 +16,7 @@ from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import retire
-from vpo_tasks.execute.in_place.layout import HeaderRefused
+from vpo_tasks.execute.in_place.change import HeaderRefused
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.media.identity import Identity
 
