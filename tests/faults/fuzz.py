@@ -235,7 +235,7 @@ def undo_all(stage: Stage, library: Path) -> str:
 
 
 def videos(library: Path) -> dict[str, bytes]:
-    """Every file but the journals, by name; the skeletons of header edits lie elsewhere."""
+    """Every file but the journals, by name."""
     return {
         str(path.relative_to(library)): path.read_bytes()
         for path in library.rglob("*")

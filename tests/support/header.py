@@ -1,4 +1,4 @@
-"""Header edits for tests: plans for them, the bare tool to compare with, and the work itself."""
+"""Header edits for tests: plans for them, and the work itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Any
 import msgspec
 
 from tests.support.execute import plan_for
-from vpo_tasks.disk.folders import OpenFile
-from vpo_tasks.execute.in_place.layout import track_numbers
-from vpo_tasks.execute.work import Environment, Replacement
+from vpo_tasks.execute.work import Replacement
 from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Plan, Step
-from vpo_tasks.tools.mkvpropedit import edit_call
 
 VARIANTS = ("flags", "names", "tags", "emptied")
 
@@ -44,22 +41,5 @@ def header_plan(path: str, variant: str = "flags", **options: Any) -> Plan:
 
 
 def header_work(path: str, plan: Plan, **rest: object) -> Replacement:
-    step = Step(kind="header-edit", tool="mkvpropedit")
+    step = Step(kind="header-edit")
     return Replacement(path, Identity.of(os.stat(path)), plan, step, **rest)  # type: ignore[arg-type]
-
-
-def edit_with_the_bare_tool(path: str, plan: Plan, environment: Environment) -> int:
-    """Run mkvpropedit on the file itself, as anybody would. Returns its exit status."""
-    call = edit_call(
-        plan, environment.toolbox.info("mkvpropedit", "the test"), _numbers(path), os.fsencode(path)
-    )
-    assert call is not None
-    return environment.children.run(call, video=path, stall_timeout_s=60).returncode
-
-
-def _numbers(path: str) -> dict[int, int]:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return track_numbers(OpenFile(fd, os.fsencode(path)))
-    finally:
-        os.close(fd)

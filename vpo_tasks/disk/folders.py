@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from vpo_tasks.trusted import make_private_folder
-
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -150,17 +148,6 @@ def opened_child(folder: Folder, name: bytes) -> Iterator[Folder]:
 def open_child(folder: Folder, name: bytes) -> Folder:
     """Do as `opened_child`; the caller closes it."""
     return Folder(os.open(name, _FOLDER, dir_fd=folder.fd), os.path.join(folder.path, name))
-
-
-@contextmanager
-def own_folder(path: bytes) -> Iterator[Folder]:
-    """Open a folder of the state folder, made if it is missing. Raises OSError."""
-    make_private_folder(path)
-    folder = Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
-    try:
-        yield folder
-    finally:
-        folder.close()
 
 
 def is_runners(status: os.stat_result) -> bool:

@@ -45,7 +45,6 @@ class Disk(Protocol):
     """The system calls that change a user's folder; a Protocol so that tests can fail operation n."""
 
     def create(self, place: Place) -> int: ...
-    def create_scratch(self, place: Place) -> int: ...
     def open_to_append(self, place: Place) -> int: ...
     def open_to_edit(self, place: Place) -> int: ...
     def write(self, fd: int, data: bytes) -> None: ...
@@ -71,9 +70,6 @@ class RealDisk:
 
     def create(self, place: Place) -> int:
         return place.open_new(os.O_WRONLY | os.O_APPEND)
-
-    def create_scratch(self, place: Place) -> int:
-        return place.open_new(os.O_RDWR)
 
     def open_to_append(self, place: Place) -> int:
         return place.open(os.O_WRONLY | os.O_APPEND)

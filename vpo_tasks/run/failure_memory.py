@@ -23,7 +23,7 @@ _STALLS = frozenset({"ToolStalled", "SilentError"})
 """Kinds that lie in the video or in a disk that hung for a while: they last when they come twice."""
 _ONCE = "\na second try=not made yet"
 
-_TOOLS = ("ffmpeg", "mkvmerge", "mkvpropedit")
+_TOOLS = ("ffmpeg", "mkvmerge")
 _LIBRARIES = ("av", "imageio_ffmpeg")
 
 

@@ -71,14 +71,4 @@ LACED_VORBIS = Quirk("mkvmerge", None, None,
 WARNING_IS_EXIT_1 = Quirk("mkvmerge", None, None,
     seen="74 exits 1 with warnings, also for sound files; 2 is an error, and death by a signal is neither",
     done="1 succeeds if the verification does; every other status fails")
-NO_FSYNC = Quirk("mkvpropedit", None, None,
-    seen="74 never fsyncs; killed between two writes it leaves a video without tracks",
-    done="it edits a sparse skeleton; the difference is written under a journal")
-MOVED_TRACKS = Quirk("mkvpropedit", None, None,
-    seen="74 may move Tracks to the end of the file, where some players do not look",
-    done="such a result is refused, and the video is copied instead")
-BOTH_LANGUAGES = Quirk("mkvpropedit", None, None,
-    seen="74: `language` sets both language elements; values may hold `=`, spaces and"
-    " line breaks; an unknown language is an error",
-    done="values are passed as they are; an error refuses the edit")
 # fmt: on

@@ -50,13 +50,13 @@ UNKNOWN = "unknown"
 
 
 class Usage(NamedTuple):
-    """A tool that may be found. `tool` is None for one that no step calls yet."""
+    """A tool that may be found, and what is lost without it."""
 
     name: str
     version_option: str
     used_for: str
     without_it: str
-    tool: Tool | None
+    tool: Tool
 
 
 TABLE: tuple[Usage, ...] = (
@@ -68,10 +68,6 @@ TABLE: tuple[Usage, ...] = (
         "mkvmerge", "--version", "stream copies from Matroska to Matroska, and of AVI with packed B-frames",
         "ffmpeg copies Matroska files too, but keeps fewer of their details; such AVI is not copied at all",
         MKVMERGE,
-    ),
-    Usage(
-        "mkvpropedit", "--version", "changing flags, languages and titles of Matroska without a copy",
-        "such changes cost a copy of the video", None,
     ),
 )  # fmt: skip
 
@@ -118,7 +114,7 @@ def find_tools(path_env: str | None = None) -> Toolbox:
 
 def tool_named(name: str) -> Tool:
     """Return the tool that carries out a step. Raises KeyError for one that is not in the table."""
-    return {usage.name: usage.tool for usage in TABLE if usage.tool is not None}[name]
+    return {usage.name: usage.tool for usage in TABLE}[name]
 
 
 def ask_version(info: ToolInfo) -> ToolInfo:

@@ -45,6 +45,34 @@ class HeaderChange(NamedTuple):
         return sum(len(item.new) for item in self.ranges) + len(self.new_end)
 
 
+class PatchedContent:
+    """An open file as it would be, `size` bytes long, with other bytes at some offsets."""
+
+    def __init__(self, fd: int, size: int, patches: Iterable[tuple[int, bytes]]) -> None:
+        self._fd = fd
+        self._size = size
+        self._patches = tuple(patches)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes; fewer only at the end. What the file lacks, and no patch has, is 0."""
+        count = max(0, min(count, self._size - offset))
+        data = bytearray(os.pread(self._fd, count, offset))
+        data += bytes(count - len(data))
+        for at, patch in self._patches:
+            first, last = max(at, offset), min(at + len(patch), offset + count)
+            if first < last:
+                data[first - offset : last - offset] = patch[first - at : last - at]
+        return bytes(data)
+
+
+def changed_content(fd: int, change: HeaderChange) -> PatchedContent:
+    """Return an open file as it will be after a change."""
+    patches = [(item.offset, item.new) for item in change.ranges]
+    if change.new_end:
+        patches.append((change.new_size - len(change.new_end), change.new_end))
+    return PatchedContent(fd, change.new_size, patches)
+
+
 def change_to(file: OpenFile, pieces: Iterable[bytes | int]) -> HeaderChange:
     """Compare an open file with what it is to be: pieces of it in order, a number for bytes that stay.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.errors import ProbeError
-from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused, change_to
+from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused, change_to, changed_content
 from vpo_tasks.media.matroska.ebml import Source
 from vpo_tasks.media.matroska.edits import edited_tree
 from vpo_tasks.media.matroska.elements import TreeError
@@ -25,10 +25,62 @@ def matroska_change(file: OpenFile, plan: Plan) -> HeaderChange:
         tree = read_tree(source)
         if tree.damage:
             raise TreeError(tree.damage)
-        placed = lay_out(tree, edited_tree(tree, plan.source, plan.result))
+        if _is_encrypted(tree):
+            raise TreeError("it is encrypted")
+        edited = edited_tree(tree, plan.source, plan.result)
+        placed = lay_out(tree, edited, may_grow=_may_grow(tree, source))
+        change = change_to(file, _pieces(tree, placed))
+        _read_again(placed, _ChangedSource(shown, file.fd, change))
     except (ProbeError, TreeError) as error:
         raise HeaderRefused(shown, error.detail) from error
-    return change_to(file, _pieces(tree, placed))
+    return change
+
+
+def _is_encrypted(tree: Tree) -> bool:
+    encoding = ("Tracks", "TrackEntry", "ContentEncodings", "ContentEncoding")
+    return tree.segment.get(*encoding, "ContentEncryption") is not None
+
+
+def _may_grow(tree: Tree, source: Source) -> bool:
+    """Tell whether what stands behind the last cluster is found; not when nobody knows where that ends."""
+    segment = source.element(tree.segment.offset or 0)
+    clusters = [node for node in tree.segment.children if node.is_clusters]
+    first = [source.element(node.offset) for node in clusters if node.offset is not None]
+    return segment.size is not None and all(cluster.size is not None for cluster in first)
+
+
+class _ChangedSource(Source):
+    """A file under a reader as it will be after a change."""
+
+    def __init__(self, path: str, descriptor: int, change: HeaderChange) -> None:
+        super().__init__(path, descriptor)
+        self.size = change.new_size
+        self._content = changed_content(descriptor, change)
+
+    def read(self, offset: int, count: int) -> bytes:
+        return self._content.read(offset, count)
+
+
+def _read_again(placed: Tree, source: Source) -> None:
+    """Hold that a reader of the changed file sees what was meant. Raises TreeError or ProbeError."""
+    found = read_tree(source)
+    if found.damage or not _same(placed.nodes, found.nodes):
+        raise TreeError("what would be written reads otherwise than it is meant")
+
+
+def _same(wanted: tuple[TreeNode, ...], found: tuple[TreeNode, ...]) -> bool:
+    return len(wanted) == len(found) and all(
+        one.id == other.id and one.head == other.head and _same_content(one, other)
+        for one, other in zip(wanted, found, strict=True)
+    )
+
+
+def _same_content(wanted: TreeNode, found: TreeNode) -> bool:
+    if isinstance(wanted.content, tuple) and isinstance(found.content, tuple):
+        return _same(wanted.content, found.content)
+    if isinstance(wanted.content, Span) and isinstance(found.content, Span):
+        return wanted.data_size == found.data_size
+    return b"".join(wanted.data_pieces()) == b"".join(found.data_pieces())
 
 
 def _pieces(old: Tree, new: Tree) -> Iterator[bytes | int]:

@@ -12,11 +12,11 @@ import stat
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place
-from vpo_tasks.disk.journal import HeaderRecord, Range, recorded_sample_digest
+from vpo_tasks.disk.journal import HeaderRecord, recorded_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import retire
-from vpo_tasks.execute.in_place.change import HeaderRefused
+from vpo_tasks.execute.in_place.change import HeaderRefused, PatchedContent
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.media.identity import Identity
 
@@ -78,7 +78,7 @@ def is_planned_state(fd: int, record: HeaderRecord) -> bool:
     # a crash may leave zeros where a file grew, forward or back
     if not _is_mixed(end, (record.old_end or record.new_end)[: len(end)], bytes(len(end))):
         return False
-    return recorded_sample_digest(record.old.size, _OldContent(fd, record).read) == record.old_print
+    return recorded_sample_digest(record.old.size, _old_content(fd, record).read) == record.old_print
 
 
 def is_new(fd: int, record: HeaderRecord) -> bool:
@@ -162,25 +162,12 @@ def _is_mixed(found: bytes, old: bytes, new: bytes) -> bool:
     )
 
 
-class _OldContent:
-    """A video as it was before the edit, read through what the edit made of it."""
-
-    def __init__(self, fd: int, record: HeaderRecord) -> None:
-        self._fd = fd
-        self._patches = list(record.ranges)
-        if record.old_end:
-            self._patches.append(Range(record.new_size, record.old_end, b""))
-        self._size = record.old.size
-
-    def read(self, offset: int, count: int) -> bytes:
-        count = max(0, min(count, self._size - offset))
-        data = bytearray(os.pread(self._fd, count, offset))
-        data += bytes(count - len(data))
-        for patch in self._patches:
-            first, last = max(patch.offset, offset), min(patch.offset + len(patch.old), offset + count)
-            if first < last:
-                data[first - offset : last - offset] = patch.old[first - patch.offset : last - patch.offset]
-        return bytes(data)
+def _old_content(fd: int, record: HeaderRecord) -> PatchedContent:
+    """Return a video as it was before the edit, read through what the edit made of it."""
+    patches = [(item.offset, item.old) for item in record.ranges]
+    if record.old_end:
+        patches.append((record.new_size, record.old_end))
+    return PatchedContent(fd, record.old.size, patches)
 
 
 def _set_new_time(disk: Disk, fd: int, record: HeaderRecord, mtime_ns: int) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.support.header_corpus import Corpus
 from tests.support.matroska import UNKNOWN, cluster, element, matroska, number, track
+from tests.support.matroska_tree import DERIVED, by_identifier
 from tests.support.tools import need_tool
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.media.matroska.ebml import Source, open_source
@@ -47,7 +48,6 @@ from vpo_tasks.media.matroska.tree_layout import NoVoidError, lay_out, void
 from vpo_tasks.media.matroska.tree_reader import expanded, read_tree, seek_targets
 
 VIDEO_TRACK = track(1, 1, b"V_VP8", element(id_named("Name"), b"Picture"), number(id_named("TrackUID"), 7))
-DERIVED = {VOID, CRC_32, id_named("SeekHead"), id_named("Cues")}
 
 
 @contextmanager
@@ -928,18 +928,3 @@ def test_mkvmerge_reads_what_was_edited_in_place_as_it_read_the_original(films, 
 def identified(tool: str, path: Path):
     shown = subprocess.run([tool, "-J", str(path)], check=True, capture_output=True, text=True).stdout
     return json.loads(shown.replace(str(path), "a.mkv"))
-
-
-def by_identifier(tree: Tree):
-    """All elements with their values, whatever their order and however many bytes an integer takes."""
-
-    def ordered(node: TreeNode):
-        if isinstance(node.content, tuple):
-            inside = [ordered(child) for child in node.content if child.id not in (VOID, CRC_32)]
-            return node.id, sorted(inside, key=repr)
-        return node.id, b"".join(node.data_pieces()) if type_of(node.id) == "binary" else node.value
-
-    return sorted(
-        map(ordered, (node for node in tree.segment.children if node.head and node.id not in DERIVED)),
-        key=repr,
-    )
