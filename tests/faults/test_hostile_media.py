@@ -10,12 +10,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
 
 from tests.support.library import ENGLISH, FRENCH, VIDEO, read_tree
 from tests.support.matroska import matroska, track
 from tests.support.media import need_tool
 from vpo_tasks.disk.folders import OpenFile
-from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
 
 TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
 

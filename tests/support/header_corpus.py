@@ -31,11 +31,10 @@ TAGS_XML = (
 
 
 class Specimen(NamedTuple):
-    """One file of the corpus. `refused` says that a header edit must leave it to a copy."""
+    """One file of the corpus."""
 
     name: str
     make: Callable[[Path], object]
-    refused: bool = False
 
 
 class Corpus:
@@ -125,12 +124,9 @@ class Corpus:
                 lambda path, program=program, kind=kind, words=words: _run(
                     program, "-v", "error", "-i", str(self.film(kind)), *words, str(path)
                 ),
-                refused=name == "live",
             )
         for tool, program in tools.items():
-            yield Specimen(
-                f"ffmpeg-{tool}-piped", lambda path, program=program: self._piped(program, path), refused=True
-            )
+            yield Specimen(f"ffmpeg-{tool}-piped", lambda path, program=program: self._piped(program, path))
 
     def _piped(self, program: str, path: Path) -> None:
         with path.open("wb") as stream:
@@ -227,15 +223,13 @@ class Corpus:
             "clusters-apart": {"void_between": True, "index": False},
         }
         for name, options in unusual.items():
-            yield self._layout(name, refused=True, room=1000, **options)
+            yield self._layout(name, room=1000, **options)
 
-    def _layout(
-        self, name: str, *, refused: bool = False, film: str = "plain", **options: object
-    ) -> Specimen:
+    def _layout(self, name: str, *, film: str = "plain", **options: object) -> Specimen:
         def make(path: Path) -> None:
             path.write_bytes(lay_out(self.film(film), **options))  # type: ignore[arg-type]
 
-        return Specimen(f"layout-{name}", make, refused)
+        return Specimen(f"layout-{name}", make)
 
 
 def _run(*words: str) -> None:

@@ -23,7 +23,10 @@ def by_identifier(tree: Tree, left_out: frozenset[int] = frozenset()) -> list[An
         return node.id, value(node)
 
     return sorted(
-        map(ordered, (node for node in tree.segment.children if node.head and node.id not in DERIVED)),
+        map(
+            ordered,
+            (node for node in tree.segment.children if node.head and node.id not in DERIVED | left_out),
+        ),
         key=repr,
     )
 

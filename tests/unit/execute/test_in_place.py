@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
+from vpo_tasks.execute.in_place.skeleton import changes_in, skeleton_of
 
 from tests.support.matroska import block, cluster, element, matroska, number, track
 from vpo_tasks.disk.folders import open_folder, opened
@@ -12,8 +14,6 @@ from vpo_tasks.disk.journal import HeaderRecord, Range, file_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place import writes
-from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
-from vpo_tasks.execute.in_place.skeleton import changes_in, skeleton_of
 from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.media.identity import Identity
 
