@@ -80,7 +80,6 @@ def short_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_tool("mkvmerge")
-    require_tool("mkvpropedit")
     path = tmp_path_factory.mktemp("film") / "film.mkv"
     make_sample(str(path), SOURCE, seconds=4)
     return path

@@ -10,12 +10,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
 
+from tests.support.execute import plan_for
 from tests.support.library import ENGLISH, FRENCH, VIDEO, read_tree
 from tests.support.matroska import matroska, track
 from tests.support.media import need_tool
+from tests.support.tracks import video
 from vpo_tasks.disk.folders import OpenFile
+from vpo_tasks.execute.in_place.change import HeaderRefused
+from vpo_tasks.execute.in_place.matroska import matroska_change
 
 TITLES = "schema_version: 13\nphases:\n  - name: t\n    audio_actions: {clear_all_titles: true}\n    default_flags: {}\n"
 
@@ -131,5 +134,5 @@ def test_header_of_a_file_of_empty_clusters_without_an_index_is_not_looked_for_f
     path = tmp_path / "film.mkv"
     entry = track(1, 1, b"V_MPEG4/ISO/ASP")
     path.write_bytes(matroska(b"\x1f\x43\xb6\x75\x80" * 1_000_100, tracks=(entry,)))
-    with open(path, "rb") as stream, pytest.raises(HeaderRefused, match="more clusters than are walked"):
-        read_regions(OpenFile(stream.fileno(), os.fsencode(path)))
+    with open(path, "rb") as stream, pytest.raises(HeaderRefused, match="clusters cannot be followed"):
+        matroska_change(OpenFile(stream.fileno(), os.fsencode(path)), plan_for(video("v0 mpeg4")))

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.execute import flip_default, make_environment, plan_for, work_for
 from tests.support.fake_tools import fake_tool, require_tool
+from tests.support.tools import need_tool
 from vpo_tasks.errors import FileError, VerifyError
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.media.av_reader import read_media
@@ -67,7 +68,7 @@ NOISE = {
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video with colours and a shape in its header, and two tracks that nothing tells apart but their sound."""
     require_tool("mkvmerge")
-    require_tool("mkvpropedit")
+    need_tool("mkvpropedit")
     folder = tmp_path_factory.mktemp("original")
     make_sample(str(folder / "made.mkv"), TRACKS, seconds=2)
     make_sample(str(folder / "other.mkv"), TRACKS[:2], seconds=2, seed=7)

@@ -35,4 +35,4 @@ def test_a_path_is_absolute_also_where_path_is_relative(tmp_path, monkeypatch):
     mine = program(tmp_path, "mkvmerge")
     monkeypatch.chdir(tmp_path)
     assert on_path("mkvmerge", ".") == mine
-    assert on_path("mkvpropedit", ".") is None
+    assert on_path("mkvinfo", ".") is None

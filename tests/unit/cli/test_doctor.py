@@ -28,7 +28,7 @@ ALL = [usage.name for usage in TABLE]
 
 @pytest.mark.parametrize(
     ("names", "code"),
-    [(ALL, 0), (["ffmpeg"], 0), (["mkvmerge"], 0), (["mkvpropedit"], 3), ([], 3)],
+    [(ALL, 0), (["ffmpeg"], 0), (["mkvmerge"], 0), ([], 3)],
 )
 def test_only_a_machine_on_which_nothing_can_be_processed_is_an_error(names, code):
     assert examine(VPOConfig(HOME), toolbox(*names)).exit_code == code

@@ -1,26 +1,31 @@
-"""A header edit's skeleton, what it shows of an edit, and the way back."""
+"""What a header edit changes in a file, and the way back."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from vpo_tasks.execute.in_place.layout import HeaderRefused, read_regions
-from vpo_tasks.execute.in_place.skeleton import changes_in, skeleton_of
 
 from tests.support.matroska import block, cluster, element, matroska, number, track
-from vpo_tasks.disk.folders import open_folder, opened
+from vpo_tasks.disk.folders import OpenFile, open_folder, opened
 from vpo_tasks.disk.journal import HeaderRecord, Range, file_sample_digest
 from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place import writes
+from vpo_tasks.execute.in_place.change import (
+    MAX_CHANGED_BYTES,
+    HeaderChange,
+    HeaderRefused,
+    change_to,
+    changed_content,
+)
 from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.media.identity import Identity
 
 DISK = RealDisk()
 NAME = b"OldTitle"
 VOID = element(0xEC, bytes(200))
-SMALL, LARGE = 1000, 3 << 20
+SMALL = 1000
 
 
 def film(path, payload):
@@ -37,70 +42,61 @@ def folder(tmp_path):
         yield folder
 
 
+def change(path, *pieces):
+    with open(path, "rb") as stream:
+        return change_to(OpenFile(stream.fileno(), os.fsencode(path)), pieces)
+
+
 @pytest.fixture
-def edited(tmp_path, folder):
-    """Return what `changes_in` says of an edit, a function of the skeleton's path, on a video of a size."""
-
-    def run(edit, payload=SMALL):
-        film(tmp_path / "film.mkv", payload)
-        names = Sidecars(folder, "0123456789abcdef-0000")
-        with (
-            opened(folder.at(b"film.mkv")) as file,
-            skeleton_of(DISK, names, file, read_regions(file)) as skeleton,
-        ):
-            edit(skeleton)
-            try:
-                return changes_in(skeleton)
-            finally:
-                blocks = os.stat(skeleton.path).st_blocks * 512
-                assert blocks < (8 << 20), "the skeleton has the clusters' bytes"
-
-    yield run
-    assert folder.names() == [b"film.mkv"]  # the skeleton is gone, whatever happened
+def some(tmp_path):
+    path = tmp_path / "some.bin"
+    path.write_bytes(bytes(range(250)) * 40)
+    return path
 
 
-def write_at(skeleton, offset, data):
-    with open(skeleton.path, "r+b") as stream:
-        stream.seek(offset)
-        stream.write(data)
+def test_what_differs_is_told_with_old_and_new_bytes(some):
+    new = some.read_bytes().replace(bytes([7, 8, 9]), b"new", 1)
+    found = change(some, new)
+    assert found == HeaderChange(10_000, (Range(7, bytes([7, 8, 9]), b"new"),))
+    assert (found.written_bytes, found.is_empty) == (3, False)
+    assert change(some, 7, b"new", 9_990) == found, "a number stands for bytes that stay"
 
 
-def rename_track(skeleton, new=b"NewTitle"):
-    with open(skeleton.path, "rb") as stream:
-        at = stream.read(1 << 16).index(NAME)
-    write_at(skeleton, at, new)
+def test_no_difference_is_no_change(some):
+    assert change(some, some.read_bytes()).is_empty
+    assert change(some, 10_000).is_empty
 
 
-@pytest.mark.parametrize("payload", [SMALL, LARGE])
-def test_an_edit_is_told_by_the_bytes_that_differ(edited, tmp_path, payload):
-    change = edited(rename_track, payload)
-    (item,) = change.ranges
-    assert (item.old, item.new) == (b"Old", b"New")
-    content = (tmp_path / "film.mkv").read_bytes()
-    assert content[item.offset : item.offset + 8] == NAME
-    assert (change.new_size, change.old_end, change.new_end) == (len(content), b"", b"")
-    assert change.written_bytes == 3
+def test_differences_near_each_other_are_one_and_others_are_not(some):
+    old = some.read_bytes()
+    near = change(some, old[:500], b"?", old[501:520], b"?", 9_479)
+    assert [(item.offset, item.old) for item in near.ranges] == [(500, old[500:521])]
+    assert near.ranges[0].new == b"?" + old[501:520] + b"?"
+    assert [item.offset for item in change(some, old[:500], b"?", 499, b"?", 8_999).ranges] == [500, 1000]
 
 
-def test_no_edit_is_no_change(edited):
-    assert edited(lambda _skeleton: None).is_empty
+def test_of_a_longer_or_shorter_file_the_end_is_told(some):
+    assert change(some, 10_000, b"more") == HeaderChange(10_004, (), b"", b"more")
+    assert change(some, 9_998, b"12345") == HeaderChange(
+        10_003, (Range(9_998, b"\xf8\xf9", b"12"),), b"", b"345"
+    )
+    assert change(some, 9_990) == HeaderChange(9_990, (), some.read_bytes()[-10:], b"")
 
 
-@pytest.mark.parametrize("payload", [SMALL, LARGE])
-@pytest.mark.parametrize("where", ["first", "middle", "last"])
-def test_a_write_among_the_clusters_is_refused(edited, payload, where):
-    def edit(skeleton):
-        first, tail = skeleton.regions.clusters, skeleton.regions.tail
-        at = {"first": first + 40, "middle": (first + tail) // 2, "last": tail - 10}[where]
-        write_at(skeleton, at, b"\xa5\x5a\xa5")
-
-    with pytest.raises(HeaderRefused, match="clusters"):
-        edited(edit, payload)
+@pytest.mark.parametrize("pieces", [[bytes(MAX_CHANGED_BYTES)], [10_000, bytes(MAX_CHANGED_BYTES + 1)]])
+def test_more_than_a_journal_should_hold_is_refused(tmp_path, pieces):
+    path = tmp_path / "large.bin"
+    path.write_bytes(b"\xff" * (MAX_CHANGED_BYTES + 10_000))
+    with pytest.raises(HeaderRefused, match="too much"):
+        change(path, *pieces)
 
 
-def test_an_edit_that_leaves_no_header_is_refused(edited):
-    with pytest.raises(HeaderRefused, match="after mkvpropedit"):
-        edited(lambda skeleton: write_at(skeleton, 0, bytes(64)))
+def test_a_file_is_read_as_it_will_be(some):
+    expected = some.read_bytes()[:5] + b"new" + some.read_bytes()[8:] + b"more"
+    with some.open("rb") as stream:
+        content = changed_content(stream.fileno(), change(some, expected))
+        assert content.read(0, 1 << 20) == expected
+        assert (content.read(6, 4), content.read(9_999, 3)) == (expected[6:10], expected[9_999:10_002])
 
 
 @pytest.fixture

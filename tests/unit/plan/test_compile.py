@@ -19,7 +19,7 @@ from vpo_tasks.policy.model import (
     VideoTranscode,
 )
 
-ALL = frozenset({"mkvpropedit", "mkvmerge", "ffmpeg"})
+ALL = frozenset({"mkvmerge", "ffmpeg"})
 FFMPEG = frozenset({"ffmpeg"})
 FLAGS: dict[str, Any] = {"default_flags": DefaultFlags()}
 DROP: dict[str, Any] = {"keep_audio": KeepAudio(languages=("eng",))}
@@ -29,9 +29,10 @@ HEVC = {"transcode": Transcode(video=VideoTranscode(to="hevc"))}
 
 ROWS = [
     ("nothing differs", {}, "mkv", ALL, True, ("none", None)),
-    ("flags, in the header", FLAGS, "mkv", ALL, True, ("header-edit", "mkvpropedit")),
+    ("flags, in the header", FLAGS, "mkv", ALL, True, ("header-edit", None)),
     ("flags, header edits off", FLAGS, "mkv", ALL, False, ("remux", "mkvmerge")),
-    ("flags, no mkvtoolnix", FLAGS, "mkv", FFMPEG, True, ("remux", "ffmpeg")),
+    ("flags, no tool at all", FLAGS, "mkv", frozenset(), True, ("header-edit", None)),
+    ("flags, header edits off, no mkvtoolnix", FLAGS, "mkv", FFMPEG, False, ("remux", "ffmpeg")),
     ("flags in MP4", FLAGS, "mp4", ALL, True, ("remux", "ffmpeg")),
     ("a track goes", DROP, "mkv", ALL, True, ("remux", "mkvmerge")),
     ("a track goes, no mkvtoolnix", DROP, "mkv", FFMPEG, True, ("remux", "ffmpeg")),

@@ -15,7 +15,7 @@ from vpo_tasks.plan.describe import describe_change, describe_failures
 from vpo_tasks.plan.evaluate import check_convergence, evaluate, of_result, prepare
 from vpo_tasks.policy.model import Exists, Rule, Rules, TitleMatch, TrackFilter, Warn
 
-TOOLS = st.sets(st.sampled_from(["ffmpeg", "mkvmerge", "mkvpropedit"])).map(frozenset)
+TOOLS = st.sets(st.sampled_from(["ffmpeg", "mkvmerge"])).map(frozenset)
 FEW = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=1000)
 

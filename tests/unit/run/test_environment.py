@@ -62,8 +62,7 @@ def test_the_tools_found_are_those_that_plans_are_for(made):
 
 
 def test_what_goes_to_an_output_folder_is_never_edited_in_place(made, recorded, tmp_path, monkeypatch):
-    tools = {**toolbox_of("mkvmerge", "/a").tools, **toolbox_of("mkvpropedit", "/b").tools}
-    monkeypatch.setattr(environment, "find_tools", lambda: Toolbox(tools))
+    monkeypatch.setattr(environment, "find_tools", lambda: toolbox_of("mkvmerge", "/a"))
     recorded.write_policy(TITLES)
     assert preview_of(made, TITLED)[0] == "header-edit"
     assert preview_of(made, TITLED, output=str(tmp_path / "out"))[0] == "remux"

@@ -33,7 +33,7 @@ def with_tags(tree: Tree, before: Mapping[str, str], after: Mapping[str, str]) -
     A title stands in Info, and is changed here only where a tag hides it. Raise TreeError for a tag that
     cannot be written.
     """
-    for key in sorted({*before, *after} - _WRITTEN_BY_TOOLS):
+    for key in sorted({*before, *after} - _WRITTEN_BY_TOOLS, reverse=True):  # inner tags before outer ones
         value = after.get(key)
         if value == before.get(key):
             continue
