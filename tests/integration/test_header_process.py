@@ -4,27 +4,47 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.library import ENGLISH, SUBTITLE, VIDEO
 from vpo_tasks.disk.locks import path_key
 
-pytestmark = pytest.mark.usefixtures("mkvtoolnix")
+
+SEGMENT, CLUSTER, CUES = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b"
+EVERYTHING = """
+schema_version: 13
+phases:
+  - name: p
+    default_flags: {}
+    rules:
+      match: all
+      items:
+        - name: t
+          when: {exists: {track_type: video}}
+          then:
+            - {set_container_metadata: {field: title, value: A film}}
+            - {set_container_metadata: {field: comment, value: hi}}
+            - {set_language: {track_type: audio, new_language: jpn}}
+"""
 
 
-def add_flags(world, name: str, *options: str) -> Path:
-    """A video made by mkvmerge in which only a default flag is wrong."""
+def add_flags(world, name: str) -> Path:
+    """A video in which only a default flag is wrong."""
     path = world.media / name
-    made = world.templates.get("flags-made.mkv", VIDEO, ENGLISH, SUBTITLE)
-    os.spawnlp(os.P_WAIT, "mkvmerge", "mkvmerge", "-q", "-o", str(path), *options, str(made))
+    shutil.copy(world.templates.get("flags-made.mkv", VIDEO, ENGLISH, SUBTITLE), path)
     return path
 
 
-def process(world) -> dict[str, dict[str, Any]]:
-    done = world.vpo("process", "--json", world.media)
+def without_tools(world) -> dict[str, str]:
+    """The environment of a machine with Python and its packages; should the wheel's ffmpeg be used, it fails."""
+    world.put_tool("ffmpeg", "sys.exit(1)\n")
+    return {"PATH": "", "IMAGEIO_FFMPEG_EXE": str(world.bin / "ffmpeg")}
+
+
+def process(world, **options) -> dict[str, dict[str, Any]]:
+    done = world.vpo("process", "--json", world.media, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return {os.path.basename(result["file"]): result for result in json.loads(done.stdout)["results"]}
 
@@ -39,10 +59,56 @@ def test_flags_are_edited_in_place_for_a_few_bytes(world):
     assert process(world) == {}
 
 
-def test_a_file_behind_whose_end_something_stands_is_copied(world):
+def test_everything_in_the_header_is_changed_without_any_tool(world):
+    """The embedded default: Python and its packages; the rest of the file stays byte for byte."""
+    world.write_policy(EVERYTHING)
+    path = add_flags(world, "film.mkv")
+    inode, before = path.stat().st_ino, path.read_bytes()
+    result = process(world, env=without_tools(world))["film.mkv"]
+    assert (result["step"], result["tool"]) == ("header-edit", None)
+    assert path.stat().st_ino == inode
+    assert result["bytes_written"] < 4096
+    start, end = before.index(CLUSTER), before.rindex(CUES)
+    assert path.read_bytes()[start:end] == before[start:end] != b""
+    found = json.loads(world.vpo("inspect", "--json", path).stdout)
+    assert found["tags"]["title"] == "A film"
+    assert found["tags"]["comment"] == "hi"
+    assert [track["language"] for track in found["tracks"]] == ["und", "jpn", "eng"]
+    assert process(world, env=without_tools(world)) == {}
+
+
+def test_a_huge_file_gets_a_title_for_kilobytes(world):
+    """Sparse: what would be read or copied of it would fill the disk or take minutes."""
+    world.write_policy(EVERYTHING)
+    path = add_flags(world, "film.mkv")
+    stretch(path, 50 << 30)
+    blocks = path.stat().st_blocks
+    result = process(world, env=without_tools(world))["film.mkv"]
+    assert (result["step"], path.stat().st_size >= 50 << 30) == ("header-edit", True)
+    assert result["bytes_written"] < 4096
+    assert path.stat().st_blocks <= blocks + 64
+    assert json.loads(world.vpo("inspect", "--json", path).stdout)["tags"]["title"] == "A film"
+
+
+def stretch(path: Path, size: int) -> None:
+    """Make a film of one cluster more, a hole, and without what stood behind the last one."""
+    data = path.read_bytes()
+    head = data[: data.rindex(CUES)]
+    at = head.index(SEGMENT) + 4
+    assert head[at] == 1, "the segment's size is stored in eight bytes"
+    room = size - len(head) - 12
+    with path.open("wb") as stream:
+        stream.write(head[:at] + (size - at - 8 | 1 << 56).to_bytes(8, "big") + head[at + 8 :])
+        stream.write(CLUSTER + (room | 1 << 56).to_bytes(8, "big"))
+        stream.write(b"\xec" + (room - 9 | 1 << 56).to_bytes(8, "big"))
+        stream.truncate(size)
+
+
+def test_a_header_without_room_that_may_not_move_costs_a_copy(world):
     path = add_flags(world, "film.mkv")
     with path.open("ab") as stream:
-        stream.write(b"\0" * 50)
+        stream.write(b"\0" * 50)  # nor can anything go behind the clusters
+    world.write_policy(EVERYTHING.replace("A film", "A film with a title that is " + "very " * 60 + "long"))
     inode = path.stat().st_ino
     result = process(world)["film.mkv"]
     assert result["step"] == "remux"
