@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.media.film import film_of
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import canonical, matches, normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
@@ -166,14 +166,15 @@ def _set_language(action: SetLanguage, rule: Rule, draft: Draft, context: Contex
     if not tracks or text is None:
         return
     # what nobody knows comes back from `normalise` as it was
-    language = normalise(text)
-    if len(language) != 3 or not (language.isascii() and language.isalpha()):
+    code, language = normalise(text), canonical(text)
+    if len(code) != 3 or not (code.isascii() and code.isalpha()):
         if action.from_plugin_metadata is None:
             raise Refusal("rules", f"{text} is not a language", rule.name)
         draft.warn(f"rule {rule.name}: {text} is not a language")
         return
     for track in tracks:
-        draft.set_language(track, language, cause)
+        if not matches(language, track.language):
+            draft.set_language(track, language, cause)
 
 
 def _set_tag(action: SetContainerMetadata, rule: Rule, draft: Draft, context: Context, scope: Scope) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vpo_tasks.media.languages import is_known, normalise, unknown_words
+from vpo_tasks.media.languages import LanguageRanges, canonical, is_known, same_language, unknown_words
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
-from vpo_tasks.policy.match import Terms, language_of, language_set, title_kind
+from vpo_tasks.policy.match import Terms, is_forced, language_of, language_set, title_kind
 from vpo_tasks.policy.model import FilterAttachments, KeepAudio, KeepSubtitles
 
 _FONT_CODECS = frozenset({"ttf", "otf", "ttc", "woff", "woff2"})
@@ -39,7 +39,7 @@ def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope, terms: Terms) -
             draft.remove(track, scope.cause("keep_audio", removed[track.index]))
 
 
-def _unwanted(track: Track, operation: KeepAudio, wanted: frozenset[str]) -> str | None:
+def _unwanted(track: Track, operation: KeepAudio, wanted: LanguageRanges) -> str | None:
     """Return why a track goes, or None."""
     music, effects = title_kind(track.title) if track.title else (False, False)
     if music:
@@ -82,9 +82,8 @@ def _fall_back(tracks: list[Track], removed: dict[int, str], operation: KeepAudi
         for index in list(removed)[:missing]:
             del removed[index]
     else:
-        content = language_of(tracks[0])
         for track in tracks:
-            if language_of(track) == content:
+            if same_language(track.language, tracks[0].language):
                 removed.pop(track.index, None)
 
 
@@ -103,7 +102,7 @@ def keep_subtitles(
     unwanted = [
         track
         for track in draft.of_type("subtitle")
-        if language_of(track) not in wanted and not (track.forced and preserves_forced)
+        if language_of(track) not in wanted and not (preserves_forced and is_forced(track))
     ]
     if unwanted:
         _refuse_unknown("keep_subtitles", operation.languages, draft, terms)
@@ -117,11 +116,11 @@ def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: T
 
     A code that some track of the video has, or that the policy lists as an extra one, is meant.
     """
-    unknown = [code for code in codes if not is_known(code) and normalise(code) not in terms.extra]
+    unknown = [code for code in codes if not is_known(code) and canonical(code) not in terms.extra]
     if not unknown:
         return
     present = {language_of(track) for track in (*draft.source.tracks, *draft.tracks)}
-    doubtful = [code for code in unknown if normalise(code) not in present]
+    doubtful = [code for code in unknown if canonical(code) not in present]
     if doubtful:
         advice = "; correct the policy, or list it in config.extra_languages"
         raise Refusal(operation, f"removes nothing by this list: {unknown_words(doubtful[0])}{advice}")
