@@ -119,8 +119,9 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
         old, new = getattr(original, what), getattr(track, what)
         if old != new:
             changes.append(_change(draft, original, what, old, new))
-    roles = [role for role in track.dispositions if role not in original.dispositions]
-    changes += [_change(draft, original, "role", None, role) for role in roles]
+    if track.dispositions != original.dispositions:
+        roles = [role for role in track.dispositions if role not in original.dispositions]
+        changes += [_change(draft, original, "role", None, role) for role in roles]
     if track.index in draft.encodes:
         changes.append(_change(draft, original, "codec", original.codec, track.codec))
         if (original.width, original.height) != (track.width, track.height):

@@ -37,39 +37,37 @@ class Refusal(Exception):
         self.rule = rule
 
 
-class Draft:
+class Draft(msgspec.Struct, eq=False):
     """A video in the making. Tracks keep their source index as identity; made ones get indexes past it.
 
-    Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing. Every
+    Everything it holds is replaced when it changes, never changed itself, so that a copy costs little. Every
     edit replaces `causes` too: while that is the same object, the video is the same.
     `edited` says what was edited, one word (`Change.what`) an edit, in the order of the edits.
     `made` maps a made track to the source track it is encoded from.
     """
 
-    __slots__ = (
-        "causes", "container", "edited", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "source",
-        "tags", "tracks", "warnings",
-    )  # fmt: skip
+    source: MediaInfo
+    tracks: tuple[Track, ...] = ()
+    container: str = ""
+    format_name: str = ""
+    tags: Mapping[str, str] = {}
+    encodes: Mapping[int, Encode] = {}
+    made: Mapping[int, int] = {}
+    causes: Mapping[DraftEdit, Cause] = {}
+    edited: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    keep_mtime: bool = True
+    mtime_s: float | None = None
 
-    def __init__(self, source: MediaInfo) -> None:
-        self.source = source
-        self.tracks = source.tracks
-        self.container = source.container
-        self.format_name = source.format_name
-        self.tags: Mapping[str, str] = source.tags
-        self.encodes: Mapping[int, Encode] = {}
-        self.made: Mapping[int, int] = {}
-        self.causes: Mapping[DraftEdit, Cause] = {}
-        self.edited: tuple[str, ...] = ()
-        self.warnings: tuple[str, ...] = ()
-        self.keep_mtime = True
-        self.mtime_s: float | None = None
+    def __post_init__(self) -> None:
+        self.tracks = self.source.tracks
+        self.container = self.source.container
+        self.format_name = self.source.format_name
+        self.tags = self.source.tags
 
     def copy(self) -> Draft:
         """Return a draft that goes its own way."""
-        other = Draft.__new__(Draft)
-        other.adopt(self)
-        return other
+        return self.__copy__()
 
     def adopt(self, other: Draft) -> None:
         """Become what another draft is."""

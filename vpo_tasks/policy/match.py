@@ -87,7 +87,9 @@ MADE_FOR = APART | _NOT_PLAIN
 
 def is_commentary(track: Track, commentary: Commentary) -> bool:
     """Tell whether the track is a commentary or a description, by its flags or else by its title."""
-    return not APART.isdisjoint(track.dispositions) or (bool(track.title) and commentary(track.title or ""))
+    if track.dispositions and not APART.isdisjoint(track.dispositions):
+        return True
+    return bool(track.title) and commentary(track.title or "")
 
 
 @lru_cache(maxsize=4096)
@@ -188,4 +190,6 @@ def preferred_track(
 
 
 def _plain_ones(tracks: list[Track]) -> list[Track]:
+    if len(tracks) == 1:
+        return tracks
     return [track for track in tracks if _NOT_PLAIN.isdisjoint(track.dispositions)] or tracks
