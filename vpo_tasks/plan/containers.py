@@ -198,7 +198,7 @@ def is_webm(draft: Draft) -> bool:
 
 def _settle_roles(draft: Draft, limits: Limits) -> None:
     """Leave out the dispositions that the container cannot store; a role that is told by a title keeps it."""
-    if not any([track.dispositions for track in draft.tracks]):
+    if not [track for track in draft.tracks if track.dispositions]:
         return
     held, name = (frozenset[str](), "WebM") if is_webm(draft) else (limits.roles, limits.name)
     converted = draft.container != draft.source.container

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -65,9 +65,8 @@ class Draft(msgspec.Struct, eq=False):
         self.format_name = self.source.format_name
         self.tags = self.source.tags
 
-    def copy(self) -> Draft:
-        """Return a draft that goes its own way."""
-        return self.__copy__()
+    copy: ClassVar[Callable[[Draft], Draft]] = msgspec.Struct.__copy__  # type: ignore[attr-defined]
+    """Returns a draft that goes its own way."""
 
     def adopt(self, other: Draft) -> None:
         """Become what another draft is."""
@@ -111,7 +110,7 @@ class Draft(msgspec.Struct, eq=False):
         """Raise Refusal when the track of the source that this one is, or is made from, cannot be decoded."""
         index = self.made.get(index, index)
         for track in self.source.tracks:
-            if track.index == index and (track.encrypted or track.codec in UNKNOWN_CODECS):
+            if (track.encrypted or track.codec in UNKNOWN_CODECS) and track.index == index:
                 why = "it is encrypted" if track.encrypted else "its codec is unknown"
                 raise Refusal(cause.operation, f"{track.type} {track.codec} cannot be encoded: {why}")
 
@@ -158,7 +157,10 @@ class Draft(msgspec.Struct, eq=False):
     def title_before(self, track: Track) -> str | None:
         """Return the title that the source gives the track, whatever has been cleared since."""
         index = self.made.get(track.index, track.index)
-        return next((found.title for found in self.source.tracks if found.index == index), track.title)
+        for found in self.source.tracks:
+            if found.index == index:
+                return found.title
+        return track.title
 
     def set_tag(self, name: str, value: str | None, cause: Cause) -> None:
         """Set a tag of the container; None deletes it."""

@@ -173,7 +173,12 @@ def preferred_track(
     A commentary or a description only where there is nothing else; what is made for the hard of hearing only
     where there is nothing else in its language.
     """
-    spoken = [track for track in tracks if not is_commentary(track, terms.commentary)]
+    # most tracks have neither roles nor a title: those are not even asked
+    spoken = [
+        track
+        for track in tracks
+        if not (track.dispositions or track.title) or not is_commentary(track, terms.commentary)
+    ]
     if not spoken:
         return tracks[0] if tracks else None
     found = [language_of(track) for track in spoken]
