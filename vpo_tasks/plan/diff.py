@@ -134,14 +134,15 @@ def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value
     """Return the change with the cause that decided last."""
     index = track.index if track is not None else None
     cause = draft.causes.get((index, what))
-    policy, phase, operation, reason, rule = cause or file_cause(draft, "comes with the rewrite")
+    if cause is None:
+        cause = file_cause(draft, "comes with the rewrite")
     return Change(
-        policy=policy,
-        phase=phase,
-        operation=operation,
+        policy=cause.policy,
+        phase=cause.phase,
+        operation=cause.operation,
         what=what,
-        reason=reason,
-        rule=rule,
+        reason=cause.reason,
+        rule=cause.rule,
         track=index if index is None or index not in draft.made else None,
         label=name_track(draft.source, track) if track is not None else None,
         old=old,

@@ -17,7 +17,7 @@ DraftEdit = tuple[int | None, str]
 """Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
 
 
-class Cause(NamedTuple):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """Who asked for an edit, and why in words."""
 
     policy: str

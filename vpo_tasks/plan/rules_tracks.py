@@ -34,7 +34,9 @@ def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope, terms: Terms) -
         return
     if len(removed) == len(tracks):
         raise Refusal("keep_audio", f"no audio would be left: {_found(tracks)}")
-    if any(track.index in removed and language_of(track) not in wanted for track in tracks):
+    if _unknown_codes(operation.languages, terms.extra) and any(
+        track.index in removed and language_of(track) not in wanted for track in tracks
+    ):
         _refuse_unknown("keep_audio", operation.languages, draft, terms)
     for track in tracks:
         if track.index in removed:
