@@ -207,8 +207,9 @@ def is_webm(draft: Draft) -> bool:
 
 def _settle_roles(draft: Draft, limits: Limits) -> None:
     """Leave out the dispositions that the container cannot store; a role that is told by a title keeps it."""
-    held = frozenset[str]() if is_webm(draft) else limits.roles
-    name = "WebM" if is_webm(draft) else limits.name
+    if not [track for track in draft.tracks if track.dispositions]:
+        return
+    held, name = (frozenset[str](), "WebM") if is_webm(draft) else (limits.roles, limits.name)
     converted = draft.container != draft.source.container
     originals = {track.index: track for track in draft.source.tracks}
     settled = []

@@ -79,6 +79,8 @@ def apply_rules(rules: Rules, scene: ConditionInput) -> Possible:
         outcomes = [_orders(rule, rule.then) for rule, _ in verdicts]
         if not verdicts or verdicts[-1][1] is not True:
             outcomes.append(otherwise)
+    elif unknown is None:
+        outcomes = [_all_of([rule for rule, _ in verdicts], otherwise)]
     else:
         outcomes = _subsets(verdicts, otherwise)
     return Possible(tuple(outcomes), unknown)
@@ -94,13 +96,17 @@ def _subsets(
     outcomes = []
     for chosen in itertools.product(*ways):
         held = [rule for (rule, _), holding in zip(verdicts, chosen, strict=True) if holding]
-        orders = tuple(order for rule in held for order in _orders(rule, rule.then))
-        outcomes.append(orders if held else otherwise)
+        outcomes.append(_all_of(held, otherwise))
     return outcomes
 
 
+def _all_of(held: Sequence[Rule], otherwise: tuple[RequestedAction, ...]) -> tuple[RequestedAction, ...]:
+    """Return what the rules that hold ask for together."""
+    return tuple([order for rule in held for order in _orders(rule, rule.then)]) if held else otherwise
+
+
 def _orders(rule: Rule, actions: Sequence[Action]) -> tuple[RequestedAction, ...]:
-    return tuple(RequestedAction(rule, action) for action in actions)
+    return tuple([RequestedAction(rule, action) for action in actions])
 
 
 def decide(orders: tuple[RequestedAction, ...], draft: Draft, context: Context) -> RulesResult:

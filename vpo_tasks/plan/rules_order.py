@@ -27,7 +27,7 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
             track.language,
             track.title,
             track.forced,
-            not APART.isdisjoint(track.dispositions),
+            bool(track.dispositions) and not APART.isdisjoint(track.dispositions),
             classes,
             terms,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -30,9 +30,13 @@ def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope, terms: Terms) -
     removed = {track.index: why for track in tracks if (why := _unwanted(track, operation, wanted))}
     if len(tracks) - len(removed) < operation.minimum:
         _fall_back(tracks, removed, operation)
+    if not removed:
+        return
     if len(removed) == len(tracks):
         raise Refusal("keep_audio", f"no audio would be left: {_found(tracks)}")
-    if any(track.index in removed and language_of(track) not in wanted for track in tracks):
+    if _unknown_codes(operation.languages, terms.extra) and any(
+        track.index in removed and language_of(track) not in wanted for track in tracks
+    ):
         _refuse_unknown("keep_audio", operation.languages, draft, terms)
     for track in tracks:
         if track.index in removed:
@@ -111,12 +115,12 @@ def keep_subtitles(
         draft.remove(track, scope.cause("keep_subtitles", reason))
 
 
-def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: Terms) -> None:
+def _refuse_unknown(operation: str, codes: tuple[str, ...], draft: Draft, terms: Terms) -> None:
     """Raise Refusal when a list by which tracks would go has a code that nobody knows: it may be a slip.
 
     A code that some track of the video has, or that the policy lists as an extra one, is meant.
     """
-    unknown = [code for code in codes if not is_known(code) and canonical(code) not in terms.extra]
+    unknown = _unknown_codes(codes, terms.extra)
     if not unknown:
         return
     present = {language_of(track) for track in (*draft.source.tracks, *draft.tracks)}
@@ -124,6 +128,12 @@ def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: T
     if doubtful:
         advice = "; correct the policy, or list it in config.extra_languages"
         raise Refusal(operation, f"removes nothing by this list: {unknown_words(doubtful[0])}{advice}")
+
+
+@lru_cache(maxsize=256)
+def _unknown_codes(codes: tuple[str, ...], extra: frozenset[str]) -> tuple[str, ...]:
+    """Return the codes that nobody knows and that are not among the extra ones."""
+    return tuple(code for code in codes if not is_known(code) and canonical(code) not in extra)
 
 
 def filter_attachments(draft: Draft, operation: FilterAttachments, scope: Scope) -> None:

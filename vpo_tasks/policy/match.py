@@ -97,7 +97,9 @@ _SAYS_FORCED = re.compile(
 
 def is_commentary(track: Track, commentary: Commentary) -> bool:
     """Tell whether the track is a commentary or a description, by its flags or else by its title."""
-    return not APART.isdisjoint(track.dispositions) or (bool(track.title) and commentary(track.title or ""))
+    if track.dispositions and not APART.isdisjoint(track.dispositions):
+        return True
+    return bool(track.title) and commentary(track.title or "")
 
 
 @lru_cache(maxsize=4096)
@@ -187,7 +189,12 @@ def preferred_track(
     where there is no full one in its language, a forced one only where there is neither. `by_forced_flag`:
     the flag says so, not only the title.
     """
-    spoken = [track for track in tracks if not is_commentary(track, terms.commentary)]
+    # most tracks have neither roles nor a title: those are not even asked
+    spoken = [
+        track
+        for track in tracks
+        if not (track.dispositions or track.title) or not is_commentary(track, terms.commentary)
+    ]
     if not spoken:
         return tracks[0] if tracks else None
     ranks = [languages.rank(language_of(track)) for track in spoken]
@@ -205,6 +212,8 @@ def preferred_track(
 
 def _fullest(tracks: list[Track], by_forced_flag: bool) -> list[Track]:
     """Return those that hold most of what is said: full ones, for the hard of hearing, or forced ones."""
+    if len(tracks) == 1:
+        return tracks
     ranks = [_partiality(track, by_forced_flag) for track in tracks]
     best = min(ranks)
     return [track for track, rank in zip(tracks, ranks, strict=True) if rank == best]
