@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from vpo_tasks.disk import UNDO_FOLDER, fsops
 from vpo_tasks.disk.folders import Folder, is_runners, open_child, open_folder, opened_child
+from vpo_tasks.disk.fsops import Sidecars, id_of
 from vpo_tasks.disk.journal import AnyRecord, ForeignRecordError, Record, read_found_record
 from vpo_tasks.disk.locks import key_lock
-from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.errors import LockedError
 from vpo_tasks.trusted import is_ours, owner_name

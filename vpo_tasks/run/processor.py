@@ -30,8 +30,7 @@ from vpo_tasks.plan.compile import turns_matroska
 from vpo_tasks.plan.model import Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.apply_plan import apply_plan, resolve_target
-from vpo_tasks.run.budget import Budget
-from vpo_tasks.run.estimates import Estimates
+from vpo_tasks.run.estimates import Budget, Estimates
 from vpo_tasks.run.jobs import (
     NOTHING_TRIED,
     Attempts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.state.pool import DaemonConnectionPool
@@ -60,16 +60,16 @@ class Measurements:
             (ffmpeg, mtime_ns, size, " ".join(sorted(encoders))),
         )
 
-    def needs(self, digest: bytes) -> str | None:
-        """Return what the policies with this digest may encode, as `keep_needs` was given it."""
+    def needs(self, digest: bytes, ask: Callable[[], str]) -> str:
+        """Return what the policies with this digest may encode; `ask`, which parses them, tells it once."""
         rows = self._pool.execute_read("SELECT needs FROM needs WHERE digest = ?", (digest,))
-        return str(rows[0][0]) if rows else None
-
-    def keep_needs(self, digest: bytes, needs: str) -> None:
-        """Remember what policies may encode, so that an up-to-date run need not parse them."""
+        if rows:
+            return str(rows[0][0])
+        needs = ask()
         self._pool.execute_write(
             "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
         )
+        return needs
 
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""
