@@ -29,7 +29,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "process": Command("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
     "plan": Command("vpo_tasks.cli.plan", "plan", "Plan what would be done, into a file if you like."),
-    "apply": Command("vpo_tasks.cli.apply", "apply", "Carry out a plan made before, exactly."),
+    "apply": Command("vpo_tasks.cli.plan", "apply", "Carry out a plan made before, exactly."),
     "status": Command("vpo_tasks.cli.status", "status", "Show where a library stands."),
     "why": Command("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
     "inspect": Command("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from vpo_tasks.execute.work import Done
 from vpo_tasks.media.film import film_of
 from vpo_tasks.plan.model import Encode, Plan, Step
 from vpo_tasks.plan.phase_conditions import label_height
@@ -38,6 +39,14 @@ def amount_of(plan: Plan, step: Step) -> float:
     if step.kind == "encode":
         return plan.source.duration_s or 0.0
     return float(step.reads_bytes)
+
+
+def measured(plan: Plan, step: Step, done: Done, seconds: float) -> tuple[Speed, Measured] | None:
+    """Return how fast a step was, None when that says nothing."""
+    amount = amount_of(plan, step)
+    if step.kind == "none" or amount <= 0 or seconds <= 0:
+        return None
+    return speed_of(plan, step), Measured(amount, seconds, done.size_before, done.size_after)
 
 
 class Estimates:
