@@ -150,7 +150,7 @@ def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: byte
     store, measurements = Store(pool), Measurements(pool)
     # nothing is carried out, so that any arguments may stand there
     sets = PolicySet([old], store, any_arguments=True), PolicySet([new], store, any_arguments=True)
-    before, after = (find_capabilities(policies, measurements) for policies in sets)
+    before, after = (find_capabilities(policies, store, measurements) for policies in sets)
     after.require()
     tools = find_tools()
     if after.ffmpeg is not None:

@@ -93,7 +93,7 @@ def _begun(
     for doubt in policies.doubts:
         console.warning(doubt)
     measurements = Measurements(pool)
-    capabilities = find_capabilities(policies, measurements)
+    capabilities = find_capabilities(policies, store, measurements)
     digest = capabilities.digest
     target = None if output is None else os.path.realpath(os.path.expanduser(output))
 

@@ -286,10 +286,10 @@ class Capabilities(NamedTuple):
                 raise ToolMissing(f"the encoder {' or '.join(need.encoders)}", f"encoding {need.codec}", hint)
 
 
-def find_capabilities(policies: PolicySet, measurements: Measurements) -> Capabilities:
+def find_capabilities(policies: PolicySet, store: Store, measurements: Measurements) -> Capabilities:
     """Return what the policies need, and the best ffmpeg for it: the one on PATH unless another has more."""
     digest = policies.digest
-    kept = measurements.needs(digest, policies.needs)
+    kept = store.policy_needs(digest, policies.needs)
     needs = tuple(_from_text(kept))
     if not needs:
         return Capabilities(digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.state.pool import DaemonConnectionPool
@@ -59,17 +59,6 @@ class Measurements:
             "INSERT OR REPLACE INTO encoders (ffmpeg, mtime_ns, size, encoders) VALUES (?, ?, ?, ?)",
             (ffmpeg, mtime_ns, size, " ".join(sorted(encoders))),
         )
-
-    def needs(self, digest: bytes, ask: Callable[[], str]) -> str:
-        """Return what the policies with this digest may encode; `ask`, which parses them, tells it once."""
-        rows = self._pool.execute_read("SELECT needs FROM needs WHERE digest = ?", (digest,))
-        if rows:
-            return str(rows[0][0])
-        needs = ask()
-        self._pool.execute_write(
-            "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
-        )
-        return needs
 
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""

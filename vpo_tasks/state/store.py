@@ -6,7 +6,7 @@ Paths are bytes; identities are signed numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.media.identity import Identity
@@ -308,6 +308,17 @@ class Store:
             "INSERT OR REPLACE INTO policies (file, stamp, digest, name, on_error) VALUES (?, ?, ?, ?, ?)",
             (path, *stamp),
         )
+
+    def policy_needs(self, digest: bytes, ask: Callable[[], str]) -> str:
+        """Return what the policies with this digest may encode; `ask`, which parses them, tells it once."""
+        rows = self._pool.execute_read("SELECT needs FROM needs WHERE digest = ?", (digest,))
+        if rows:
+            return str(rows[0][0])
+        needs = ask()
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
+        )
+        return needs
 
     # -- other doit tasks of a user's dodo.py ------------------------------------------------------------
 

@@ -92,7 +92,7 @@ def assert_all_is_known(pool: DaemonConnectionPool) -> None:
     assert measurements.encoders(b"/usr/bin/ffmpeg", 1778678620000000000, 293288) == frozenset(
         {"aac", "flac", "libopus", "libx264", "libx265"}
     )
-    needs = measurements.needs(bytes.fromhex("26B19F3028DEA9A7D433930844DE710F"), not_asked)
+    needs = store.policy_needs(bytes.fromhex("26B19F3028DEA9A7D433930844DE710F"), not_asked)
     assert needs == "h264 1 libx264 h264_nvenc h264_qsv h264_vaapi h264_videotoolbox"
     assert measurements.larger(FILMS) == {b"/films/right.mkv": frozenset({"av1 slow 30 720"})}
     assert measurements.speeds() == {
