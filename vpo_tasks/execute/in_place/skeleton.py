@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Range
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.execute.in_place.layout import HeaderRefused, Regions, read_regions
 
