@@ -92,8 +92,8 @@ def _record(root: str, files: int) -> None:
     from vpo_tasks.media.synthetic import SampleTrack, make_sample
     from vpo_tasks.run.policies import PolicySet
     from vpo_tasks.state.pool import DaemonConnectionPool
-    from vpo_tasks.state.recorded import head_tail_digest
     from vpo_tasks.state.store import Store
+    from vpo_tasks.state.up_to_date import head_tail_digest
 
     tracks = [SampleTrack("video", default=True)]
     tracks += [SampleTrack("audio", language="eng", default=True), SampleTrack("audio", language="ger")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 WHEEL = "imageio-ffmpeg"
@@ -11,6 +10,8 @@ WHEEL = "imageio-ffmpeg"
 
 def on_path(name: str, path_env: str | None = None) -> str | None:
     """Return the absolute path of a program on PATH, None when there is none."""
+    import shutil  # an up-to-date run looks for no program: 2 ms, mostly for its compressors
+
     path = shutil.which(name, path=path_env)
     return None if path is None else os.path.abspath(path)
 

@@ -9,7 +9,6 @@ import pytest
 from vpo_tasks.library.bulk_check import survey
 from vpo_tasks.library.discover import discover
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 
@@ -26,11 +25,6 @@ def pool(tmp_path):
 @pytest.fixture
 def store(pool):
     return Store(pool)
-
-
-@pytest.fixture
-def moves(pool):
-    return Moves(pool)
 
 
 @pytest.fixture
@@ -55,37 +49,37 @@ def library(tmp_path, store):
     return root
 
 
-def look(root, store, digest, moves, **options):
-    return survey(discover([os.fsencode(root)], ["mkv"]), store, digest, moves=moves, **options)
+def look(root, store, digest, **options):
+    return survey(discover([os.fsencode(root)], ["mkv"]), store, digest, **options)
 
 
-def test_a_finished_library_is_up_to_date_also_behind_a_link(library, store, moves):
-    found = look(library, store, OLD, moves)
+def test_a_finished_library_is_up_to_date_also_behind_a_link(library, store):
+    found = look(library, store, OLD)
     assert (found.total, found.up_to_date, found.stale) == (MANY + 1, MANY + 1, [])
 
 
-def test_another_policy_makes_every_video_one_to_plan_again_in_path_order(library, store, moves):
-    found = look(library, store, NEW, moves)
+def test_another_policy_makes_every_video_one_to_plan_again_in_path_order(library, store):
+    found = look(library, store, NEW)
     assert {item.verdict for item in found.stale} == {"replan"}
     paths = [item.found.path for item in found.stale]
     assert len(paths) == MANY + 1
     assert paths == sorted(paths)
 
 
-def test_one_touched_video_among_many_is_the_one_that_changed(library, store, moves):
+def test_one_touched_video_among_many_is_the_one_that_changed(library, store):
     (library / "007.mkv").write_bytes(b"something longer")
     (library / "new.mkv").write_bytes(b"x")
-    found = look(library, store, OLD, moves)
+    found = look(library, store, OLD)
     verdicts = {os.path.basename(item.found.path): item.verdict for item in found.stale}
     assert verdicts == {b"007.mkv": "changed", b"new.mkv": "new"}
     assert found.up_to_date == MANY
 
 
-def test_force_trusts_no_record(library, store, moves):
-    assert len(look(library, store, OLD, moves, force=True).stale) == MANY + 1
+def test_force_trusts_no_record(library, store):
+    assert len(look(library, store, OLD, force=True).stale) == MANY + 1
 
 
-def test_a_video_given_by_name_and_found_in_its_folder_counts_once(library, store, moves):
+def test_a_video_given_by_name_and_found_in_its_folder_counts_once(library, store):
     paths = [os.fsencode(library / "001.mkv"), os.fsencode(library)]
-    found = survey(discover(paths, ["mkv"]), store, OLD, moves=moves)
+    found = survey(discover(paths, ["mkv"]), store, OLD)
     assert (found.total, found.stale) == (MANY + 1, [])

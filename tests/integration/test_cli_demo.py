@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vpo_tasks.cli import demo_library as library
+from vpo_tasks.cli import demo as library
 from vpo_tasks.cli.main import main
 from vpo_tasks.errors import UsageError
 

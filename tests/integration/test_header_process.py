@@ -11,7 +11,6 @@ from typing import Any
 from tests.support.library import ENGLISH, SUBTITLE, VIDEO
 from vpo_tasks.disk.locks import path_key
 
-
 SEGMENT, CLUSTER, CUES = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b"
 EVERYTHING = """
 schema_version: 13

@@ -128,7 +128,7 @@ def test_an_ffmpeg_that_did_not_name_its_encoders_is_asked_again_by_the_next_run
     script.chmod(0o755)
     status = script.stat()
     assert ask_encoders(str(script)) == frozenset()
-    from vpo_tasks.run.capabilities import _encoders_of
+    from vpo_tasks.run.policies import _encoders_of
 
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         lessons = Measurements(pool)

@@ -23,7 +23,7 @@ from vpo_tasks.report.progress import ProgressTracker
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.batch import BatchController, BatchSettings
 from vpo_tasks.run.context import RunOptions
-from vpo_tasks.run.opening import open_run, record_missing
+from vpo_tasks.run.opening import bulk_check, open_run, record_missing
 from vpo_tasks.state.library_digest import LibraryDigests
 
 NAMES = [f"{folder}{letter}.mkv" for folder in ("", "deep/") for letter in "abc"]
@@ -170,7 +170,7 @@ class Library:
         with self.open() as run:
             videos = VideoTasks(run.store, run.digest, lambda: pytest.fail("nothing is to be processed"))
             bulk = {item.found.path for item in (*run.survey.stale, *run.survey.failed_before)}
-            everything = run.look(everything=True).stale
+            everything = bulk_check(run, everything=True).stale
             assert len(everything) == len(run.discovery.videos)
             return bulk, {item.found.path for item in everything if not videos.is_up_to_date(item)}
 

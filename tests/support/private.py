@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from vpo_tasks.disk import fsops, undo_store
 from vpo_tasks.disk import journal as journals
-from vpo_tasks.disk import sidecars, undo_store
 from vpo_tasks.disk.folders import open_folder
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.execute import recover as recovery
@@ -25,7 +25,7 @@ class Private(NamedTuple):
 
     @classmethod
     def parse(cls, path: bytes) -> Private | None:
-        found = sidecars.id_of(os.path.basename(path))
+        found = fsops.id_of(os.path.basename(path))
         return None if found is None else cls(os.path.dirname(path), found)
 
     @property
@@ -64,7 +64,7 @@ def recover(journal: bytes, environment: Environment) -> RecoveryNote:
 
 def retire(disk: Disk, names: Private, record: journals.AnyRecord) -> str | None:
     with open_folder(names.folder) as folder:
-        return undo_store.retire(disk, sidecars.Sidecars(folder, names.id), record)
+        return undo_store.retire(disk, fsops.Sidecars(folder, names.id), record)
 
 
 def stored_in(folder: bytes) -> Iterator[Private]:

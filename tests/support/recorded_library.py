@@ -13,8 +13,8 @@ from vpo_tasks.report.console import Console
 from vpo_tasks.run.context import RunContext, RunOptions
 from vpo_tasks.run.opening import open_run
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import head_tail_digest
 from vpo_tasks.state.store import Store
+from vpo_tasks.state.up_to_date import head_tail_digest
 
 ENGLISH_ONLY = """schema_version: 13
 name: films

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import canonical
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.evaluate import evaluate
 from vpo_tasks.plan.model import Context, Plan
@@ -48,8 +48,8 @@ def track(text: str) -> Track:
             fields["bit_rate"] = int(token[:-3])
         elif token.startswith("profile="):
             fields["profile"] = token.removeprefix("profile=").replace("_", " ")
-        elif re.fullmatch(r"[a-z]{2,3}", token) and token not in _THREE_LETTER_CODECS:
-            fields["language"] = normalise(token)
+        elif re.fullmatch(r"[a-z]{2,3}(-[A-Z][A-Za-z]+)*", token) and token not in _THREE_LETTER_CODECS:
+            fields["language"] = canonical(token)
         else:
             fields["codec"] = token
     return Track(**fields)

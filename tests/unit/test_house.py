@@ -72,7 +72,7 @@ WRITERS = {
 MAY_WRITE = {
     "disk.system_calls": "the one place, and only fsops calls it",
     "media.synthetic": "makes new videos where it is told, and refuses to overwrite",
-    "cli.demo_library": "its own new folder",
+    "cli.demo": "its own new folder",
     "cli.init": "new files only, opened exclusively",
     "state.pool": "copies the database into a folder of its own for a dry run",
     "queries.plan_file": "the file a person named; nothing but a plan is overwritten",

@@ -7,13 +7,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
 from vpo_tasks import __version__
 from vpo_tasks.errors import EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, VpoError
-from vpo_tasks.report.stream import discard
 from vpo_tasks.report.text import describe_error, escape, escape_lines
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -30,7 +29,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "process": Command("vpo_tasks.cli.process", "process", "Bring videos in line with a policy."),
     "plan": Command("vpo_tasks.cli.plan", "plan", "Plan what would be done, into a file if you like."),
-    "apply": Command("vpo_tasks.cli.apply", "apply", "Carry out a plan made before, exactly."),
+    "apply": Command("vpo_tasks.cli.plan", "apply", "Carry out a plan made before, exactly."),
     "status": Command("vpo_tasks.cli.status", "status", "Show where a library stands."),
     "why": Command("vpo_tasks.cli.why", "why", "Say why a video would be processed, or not."),
     "inspect": Command("vpo_tasks.cli.inspect", "inspect", "Show what is in a video."),
@@ -105,13 +104,13 @@ def main(argv: Sequence[str] | None = None, table: Mapping[str, Command] = COMMA
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        discard(sys.stdout)
+        _discard(sys.stdout)
         return EXIT_FAILED
     except SystemExit as error:
         return _exit_code(error.code)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
         if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
-            discard(sys.stdout)
+            _discard(sys.stdout)
             _say(f"error: standard output: {error.strerror}")
             return EXIT_FAILED
         _say(_report_bug(error))
@@ -140,7 +139,13 @@ def _say(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
     except (OSError, ValueError):  # nobody listens any more
-        discard(sys.stderr)
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    from vpo_tasks.report.console import discard  # only who has lost a reader pays for it
+
+    discard(stream)
 
 
 def _say_usage(error: click.ClickException) -> None:

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vpo_tasks.cli.amounts import DurationArgument, SizeArgument
-from vpo_tasks.config import load_config
+from vpo_tasks.config import load_config, parse_duration_s, parse_size_bytes
 from vpo_tasks.library.quick_check import begun_quick_check
+
+if TYPE_CHECKING:
+    from vpo_tasks.report.console import Console
+    from vpo_tasks.report.result import BatchResult
+
+    _Type = click.ParamType[Any]
+else:  # generic from click 8.2 on, and for the type checker only
+    _Type = click.ParamType
+
+
+class DurationArgument(_Type):
+    """Seconds, from `90s`, `10m` or `2h`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return float(value) if isinstance(value, (int, float)) else parse_duration_s(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SizeArgument(_Type):
+    """Bytes, from `500MB`, `2GB` or a plain number."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_size_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(short_help="Bring videos in line with a policy.")
@@ -85,7 +116,6 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
         # function-local: another process looks at the library while these are imported
         from vpo_tasks.doit_plugin.runner import run_batch
         from vpo_tasks.report.console import Console
-        from vpo_tasks.report.summary import failed_before_text, summary_text
         from vpo_tasks.run.context import RunOptions
         from vpo_tasks.run.opening import open_run
 
@@ -93,12 +123,22 @@ def process(paths: tuple[str, ...], quiet: bool, verbose: bool, as_json: bool, *
         console = Console(quiet=quiet or as_json, verbose=verbose)
         with open_run(paths, options, config, console, quick_check=quick_check) as run:
             result, code = run_batch(run)
+    answer(console, result, as_json=as_json)
+    return code
+
+
+def answer(console: Console, result: BatchResult, *, as_json: bool) -> None:
+    """Say what a run came to: in one document, or as the console is verbose or quiet.
+
+    Raises OSError when there is no room for it.
+    """
+    from vpo_tasks.report.summary import failed_before_text, summary_text  # as above
+
     if as_json:
         from vpo_tasks.report.document import batch_as_json  # only --json pays for it
 
         console.answer(batch_as_json(result))
-    elif not quiet:
-        console.answer(summary_text(result, verbose=verbose))
+    elif not console.quiet:
+        console.answer(summary_text(result, verbose=console.verbose))
     elif result.failed_before_count:
         console.error(failed_before_text(result))
-    return code

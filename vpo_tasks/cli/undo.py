@@ -13,7 +13,8 @@ from vpo_tasks.disk.undo_store import StoredUndo
 from vpo_tasks.errors import EXIT_FAILED, EXIT_OK, UsageError
 from vpo_tasks.report.console import Console
 from vpo_tasks.report.text import escape, human_bytes
-from vpo_tasks.run.undo import choose, find_entries, resolve_interrupted, undo_all
+from vpo_tasks.run.opening import resolve_interrupted
+from vpo_tasks.run.undo import choose, find_entries, undo_all
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders

@@ -1,8 +1,9 @@
-"""The write operations on a user's folder, one function for each step of the protocol.
+"""Our own files in a user's folder and the write operations there, one function a step of the protocol.
 
-All of them go through a `Disk`, so that a test can fail or kill each single operation, and name files by an
-open folder and a name in it. Invariant: the only names ever unlinked are our own,
-`.vpo-<id>.{json,part,orig,tmp}`.
+The files are `.vpo-<id>.{json,part,orig,tmp}`, at most 60 bytes: `json` is the journal, `orig` the original,
+`part` the finished new video on its way to its name. `tmp` is a folder that only we can enter: tools write
+there. All operations go through a `Disk`, so that a test can fail or kill each single operation, and name
+files by an open folder and a name in it. Invariant: the only names ever unlinked are our own.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vpo_tasks.disk.folders import Folder, Place, is_runners, opened_child
-from vpo_tasks.disk.sidecars import Sidecars, files_of, id_of
 from vpo_tasks.disk.system_calls import Disk
 
+_PRIVATE = re.compile(rb"\.vpo-([0-9a-f]{16}-[0-9a-f]{4})\.(json|part|orig|tmp)")
 _COPY_BYTES = 1 << 20
 # what a filesystem without hard links answers to link()
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -33,6 +36,57 @@ _CAPABILITY = "security.capability"
 
 Links = Literal["none", "same-inode", "own-inode"]
 """Whether there are hard links. Some filesystems (mergerfs, sshfs) show each name with its own inode."""
+
+
+class Sidecars(NamedTuple):
+    """Our own files for one piece of work: `folder` and the names in it."""
+
+    folder: Folder
+    id: str
+
+    @classmethod
+    def new(cls, folder: Folder, key: str) -> Sidecars:
+        """Return names nobody has; `key` is the lock's (locks.path_key), so that recovery finds the lock."""
+        return cls(folder, f"{key}-{secrets.token_hex(2)}")
+
+    @property
+    def key(self) -> str:
+        return self.id[:16]
+
+    @property
+    def journal(self) -> Place:
+        return self._named("json")
+
+    @property
+    def part(self) -> Place:
+        return self._named("part")
+
+    @property
+    def orig(self) -> Place:
+        return self._named("orig")
+
+    @property
+    def work(self) -> Place:
+        return self._named("tmp")
+
+    def _named(self, suffix: str) -> Place:
+        return self.folder.at(f".vpo-{self.id}.{suffix}".encode())
+
+
+def id_of(name: bytes) -> str | None:
+    """Return which piece of work a private name is of, None for a name that is not ours."""
+    found = _PRIVATE.fullmatch(name)
+    return None if found is None else found[1].decode()
+
+
+def files_of(folder: Folder, key: str, suffix: bytes = b"") -> list[Place]:
+    """Return our own files that speak of one video, whichever run they are of. Raises OSError.
+
+    Reads the whole folder: half a millisecond for each thousand names.
+    """
+    prefix = f".vpo-{key}-".encode()
+    names = (name for name in folder.names() if name.startswith(prefix) and name.endswith(suffix))
+    return [folder.at(name) for name in names]
 
 
 def set_modification_time(disk: Disk, fd: int, mtime_ns: int) -> None:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from vpo_tasks.disk import UNDO_FOLDER, fsops
 from vpo_tasks.disk.folders import Folder, is_runners, open_child, open_folder, opened_child
+from vpo_tasks.disk.fsops import Sidecars, id_of
 from vpo_tasks.disk.journal import AnyRecord, ForeignRecordError, Record, read_found_record
 from vpo_tasks.disk.locks import key_lock
-from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.errors import LockedError
 from vpo_tasks.trusted import is_ours, owner_name
@@ -65,17 +65,20 @@ def retire(disk: Disk, names: Sidecars, record: AnyRecord) -> str | None:
     Returns why nothing is kept where the store cannot be made. Raises OSError; calling it again goes on from
     there.
     """
-    if not record.keep:
+    reason = _store(disk, names) if record.keep else None
+    if reason is not None or not record.keep:
         fsops.clean_up(disk, names)
-        return None
+    return reason
+
+
+def _store(disk: Disk, names: Sidecars) -> str | None:
+    """Put original and journal into the store. Returns why it cannot be, None when it is done."""
     reason = _make_store(disk, names)
     if reason is not None:
-        fsops.clean_up(disk, names)
         return reason
     fsops.clear_work(disk, names)
     with opened_child(names.folder, UNDO_FOLDER) as store:
         if not is_runners(store.status()) or store.status().st_dev != names.folder.status().st_dev:
-            fsops.clean_up(disk, names)
             return f"no original is kept for undo: {_foreign(store)}"
         stored = names._replace(folder=store)
         fsops.remove(disk, names.part)

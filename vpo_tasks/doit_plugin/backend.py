@@ -15,7 +15,7 @@ from doit.dependency import FileChangedChecker
 
 from vpo_tasks.doit_plugin.host import Host, current_host
 from vpo_tasks.doit_plugin.video_tasks import TASK, relative_path
-from vpo_tasks.state.recorded import RecordedState
+from vpo_tasks.state.up_to_date import RecordedState
 
 _VIDEO = f"{TASK}:"
 

@@ -60,7 +60,7 @@ def run_batch(run: RunContext) -> tuple[BatchResult, int]:
 
                     dry_run(run, controller)
                 else:
-                    from vpo_tasks.run.replan import without_compliant  # plans, as the rest does not
+                    from vpo_tasks.run.order import without_compliant  # plans, as the rest does not
 
                     run = without_compliant(run, controller)
                     if run.survey.stale:

@@ -22,6 +22,7 @@ from vpo_tasks.report.text import describe_error
 from vpo_tasks.run.batch import BatchController
 from vpo_tasks.run.context import RunOptions
 from vpo_tasks.run.opening import (
+    bulk_check,
     check_present,
     finish,
     make_controller,
@@ -31,7 +32,7 @@ from vpo_tasks.run.opening import (
     with_recovered,
     with_recovered_output,
 )
-from vpo_tasks.run.replan import without_compliant
+from vpo_tasks.run.order import without_compliant
 from vpo_tasks.run.signals import stop_signals
 from vpo_tasks.state.store import Store
 
@@ -99,14 +100,14 @@ class Library:
         stale = [*self._run.survey.stale, *self._run.survey.failed_before]
         if self._only is None:
             fresh = {item.found.path for item in stale}
-            items: Iterable[Stale] = self._run.look(everything=True).stale
+            items: Iterable[Stale] = bulk_check(self._run, everything=True).stale
             if self._retry:
                 items = [item._replace(failure=None) for item in items]
             yield from videos.dicts(items, stale=fresh)
             return
         seen = {item.found.path for item in stale}
         named = {self._path(name) for name in self._only} - seen
-        extra = self._run.look(everything=True).stale if named else []
+        extra = bulk_check(self._run, everything=True).stale if named else []
         yield from videos.dicts(
             sorted([*stale, *(item for item in extra if item.found.path in named)]), stale=seen
         )

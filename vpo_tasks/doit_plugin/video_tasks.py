@@ -93,7 +93,7 @@ class VideoTasks:
         except OSError:
             return False
         record = self._store.known_video(item.found.path)
-        verdict = verdict_on(item.found.path, Identity.of(status), self._digest, self._store, record)
+        verdict = verdict_on(item.found.path, Identity.of(status), self._digest, record, self._store.adopt)
         if item.target is None:
             return verdict == "up-to-date"
         return is_made(verdict, self._store.targets_of(item.found.path).items(), self._digest)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place, open_folder, opened, opened_child
+from vpo_tasks.disk.fsops import Sidecars, id_of
 from vpo_tasks.disk.journal import (
     AnyRecord,
     ForeignRecordError,
@@ -22,7 +23,6 @@ from vpo_tasks.disk.journal import (
     read_found_record,
 )
 from vpo_tasks.disk.locks import key_lock
-from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.errors import LockedError, ProbeError
 from vpo_tasks.execute.in_place.writes import find_video, resolve_header
 from vpo_tasks.execute.resolve import Resolution, resolve

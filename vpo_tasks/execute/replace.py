@@ -12,9 +12,9 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place, is_fixed, is_fixed_at
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Mode, Record, file_sample_digest, owner_of, sample_digest
 from vpo_tasks.disk.locks import path_key
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError
 from vpo_tasks.execute.comparison import Made
 from vpo_tasks.execute.resolve import Resolution, resolve, restore_foreign, which

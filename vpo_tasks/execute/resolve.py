@@ -12,8 +12,8 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Record, encode, sample_digest
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import opened_store, remove_if_empty, retire
 from vpo_tasks.execute.work import Outcome

@@ -14,9 +14,9 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Mode, Record, file_sample_digest, sample_digest
 from vpo_tasks.disk.locks import VideoLock
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
 from vpo_tasks.execute.comparison import Made, compare, count, probe, refuse_larger
 from vpo_tasks.execute.dolby_vision import drop_configurations

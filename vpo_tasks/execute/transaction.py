@@ -15,9 +15,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place, open_folder, opened
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import HeaderRecord, Record, encode, read_record
 from vpo_tasks.disk.locks import VideoLock, video_lock
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.undo_store import retire
 from vpo_tasks.errors import FileError, LockedError, ReplaceError, SpaceError, VanishedError, VpoError
 from vpo_tasks.execute.resolve import Resolution

@@ -13,6 +13,7 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Folder, Place, open_folder, opened
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import (
     AnyRecord,
     ForeignRecordError,
@@ -22,7 +23,6 @@ from vpo_tasks.disk.journal import (
     sample_digest,
 )
 from vpo_tasks.disk.locks import key_lock
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import StoredUndo, opened_store, remove_if_empty
 from vpo_tasks.errors import FileError, ReplaceError

@@ -1,24 +1,23 @@
 """The bulk check: what is on disk against what is recorded, before any task is made.
 
-Over a finished library a run is this module: one walk, one query, one comparison a video.
+Over a finished library a run is this module: one walk, one query, one comparison a video. A recorded video
+that is not where it was has been renamed, or is on a disk that is not mounted, or is gone.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.library.discover import Discovery, Found
-from vpo_tasks.library.missing import find_absent, find_moves
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failure
-from vpo_tasks.state.moves import Moves
-from vpo_tasks.state.recorded import RecordedState
-from vpo_tasks.state.store import Store
-from vpo_tasks.state.up_to_date import Verdict, is_made, verdict_on
+from vpo_tasks.state.store import KEPT_S, Move, Store
+from vpo_tasks.state.up_to_date import RecordedState, Verdict, head_tail_digest, is_made, signed, verdict_on
 
 if TYPE_CHECKING:
     from vpo_tasks.plan.model import Change
@@ -66,7 +65,6 @@ def survey(
     store: Store,
     digest: bytes,
     *,
-    moves: Moves,
     output: bytes | None = None,
     force: bool = False,
     accept_missing: bool = False,
@@ -88,16 +86,16 @@ def survey(
         as_recorded = [found for found in suspects if found[:_IDENTITY] in records.others]
         suspects = [found for found in suspects if found[:_IDENTITY] not in records.others]
     known = records.of(suspects)
-    absent = find_absent(discovery, suspects, known, moves)
+    absent = find_absent(discovery, suspects, known, store)
     recorded_as: dict[bytes, bytes] = {}
     if accept_missing or not absent:
-        recorded_as = _follow(suspects, known, store, moves)
+        recorded_as = _follow(suspects, known, store)
     targets = _targets_by_source(store, output) if output is not None else {}
     base_of = _bases(discovery.searched)
     # by path: some network filesystems list a name twice
     stale = {found.path: Stale(found, "replan") for found in as_recorded}
     for found in suspects:
-        verdict = verdict_on(found.path, found.identity, digest, store, known.get(found.path))
+        verdict = verdict_on(found.path, found.identity, digest, known.get(found.path), store.adopt)
         if output is None:
             if verdict != "up-to-date" or force:
                 stale[found.path] = Stale(found, verdict, recorded_as=recorded_as.get(found.path))
@@ -120,18 +118,16 @@ def _as_survey(discovery: Discovery, stale: list[Stale], *, has_output: bool) ->
     return Survey(len(discovery.videos), len(discovery.videos) - len(stale), stale)
 
 
-def _follow(
-    suspects: Sequence[Found], known: dict[bytes, RecordedState], store: Store, moves: Moves
-) -> dict[bytes, bytes]:
+def _follow(suspects: Sequence[Found], known: dict[bytes, RecordedState], store: Store) -> dict[bytes, bytes]:
     """Give renamed videos their records; return new and old names where that cannot be written down."""
-    moved = find_moves(suspects, known, store, moves)
+    moved = find_moves(suspects, known, store)
     for move in moved:
         known.pop(move.old, None)
     known.update((move.new, move.record) for move in moved)
-    if moves.read_only:
+    if store.read_only:
         return {move.new: move.old for move in moved}
     if moved:
-        moves.carry_out(moved)
+        store.carry_out_moves(moved)
     return {}
 
 
@@ -250,3 +246,125 @@ def _stems(searched: list[bytes], has_output: bool) -> Callable[[bytes], bytes]:
         return os.path.relpath(stem, base_of(path)) if has_output else stem
 
     return stem_of
+
+
+def find_absent(
+    discovery: Discovery, suspects: list[Found], known: Mapping[bytes, RecordedState], store: Store
+) -> dict[bytes, int]:
+    """Return the searched folders that look unmounted, with how many videos are recorded there.
+
+    That is: videos are recorded, and there is none; or there are some, but none of the recorded ones, and the
+    folder is on a device on which none was recorded.
+    """
+    absent: dict[bytes, int] = {}
+    for folder in filter(os.path.isdir, discovery.searched):
+        below = folder.rstrip(b"/") + b"/"
+        is_empty = not any(video.path.startswith(below) for video in discovery.videos)
+        if not is_empty and (
+            len(suspects) < len(discovery.videos) or any(path.startswith(below) for path in known)
+        ):
+            continue
+        devices = store.devices_below(folder)
+        if not devices or not (is_empty or signed(os.stat(folder).st_dev) not in devices):
+            continue
+        # left out or not searched is not gone
+        if all(is_gone(path) for path in store.places_below(folder)):
+            absent[folder] = sum(devices.values())
+    return absent
+
+
+def resolve_vanished(discovery: Discovery, store: Store, *, unseen: int, at_once: bool) -> None:
+    """Note which recorded videos have vanished, and forget those that did so long ago (`at_once`: all).
+
+    What lies on a device of which nothing was found may only be unmounted, and is kept. Nothing is looked
+    into while the run saw as many videos missing (`unseen`) as are missed anyway.
+    """
+    now = time.time()
+    all_missed = [since for folder in discovery.searched for since in store.vanished_below(folder).values()]
+    if not at_once and len(all_missed) == unseen and all(now - since <= KEPT_S for since in all_missed):
+        return
+    devices = {signed(video.device) for video in discovery.videos}
+    present = {video.path for video in discovery.videos}
+    for folder in filter(os.path.isdir, discovery.searched):
+        missed = store.vanished_below(folder)
+        gone = [
+            path
+            for path, device in store.places_below(folder).items()
+            if path not in present and (at_once or device in devices) and is_gone(path)
+        ]
+        forgotten = gone if at_once else [path for path in gone if now - missed.get(path, now) > KEPT_S]
+        if forgotten:
+            store.forget(*forgotten)
+        still = set(gone).difference(forgotten)
+        new, back = still.difference(missed), set(missed).difference(gone)
+        if new or back:
+            store.note_vanished(new, back)
+
+
+def is_gone(path: bytes) -> bool:
+    """Tell whether nothing has this name any more. What cannot be looked at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def find_moves(suspects: Sequence[Found], known: Mapping[bytes, RecordedState], store: Store) -> list[Move]:
+    """Return which of the videos without a fitting record were recorded under another name."""
+    lost = [found for found in suspects if not _fits(known.get(found.path), found)]
+    if not lost:
+        return []
+    records = store.records_of_sizes(found.size for found in lost)
+    by_identity: dict[tuple[int, int, int, int], list[bytes]] = defaultdict(list)
+    by_size: dict[int, list[bytes]] = defaultdict(list)
+    for path, record in records.items():
+        by_identity[record[:4]].append(path)
+        by_size[record.size].append(path)
+    found_moves: list[Move] = []
+    taken: set[bytes] = set()
+    for found in sorted(lost):
+        identity = found.identity
+        same = by_identity.get(RecordedState.of(identity, None)[:4], ())
+        old = next((path for path in same if path not in taken and _is_free(path, records[path])), None)
+        own = known.get(found.path)
+        if old is None and (own is None or own.size != found.size):
+            gone = [path for path in by_size.get(found.size, ()) if path not in taken and is_gone(path)]
+            old = _alike(found.path, gone, store)
+        if old is None or old == found.path:
+            continue
+        taken.add(old)
+        # under another extension the container's name is another matter: plan it again
+        keeps = os.path.splitext(old)[1].lower() == os.path.splitext(found.path)[1].lower()
+        digest = records[old].digest if keeps else None
+        found_moves.append(Move(old, found.path, identity, RecordedState.of(identity, digest)))
+    return found_moves
+
+
+def _fits(record: RecordedState | None, found: Found) -> bool:
+    """Tell whether a record can be of this video; of a new inode alone the fingerprint decides."""
+    return record is not None and record.has_content_of(RecordedState.of(found.identity, None))
+
+
+def _is_free(path: bytes, record: RecordedState) -> bool:
+    """Tell whether the recorded video has left its name: nothing is there, or something else."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return RecordedState.of_status(status, None)[:2] != record[:2]
+
+
+def _alike(path: bytes, gone: Sequence[bytes], store: Store) -> bytes | None:
+    """Return the vanished video whose size, head and tail these are."""
+    if not gone:
+        return None
+    here = head_tail_digest(path)
+    for old in gone:
+        if here is not None and store.fingerprint(old) == here:
+            return old
+    return None

@@ -20,8 +20,15 @@ from vpo_tasks.errors import ProbeError, UnreadableError
 from vpo_tasks.media.film import is_unclear
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST, normalise_container
 from vpo_tasks.media.frames import VFW_CODEC_ID, find_hdr10_plus, find_stills, find_undated, indexed_stills
-from vpo_tasks.media.header_details import pictures_of, with_encryption, with_entries, with_pictures
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.header_details import (
+    language_tags_of,
+    pictures_of,
+    with_encryption,
+    with_entries,
+    with_languages,
+    with_pictures,
+)
+from vpo_tasks.media.languages import canonical
 from vpo_tasks.media.matroska.ebml import open_source
 from vpo_tasks.media.matroska.header import Layout, read_layout
 from vpo_tasks.media.model import Chapter, MediaInfo, Track, TrackType
@@ -117,6 +124,7 @@ def read_media(path: str) -> MediaInfo:
             raise ProbeError(path, f"has {MAX_STREAMS} streams or more: past what the tools can read")
         streams = [stream for stream in container.streams if not _is_chapter_track(stream, movie)]
         tracks = tuple(_read_track(stream, names, duration_s) for stream in streams)
+        tracks = with_languages(tracks, language_tags_of(layout, movie, streams))
         tracks = with_pictures(tracks, pictures_of(layout, movie, streams), find_hdr10_plus(container))
         undated = find_undated(container, _stored_as_avi(layout, container))
         tracks = tuple(
@@ -214,7 +222,7 @@ def _read_track(stream: Any, names: Mapping[int, str | None], container_s: float
         "type": kind,
         "codec": codec,
         "profile": profile,
-        "language": normalise(metadata.get("language")),
+        "language": canonical(metadata.get("language")),
         "title": title[:_MAX_TITLE] if title else None,
         "default": bool(flags & Disposition.default),
         "forced": bool(flags & Disposition.forced),

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from vpo_tasks.media.languages import canonical
 from vpo_tasks.media.matroska.header import Layout
 from vpo_tasks.media.model import Track
 from vpo_tasks.media.mp4.movie import Movie
@@ -31,6 +32,29 @@ def with_pictures(
             track, **pictures.get(track.index, Picture())._asdict(), hdr10_plus=track.index == hdr10_plus
         )
         if track.type == "video"
+        else track
+        for track in tracks
+    )
+
+
+def language_tags_of(layout: Layout | None, movie: Movie | None, streams: Sequence[Any]) -> dict[int, str]:
+    """Return the language that the header gives each stream as a tag of BCP 47, by its index."""
+    if layout is not None:
+        indexes = layout.stream_indexes()
+        tags = {
+            indexes[entry.number]: entry.language_tag for entry in layout.tracks if entry.number in indexes
+        }
+    else:
+        by_id = {track.id: track.language_tag for track in movie.tracks} if movie is not None else {}
+        tags = {stream.index: by_id.get(stream.id) for stream in streams}
+    return {index: tag for index, tag in tags.items() if tag is not None}
+
+
+def with_languages(tracks: Sequence[Track], tags: Mapping[int, str]) -> tuple[Track, ...]:
+    """Return the tracks, those with a language tag in that language."""
+    return tuple(
+        msgspec.structs.replace(track, language=canonical(tags[track.index]))
+        if track.index in tags
         else track
         for track in tracks
     )

@@ -20,8 +20,8 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One stream. `index` is the stream's position in FFmpeg's order, counting every stream from 0.
 
     `codec` and `profile` are FFmpeg's names, lower case (`dts` with profile `dts-hd ma`).
-    `language` is normalised (media/languages.py): ISO 639-2/B where known, a tag nobody knows as it
-    stands, `und` when the file names none; None only in hand-made values.
+    `language` is canonical (media/languages.py): ISO 639-2/B, a tag of BCP 47 where the file names region or
+    script, a tag nobody knows as it stands, `und` when the file names none; None only in hand-made values.
     Attached pictures (cover art) are attachments: type `attachment`, `is_picture` true.
     """
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from vpo_tasks.media.film import film_of
+from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Cause, Draft
 from vpo_tasks.plan.names import name_track
@@ -183,8 +184,16 @@ def _settle_track(draft: Draft, track: Track, original: Track | None, limits: Li
         and not holds_language(limits, language, track.type)
         and not (held and held.language == language)
     ):
-        _leave_out(draft, track, "language", limits, f"the language {language}")
-        language = held.language if held else "und"
+        code = normalise(language)
+        fits = code != language and holds_language(limits, code, track.type)
+        _leave_out(
+            draft,
+            track,
+            "language",
+            limits,
+            f"the language {language}, only {code}" if fits else f"the language {language}",
+        )
+        language = held.language if held else code if fits else "und"
     if (default, forced, title, language) == (track.default, track.forced, track.title, track.language):
         return track
     return msgspec.structs.replace(track, default=default, forced=forced, title=title, language=language)
@@ -198,8 +207,9 @@ def is_webm(draft: Draft) -> bool:
 
 def _settle_roles(draft: Draft, limits: Limits) -> None:
     """Leave out the dispositions that the container cannot store; a role that is told by a title keeps it."""
-    held = frozenset[str]() if is_webm(draft) else limits.roles
-    name = "WebM" if is_webm(draft) else limits.name
+    if not [track for track in draft.tracks if track.dispositions]:
+        return
+    held, name = (frozenset[str](), "WebM") if is_webm(draft) else (limits.roles, limits.name)
     converted = draft.container != draft.source.container
     originals = {track.index: track for track in draft.source.tracks}
     settled = []
@@ -235,7 +245,8 @@ def as_stored(container: str, track: Track) -> Track:
     limits = _LIMITS.get(container)
     if limits is None:
         return track
-    language = track.language if holds_language(limits, track.language or "und", track.type) else "und"
+    spelt = (track.language or "und", normalise(track.language), "und")
+    language = next(language for language in spelt if holds_language(limits, language, track.type))
     return msgspec.structs.replace(track, title=track.title if limits.title else None, language=language)
 
 

@@ -7,7 +7,13 @@ from types import MappingProxyType
 
 from vpo_tasks.plan.model import Change, PlanFailure, Value
 
-_ROLES = MappingProxyType({"comment": "a commentary", "visual_impaired": "an audio description"})
+_ROLES = MappingProxyType(
+    {
+        "comment": "a commentary",
+        "visual_impaired": "an audio description",
+        "hearing_impaired": "one for the hard of hearing",
+    }
+)
 
 
 def describe_change(change: Change) -> str:

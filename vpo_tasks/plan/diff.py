@@ -119,8 +119,9 @@ def _track_changes(draft: Draft, original: Track, track: Track) -> list[Change]:
         old, new = getattr(original, what), getattr(track, what)
         if old != new:
             changes.append(_change(draft, original, what, old, new))
-    roles = [role for role in track.dispositions if role not in original.dispositions]
-    changes += [_change(draft, original, "role", None, role) for role in roles]
+    if track.dispositions != original.dispositions:
+        roles = [role for role in track.dispositions if role not in original.dispositions]
+        changes += [_change(draft, original, "role", None, role) for role in roles]
     if track.index in draft.encodes:
         changes.append(_change(draft, original, "codec", original.codec, track.codec))
         if (original.width, original.height) != (track.width, track.height):
@@ -133,14 +134,15 @@ def _change(draft: Draft, track: Track | None, what: str, old: Value, new: Value
     """Return the change with the cause that decided last."""
     index = track.index if track is not None else None
     cause = draft.causes.get((index, what))
-    policy, phase, operation, reason, rule = cause or file_cause(draft, "comes with the rewrite")
+    if cause is None:
+        cause = file_cause(draft, "comes with the rewrite")
     return Change(
-        policy=policy,
-        phase=phase,
-        operation=operation,
+        policy=cause.policy,
+        phase=cause.phase,
+        operation=cause.operation,
         what=what,
-        reason=reason,
-        rule=rule,
+        reason=cause.reason,
+        rule=cause.rule,
         track=index if index is None or index not in draft.made else None,
         label=name_track(draft.source, track) if track is not None else None,
         old=old,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ DraftEdit = tuple[int | None, str]
 """Which track (its index in the source; None is the file) and what of it (`Change.what`)."""
 
 
-class Cause(NamedTuple):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """Who asked for an edit, and why in words."""
 
     policy: str
@@ -37,39 +37,36 @@ class Refusal(Exception):
         self.rule = rule
 
 
-class Draft:
+class Draft(msgspec.Struct, eq=False):
     """A video in the making. Tracks keep their source index as identity; made ones get indexes past it.
 
-    Everything it holds is replaced when it changes, never changed itself, so that a copy costs nothing. Every
+    Everything it holds is replaced when it changes, never changed itself, so that a copy costs little. Every
     edit replaces `causes` too: while that is the same object, the video is the same.
     `edited` says what was edited, one word (`Change.what`) an edit, in the order of the edits.
     `made` maps a made track to the source track it is encoded from.
     """
 
-    __slots__ = (
-        "causes", "container", "edited", "encodes", "format_name", "keep_mtime", "made", "mtime_s", "source",
-        "tags", "tracks", "warnings",
-    )  # fmt: skip
+    source: MediaInfo
+    tracks: tuple[Track, ...] = ()
+    container: str = ""
+    format_name: str = ""
+    tags: Mapping[str, str] = {}
+    encodes: Mapping[int, Encode] = {}
+    made: Mapping[int, int] = {}
+    causes: Mapping[DraftEdit, Cause] = {}
+    edited: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    keep_mtime: bool = True
+    mtime_s: float | None = None
 
-    def __init__(self, source: MediaInfo) -> None:
-        self.source = source
-        self.tracks = source.tracks
-        self.container = source.container
-        self.format_name = source.format_name
-        self.tags: Mapping[str, str] = source.tags
-        self.encodes: Mapping[int, Encode] = {}
-        self.made: Mapping[int, int] = {}
-        self.causes: Mapping[DraftEdit, Cause] = {}
-        self.edited: tuple[str, ...] = ()
-        self.warnings: tuple[str, ...] = ()
-        self.keep_mtime = True
-        self.mtime_s: float | None = None
+    def __post_init__(self) -> None:
+        self.tracks = self.source.tracks
+        self.container = self.source.container
+        self.format_name = self.source.format_name
+        self.tags = self.source.tags
 
-    def copy(self) -> Draft:
-        """Return a draft that goes its own way."""
-        other = Draft.__new__(Draft)
-        other.adopt(self)
-        return other
+    copy: ClassVar[Callable[[Draft], Draft]] = msgspec.Struct.__copy__  # type: ignore[attr-defined]
+    """Returns a draft that goes its own way."""
 
     def adopt(self, other: Draft) -> None:
         """Become what another draft is."""
@@ -113,7 +110,7 @@ class Draft:
         """Raise Refusal when the track of the source that this one is, or is made from, cannot be decoded."""
         index = self.made.get(index, index)
         for track in self.source.tracks:
-            if track.index == index and (track.encrypted or track.codec in UNKNOWN_CODECS):
+            if (track.encrypted or track.codec in UNKNOWN_CODECS) and track.index == index:
                 why = "it is encrypted" if track.encrypted else "its codec is unknown"
                 raise Refusal(cause.operation, f"{track.type} {track.codec} cannot be encoded: {why}")
 
@@ -160,7 +157,10 @@ class Draft:
     def title_before(self, track: Track) -> str | None:
         """Return the title that the source gives the track, whatever has been cleared since."""
         index = self.made.get(track.index, track.index)
-        return next((found.title for found in self.source.tracks if found.index == index), track.title)
+        for found in self.source.tracks:
+            if found.index == index:
+                return found.title
+        return track.title
 
     def set_tag(self, name: str, value: str | None, cause: Cause) -> None:
         """Set a tag of the container; None deletes it."""

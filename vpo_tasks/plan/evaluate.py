@@ -144,17 +144,16 @@ class _Simulation:
             if not later or (stage.reads is not None and stage.reads.isdisjoint(later)):
                 return stage.completed
         before = draft.copy()
-        video, causes, started = draft.video, draft.causes, len(draft.edited)
         work = PhaseState(stage.phase, stage.terms, stage.titles, stage.scope, draft, self.context)
         run_operations(work, stage.operations)
         if work.failures:
             return self._failed(stage, work.failures, before)
-        if stage.reads is not None or (draft.causes is causes and not stage.is_timed):
+        if stage.reads is not None or (draft.causes is before.causes and not stage.is_timed):
             # what a phase says of the file's time is no edit, but it counts each time it is said
-            self.idle[stage] = len(draft.edited) if len(stage.operations) == 1 else started
-        if draft.causes is causes:
+            self.idle[stage] = len(draft.edited) if len(stage.operations) == 1 else len(before.edited)
+        if draft.causes is before.causes or draft.video == before.video:
             return stage.completed
-        return stage.modified if draft.video != video else stage.completed
+        return stage.modified
 
     def _failed(self, stage: PreparedPhase, failures: list[PlanFailure], before: Draft) -> PhaseOutcome:
         """Note the failures of a phase, and return to the draft `before` it: half a phase is never done."""

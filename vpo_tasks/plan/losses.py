@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.model import Plan
 from vpo_tasks.policy.codecs import effective_codec
@@ -47,4 +48,4 @@ def is_lossless(track: Track) -> bool:
 
 
 def _language(track: Track) -> str:
-    return track.language or "und"
+    return normalise(track.language)

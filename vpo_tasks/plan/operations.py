@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
 from vpo_tasks.plan.model import Context, PlanFailure
 from vpo_tasks.plan.rules_actions import (
     NOTHING_DECIDED,
     RequestedAction,
+    RulesResult,
     apply_rules,
     carry_out_actions,
     decide,
@@ -42,22 +45,17 @@ from vpo_tasks.policy.model import (
 )
 
 
-class PhaseState:
-    """One phase in hand, and what of it cannot be done."""
+class PhaseState(msgspec.Struct, eq=False):
+    """One phase in hand: what holds for it, the video, and what of it cannot be done."""
 
-    __slots__ = ("context", "draft", "failures", "phase", "scope", "terms", "titles", "verdict")
-
-    def __init__(  # noqa: PLR0917 - a phase, what holds for it, and the video
-        self, phase: Phase, terms: Terms, titles: Titles, scope: Scope, draft: Draft, context: Context
-    ) -> None:
-        self.phase = phase
-        self.terms = terms
-        self.titles = titles
-        self.scope = scope
-        self.draft = draft
-        self.context = context
-        self.verdict = NOTHING_DECIDED
-        self.failures: list[PlanFailure] = []
+    phase: Phase
+    terms: Terms
+    titles: Titles
+    scope: Scope
+    draft: Draft
+    context: Context
+    verdict: RulesResult = NOTHING_DECIDED
+    failures: list[PlanFailure] = []
 
     def fail(self, refusal: Refusal) -> None:
         """Note that an operation cannot be done."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from vpo_tasks.media.film import film_of
-from vpo_tasks.media.languages import same_language
+from vpo_tasks.media.languages import matches
 from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.model import PhaseOutcome
 from vpo_tasks.policy.codecs import matches_video, same_codec
@@ -69,7 +69,7 @@ def _asked(when: SkipWhen, draft: Draft) -> Iterator[tuple[str, bool]]:
         subtitles = draft.of_type("subtitle")
         yield (
             f"there is a {language} subtitle",
-            any(same_language(language_of(t), language) for t in subtitles),
+            any(matches(language, language_of(t)) for t in subtitles),
         )
     if when.container:
         yield f"the container is {draft.container}", draft.container in when.container

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.media.film import film_of
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import canonical, matches, normalise
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import UNWRITABLE_TAGS
 from vpo_tasks.plan.draft import Cause, Draft, Refusal, Scope
@@ -79,6 +79,8 @@ def apply_rules(rules: Rules, scene: ConditionInput) -> Possible:
         outcomes = [_orders(rule, rule.then) for rule, _ in verdicts]
         if not verdicts or verdicts[-1][1] is not True:
             outcomes.append(otherwise)
+    elif unknown is None:
+        outcomes = [_all_of([rule for rule, _ in verdicts], otherwise)]
     else:
         outcomes = _subsets(verdicts, otherwise)
     return Possible(tuple(outcomes), unknown)
@@ -94,13 +96,17 @@ def _subsets(
     outcomes = []
     for chosen in itertools.product(*ways):
         held = [rule for (rule, _), holding in zip(verdicts, chosen, strict=True) if holding]
-        orders = tuple(order for rule in held for order in _orders(rule, rule.then))
-        outcomes.append(orders if held else otherwise)
+        outcomes.append(_all_of(held, otherwise))
     return outcomes
 
 
+def _all_of(held: Sequence[Rule], otherwise: tuple[RequestedAction, ...]) -> tuple[RequestedAction, ...]:
+    """Return what the rules that hold ask for together."""
+    return tuple([order for rule in held for order in _orders(rule, rule.then)]) if held else otherwise
+
+
 def _orders(rule: Rule, actions: Sequence[Action]) -> tuple[RequestedAction, ...]:
-    return tuple(RequestedAction(rule, action) for action in actions)
+    return tuple([RequestedAction(rule, action) for action in actions])
 
 
 def decide(orders: tuple[RequestedAction, ...], draft: Draft, context: Context) -> RulesResult:
@@ -166,14 +172,15 @@ def _set_language(action: SetLanguage, rule: Rule, draft: Draft, context: Contex
     if not tracks or text is None:
         return
     # what nobody knows comes back from `normalise` as it was
-    language = normalise(text)
-    if len(language) != 3 or not (language.isascii() and language.isalpha()):
+    code, language = normalise(text), canonical(text)
+    if len(code) != 3 or not (code.isascii() and code.isalpha()):
         if action.from_plugin_metadata is None:
             raise Refusal("rules", f"{text} is not a language", rule.name)
         draft.warn(f"rule {rule.name}: {text} is not a language")
         return
     for track in tracks:
-        draft.set_language(track, language, cause)
+        if not matches(language, track.language):
+            draft.set_language(track, language, cause)
 
 
 def _set_tag(action: SetContainerMetadata, rule: Rule, draft: Draft, context: Context, scope: Scope) -> None:

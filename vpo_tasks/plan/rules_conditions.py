@@ -231,7 +231,7 @@ def classify_originals(
         }
     original, confidence = audio[0], 0.6
     language = _original_language(metadata)
-    matching = [track for track in audio if language is not None and language_of(track) == language]
+    matching = [track for track in audio if language is not None and normalise(track.language) == language]
     if len(audio) == 1:
         confidence = 0.5
     elif matching:

@@ -13,10 +13,13 @@ from vpo_tasks.plan.names import name_track
 from vpo_tasks.plan.rules_tracks import is_kept_for_title
 from vpo_tasks.policy.match import (
     APART,
+    MADE_FOR,
     Commentary,
     Terms,
     commentary_test,
     is_commentary,
+    is_for_the_deaf,
+    is_forced,
     language_of,
     preferred_track,
 )
@@ -39,10 +42,13 @@ def titles_of(policies: Sequence[Policy]) -> Titles:
     return Titles(commentary_test(tuple(patterns)), tuple(keep for keep in filters if keep is not None))
 
 
-def clear_titles(draft: Draft, kind: str, titles: Titles, scope: Scope) -> None:
+def clear_titles(
+    draft: Draft, kind: str, titles: Titles, scope: Scope, *, keeps_unforced: bool = False
+) -> None:
     """Clear the titles of a type. A role that only the title tells becomes a flag first.
 
-    A title for which alone a filter keeps the track (music, effects) stays: no flag says that.
+    A title for which alone a filter keeps the track (music, effects) stays: no flag says that. So does one
+    that says forced where the flag is cleared (`keeps_unforced`).
     """
     operation = f"{kind}_actions"
     for track in draft.of_type(kind):
@@ -53,19 +59,31 @@ def clear_titles(draft: Draft, kind: str, titles: Titles, scope: Scope) -> None:
                 f"{name_track(draft.source, track)} keeps its title: keep_audio keeps it for that alone"
             )
             continue
+        cause = scope.cause(operation, "its title said so, and all titles are cleared")
+        if kind == "subtitle" and is_forced(track) and not track.forced:
+            if keeps_unforced:
+                draft.warn(f"{name_track(draft.source, track)} keeps its title: it says that it is forced")
+                continue
+            draft.set_forced(track, True, cause)
+        current = next(present for present in draft.tracks if present.index == track.index)
         role = role_in(track, titles.commentary) if kind in ("audio", "subtitle") else None
         if role is not None:
-            cause = scope.cause(operation, "its title said so, and all titles are cleared")
-            draft.add_role(track, role, cause)
+            draft.add_role(current, role, cause)
         current = next(present for present in draft.tracks if present.index == track.index)
         draft.set_title(current, None, scope.cause(operation, "all titles are cleared"))
 
 
 def role_in(track: Track, commentary: Commentary) -> str | None:
-    """Return the flag for what the title says and no flag does: `comment`, `visual_impaired` or None."""
-    if not track.title or not APART.isdisjoint(track.dispositions) or not commentary(track.title):
+    """Return the flag for what the title says and no flag does, None when there is none.
+
+    `comment`, `visual_impaired`, or of subtitles `hearing_impaired`.
+    """
+    if not track.title or not APART.isdisjoint(track.dispositions):
         return None
-    return "visual_impaired" if _DESCRIBES.search(track.title) else "comment"
+    if commentary(track.title):
+        return "visual_impaired" if _DESCRIBES.search(track.title) else "comment"
+    is_told = is_for_the_deaf(track) and MADE_FOR.isdisjoint(track.dispositions)
+    return "hearing_impaired" if is_told else None
 
 
 _OPERATION = "default_flags"
@@ -83,7 +101,7 @@ def clear_marks(draft: Draft, kind: str, actions: TrackActions, titles: Titles, 
         for track in draft.of_type(kind):
             draft.set_default(track, False, cause)
     if actions.clear_all_titles:
-        clear_titles(draft, kind, titles, scope)
+        clear_titles(draft, kind, titles, scope, keeps_unforced=bool(actions.clear_all_forced))
 
 
 def set_default_flags(
@@ -106,12 +124,14 @@ def _flag_subtitles(
 ) -> None:
     """Choose the default subtitle, or none, and force it when the audio is not understood."""
     subtitles = draft.of_type("subtitle")
-    preferred = preferred_track(subtitles, terms.subtitle, (), terms)
-    if preferred is None:
-        return
     differs = (
         flags.set_subtitle_default_when_audio_differs or flags.set_subtitle_forced_when_audio_differs
     ) and audio_differs(audio, terms)
+    # where this operation sets the flag itself, the flag does not tell a forced subtitle from a full one
+    by_flag = not (flags.set_subtitle_forced_when_audio_differs and differs)
+    preferred = preferred_track(subtitles, terms.subtitle, (), terms, by_forced_flag=by_flag)
+    if preferred is None:
+        return
     if flags.set_preferred_subtitle_default:
         _choose(draft, subtitles, preferred, flags, scope, who="the preferred subtitle")
     elif flags.set_subtitle_default_when_audio_differs and differs:

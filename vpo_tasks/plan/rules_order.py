@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import LanguageRanges, canonical
 from vpo_tasks.media.model import TrackType
 from vpo_tasks.plan.draft import Draft, Scope
 from vpo_tasks.policy.match import APART, Terms, classify
@@ -27,7 +27,7 @@ def order_tracks(draft: Draft, classes: tuple[TrackClass, ...], terms: Terms, sc
             track.language,
             track.title,
             track.forced,
-            not APART.isdisjoint(track.dispositions),
+            bool(track.dispositions) and not APART.isdisjoint(track.dispositions),
             classes,
             terms,
         )
@@ -58,11 +58,12 @@ def _key(  # noqa: PLR0917 - what the cache tells apart
     place = max([at for at, name in enumerate(classes) if name == track_class], default=len(classes))
     rank = _NO_RANK
     if track_class == "audio_main":
-        rank = _rank(normalise(language), terms.audio)
+        rank = _rank(canonical(language), terms.audio)
     elif track_class == "subtitle_main":
-        rank = _rank(normalise(language), terms.subtitle)
+        rank = _rank(canonical(language), terms.subtitle)
     return place, rank
 
 
-def _rank(language: str, preferred: tuple[str, ...]) -> int:
-    return preferred.index(language) if language in preferred else len(preferred)
+def _rank(language: str, preferred: LanguageRanges) -> int:
+    rank = preferred.rank(language)
+    return len(preferred) if rank is None else rank

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import canonical
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import as_stored
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
@@ -124,7 +124,7 @@ def _points(criterion: SourceCriterion, track: Track, terms: Terms) -> list[int]
 
 
 def _track_of(wanted: SynthesisTrack, source: Track, index: int, terms: Terms) -> Track:
-    language = normalise(wanted.language) if wanted.language is not None else source.language or "und"
+    language = canonical(wanted.language) if wanted.language is not None else source.language or "und"
     title = source.title if wanted.title is None else wanted.title
     return Track(
         index=index,

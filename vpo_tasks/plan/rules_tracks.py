@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
-from vpo_tasks.media.languages import is_known, normalise, unknown_words
+from vpo_tasks.media.languages import LanguageRanges, canonical, is_known, same_language, unknown_words
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.draft import Draft, Refusal, Scope
-from vpo_tasks.policy.match import Terms, language_of, language_set, title_kind
+from vpo_tasks.policy.match import Terms, is_forced, language_of, language_set, title_kind
 from vpo_tasks.policy.model import FilterAttachments, KeepAudio, KeepSubtitles
 
 _FONT_CODECS = frozenset({"ttf", "otf", "ttc", "woff", "woff2"})
@@ -30,16 +30,20 @@ def keep_audio(draft: Draft, operation: KeepAudio, scope: Scope, terms: Terms) -
     removed = {track.index: why for track in tracks if (why := _unwanted(track, operation, wanted))}
     if len(tracks) - len(removed) < operation.minimum:
         _fall_back(tracks, removed, operation)
+    if not removed:
+        return
     if len(removed) == len(tracks):
         raise Refusal("keep_audio", f"no audio would be left: {_found(tracks)}")
-    if any(track.index in removed and language_of(track) not in wanted for track in tracks):
+    if _unknown_codes(operation.languages, terms.extra) and any(
+        track.index in removed and language_of(track) not in wanted for track in tracks
+    ):
         _refuse_unknown("keep_audio", operation.languages, draft, terms)
     for track in tracks:
         if track.index in removed:
             draft.remove(track, scope.cause("keep_audio", removed[track.index]))
 
 
-def _unwanted(track: Track, operation: KeepAudio, wanted: frozenset[str]) -> str | None:
+def _unwanted(track: Track, operation: KeepAudio, wanted: LanguageRanges) -> str | None:
     """Return why a track goes, or None."""
     music, effects = title_kind(track.title) if track.title else (False, False)
     if music:
@@ -82,9 +86,8 @@ def _fall_back(tracks: list[Track], removed: dict[int, str], operation: KeepAudi
         for index in list(removed)[:missing]:
             del removed[index]
     else:
-        content = language_of(tracks[0])
         for track in tracks:
-            if language_of(track) == content:
+            if same_language(track.language, tracks[0].language):
                 removed.pop(track.index, None)
 
 
@@ -103,7 +106,7 @@ def keep_subtitles(
     unwanted = [
         track
         for track in draft.of_type("subtitle")
-        if language_of(track) not in wanted and not (track.forced and preserves_forced)
+        if language_of(track) not in wanted and not (preserves_forced and is_forced(track))
     ]
     if unwanted:
         _refuse_unknown("keep_subtitles", operation.languages, draft, terms)
@@ -112,19 +115,25 @@ def keep_subtitles(
         draft.remove(track, scope.cause("keep_subtitles", reason))
 
 
-def _refuse_unknown(operation: str, codes: Sequence[str], draft: Draft, terms: Terms) -> None:
+def _refuse_unknown(operation: str, codes: tuple[str, ...], draft: Draft, terms: Terms) -> None:
     """Raise Refusal when a list by which tracks would go has a code that nobody knows: it may be a slip.
 
     A code that some track of the video has, or that the policy lists as an extra one, is meant.
     """
-    unknown = [code for code in codes if not is_known(code) and normalise(code) not in terms.extra]
+    unknown = _unknown_codes(codes, terms.extra)
     if not unknown:
         return
     present = {language_of(track) for track in (*draft.source.tracks, *draft.tracks)}
-    doubtful = [code for code in unknown if normalise(code) not in present]
+    doubtful = [code for code in unknown if canonical(code) not in present]
     if doubtful:
         advice = "; correct the policy, or list it in config.extra_languages"
         raise Refusal(operation, f"removes nothing by this list: {unknown_words(doubtful[0])}{advice}")
+
+
+@lru_cache(maxsize=256)
+def _unknown_codes(codes: tuple[str, ...], extra: frozenset[str]) -> tuple[str, ...]:
+    """Return the codes that nobody knows and that are not among the extra ones."""
+    return tuple(code for code in codes if not is_known(code) and canonical(code) not in extra)
 
 
 def filter_attachments(draft: Draft, operation: FilterAttachments, scope: Scope) -> None:

@@ -90,7 +90,8 @@ def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Sco
         reason = too_large
     else:
         reason = f"{canonical_codec(video.codec)} is not {wanted.to}"
-    titled = msgspec.structs.replace(video, title=draft.title_before(video))
+    title = draft.title_before(video)
+    titled = video if title == video.title else msgspec.structs.replace(video, title=title)
     encode = _video_settings(titled, wanted, size)
     even = None if size else even_size(video, wanted.to)
     if even is not None:

@@ -74,8 +74,7 @@ def same_codec(track: Track, name: str) -> bool:
 
 def matches_video(codec: str, names: Iterable[str]) -> bool:
     """Tell whether a video codec is one of `names`, by class."""
-    mine = canonical_codec(codec)
-    return any(canonical_codec(name) == mine for name in names)
+    return canonical_codec(codec) in map(canonical_codec, names)
 
 
 def matches_audio_pattern(track: Track, pattern: str) -> bool:

@@ -24,7 +24,8 @@ from vpo_tasks.policy.values import (
     parse_synthesis_rate,
 )
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_CODE = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 _PHASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PLUGIN = re.compile(r"[a-z][a-z0-9-]*")
@@ -33,7 +34,9 @@ _RESERVED = frozenset({"config", "schema_version", "phases"})
 
 def parse_language(text: str) -> str:
     if not _LANGUAGE.fullmatch(text):
-        hint = f"; write {text.lower()}" if _LANGUAGE.fullmatch(text.lower()) else ""
+        first, *further = text.replace("_", "-").split("-")
+        meant = "-".join((first.lower(), *further))
+        hint = f"; write {meant}" if meant != text and _LANGUAGE.fullmatch(meant) else ""
         raise ValueError(f"is not a language code of two or three small letters{hint}")
     return text
 
@@ -91,13 +94,13 @@ TrackKind = Literal["video", "audio", "subtitle", "attachment"]
 MediaKind = Literal["video", "audio", "subtitle"]
 Comparison = tuple[Literal["eq", "lt", "lte", "gt", "gte"], int]
 
-LanguageCode = Annotated[str, LanguageText(parse_language, pattern="^[a-z]{2,3}$")]
+LanguageCode = Annotated[str, LanguageText(parse_language, pattern=_CODE)]
 LanguageName = Annotated[str, LanguageText()]
 """A code, a name or a tag, as files may have it."""
 LanguageNames = Annotated[tuple[str, ...], OneOrMany(LanguageText())]
 FoldedLanguage = Annotated[str, LanguageText(parse_folded, pattern="\\S")]
 FilledLanguage = Annotated[str, LanguageText(parse_filled, pattern="\\S")]
-ExtraLanguage = Annotated[str, Text(parse_language, pattern="^[a-z]{2,3}$")]
+ExtraLanguage = Annotated[str, Text(parse_language, pattern=_CODE)]
 """A code that is not warned of."""
 Filled = Annotated[str, Text(parse_filled, pattern="\\S")]
 Folded = Annotated[str, Text(parse_folded, pattern="\\S")]

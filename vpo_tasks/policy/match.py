@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from vpo_tasks.media.languages import normalise
+from vpo_tasks.media.languages import LanguageRanges, canonical, matches
 from vpo_tasks.media.model import Track, TrackType
 from vpo_tasks.policy.codecs import matches_audio_pattern, same_codec
 from vpo_tasks.policy.model import Comparison, Config, TitleMatch, TrackClass, TrackFilter
@@ -23,13 +24,13 @@ _MUSIC = (
 
 
 class Terms:
-    """A policy's `config`, made ready: normalised languages in order of preference, commentary test."""
+    """A policy's `config`, made ready: languages in order of preference, commentary test."""
 
     __slots__ = ("audio", "commentary", "extra", "subtitle")
 
     def __init__(self, config: Config) -> None:
-        self.audio = tuple(normalise(code) for code in config.audio_languages)
-        self.subtitle = tuple(normalise(code) for code in config.subtitle_languages)
+        self.audio = LanguageRanges(config.audio_languages)
+        self.subtitle = LanguageRanges(config.subtitle_languages)
         self.commentary = commentary_test(config.commentary_patterns)
         self.extra = language_set(config.extra_languages)
 
@@ -46,19 +47,19 @@ def commentary_test(patterns: Sequence[str]) -> Commentary:
 
 
 @lru_cache(maxsize=4096)
-def language_set(codes: tuple[str, ...]) -> frozenset[str]:
-    """Return the languages that a list of codes names, normalised."""
-    return frozenset(normalise(code) for code in codes)
+def language_set(codes: tuple[str, ...]) -> LanguageRanges:
+    """Return the languages that a list of codes, tags or names means."""
+    return LanguageRanges(codes)
 
 
 def language_of(track: Track) -> str:
-    """Return the normalised language; none is `und`."""
-    return normalise(track.language)
+    """Return the language in its canonical form; none is `und`."""
+    return canonical(track.language)
 
 
 def has_language(track: Track, code: str) -> bool:
     """Tell whether the track names a language and it is `code`."""
-    return bool(track.language) and language_of(track) == normalise(code)
+    return bool(track.language) and matches(code, track.language)
 
 
 def satisfies(value: int | None, comparison: Comparison) -> bool:
@@ -79,15 +80,26 @@ def satisfies(value: int | None, comparison: Comparison) -> bool:
 
 APART = frozenset({"comment", "visual_impaired", "descriptions"})
 """Flags of tracks that talk about the film or describe it: whatever holds for commentary holds for these."""
-_NOT_PLAIN = frozenset({"hearing_impaired", "captions"})
-"""Flags of tracks that are made for some: another one in the same language comes first."""
-MADE_FOR = APART | _NOT_PLAIN
+_FOR_THE_DEAF = frozenset({"hearing_impaired", "captions"})
+MADE_FOR = APART | _FOR_THE_DEAF
 """Flags that say for whom a track is."""
+_SAYS_DEAF = re.compile(
+    r"\b(?:sdh|cc)\b|hearing.impaired|hard.of.hearing|\bdeaf|h\u00f6rgesch|geh\u00f6rlos|malentendant|\bsourds?\b"
+    r"|\bsordos?\b|non.udenti|slechthorend|d\u00f6v",
+    re.IGNORECASE,
+)
+_SAYS_FORCED = re.compile(
+    r"\bforced\b|\bforc\u00e9e?s?\b|\berzwungen|\bforzad[oa]s?\b|\bfor\u00e7ad[oa]s?\b|\bforzat[oi]\b|\bgedwongen\b"
+    r"|\bsigns?\b(?!.*\b(?:full|dialog))|\bforeign (?:parts|dialog|only)",
+    re.IGNORECASE,
+)
 
 
 def is_commentary(track: Track, commentary: Commentary) -> bool:
     """Tell whether the track is a commentary or a description, by its flags or else by its title."""
-    return not APART.isdisjoint(track.dispositions) or (bool(track.title) and commentary(track.title or ""))
+    if track.dispositions and not APART.isdisjoint(track.dispositions):
+        return True
+    return bool(track.title) and commentary(track.title or "")
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +167,7 @@ def classify(
             return "audio_music"
         if title and terms.commentary(title):
             return "audio_commentary"
-        return "audio_main" if normalise(language) in terms.audio else "audio_alternate"
+        return "audio_main" if canonical(language) in terms.audio else "audio_alternate"
     if kind == "subtitle":
         if apart or (title and terms.commentary(title)):
             return "subtitle_commentary"
@@ -164,28 +176,67 @@ def classify(
 
 
 def preferred_track(
-    tracks: Sequence[Track], languages: Sequence[str], codecs: Sequence[str], terms: Terms
+    tracks: Sequence[Track],
+    languages: LanguageRanges,
+    codecs: Sequence[str],
+    terms: Terms,
+    *,
+    by_forced_flag: bool = True,
 ) -> Track | None:
     """Return the track that a list of languages prefers (policy-format 3.7); language outranks codec.
 
-    A commentary or a description only where there is nothing else; what is made for the hard of hearing only
-    where there is nothing else in its language.
+    A commentary or a description only where there is nothing else; a subtitle for the hard of hearing only
+    where there is no full one in its language, a forced one only where there is neither. `by_forced_flag`:
+    the flag says so, not only the title.
     """
-    spoken = [track for track in tracks if not is_commentary(track, terms.commentary)]
+    # most tracks have neither roles nor a title: those are not even asked
+    spoken = [
+        track
+        for track in tracks
+        if not (track.dispositions or track.title) or not is_commentary(track, terms.commentary)
+    ]
     if not spoken:
         return tracks[0] if tracks else None
-    found = [language_of(track) for track in spoken]
-    for language in languages:
-        if language not in found:
-            continue
-        named = _plain_ones([track for track, its in zip(spoken, found, strict=True) if its == language])
-        for pattern in codecs:
-            for track in named:
-                if matches_audio_pattern(track, pattern):
-                    return track
-        return named[0]
-    return _plain_ones(spoken)[0]
+    ranks = [languages.rank(language_of(track)) for track in spoken]
+    best = min((rank for rank in ranks if rank is not None), default=None)
+    if best is None:
+        return _fullest(spoken, by_forced_flag)[0]
+    named = [track for track, rank in zip(spoken, ranks, strict=True) if rank == best]
+    named = _fullest(named, by_forced_flag)
+    for pattern in codecs:
+        for track in named:
+            if matches_audio_pattern(track, pattern):
+                return track
+    return named[0]
 
 
-def _plain_ones(tracks: list[Track]) -> list[Track]:
-    return [track for track in tracks if _NOT_PLAIN.isdisjoint(track.dispositions)] or tracks
+def _fullest(tracks: list[Track], by_forced_flag: bool) -> list[Track]:
+    """Return those that hold most of what is said: full ones, for the hard of hearing, or forced ones."""
+    if len(tracks) == 1:
+        return tracks
+    ranks = [_partiality(track, by_forced_flag) for track in tracks]
+    best = min(ranks)
+    return [track for track, rank in zip(tracks, ranks, strict=True) if rank == best]
+
+
+def _partiality(track: Track, by_forced_flag: bool) -> int:
+    if track.type == "subtitle" and ((by_forced_flag and track.forced) or _says(_SAYS_FORCED, track.title)):
+        return 2
+    return 1 if is_for_the_deaf(track) else 0
+
+
+def is_for_the_deaf(track: Track) -> bool:
+    """Tell whether a track is for the hard of hearing, by its flags or, a subtitle, by its title."""
+    if not _FOR_THE_DEAF.isdisjoint(track.dispositions):
+        return True
+    return track.type == "subtitle" and _says(_SAYS_DEAF, track.title)
+
+
+def is_forced(track: Track) -> bool:
+    """Tell whether a subtitle only covers what the audio does not, by its flag or by its title."""
+    return track.type == "subtitle" and (track.forced or _says(_SAYS_FORCED, track.title))
+
+
+@lru_cache(maxsize=4096)
+def _says(pattern: re.Pattern[str], title: str | None) -> bool:
+    return bool(title) and pattern.search(title or "") is not None

@@ -13,11 +13,10 @@ from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.plan.losses import losses_of
 from vpo_tasks.plan.model import Change, Plan, Step
 from vpo_tasks.report.text import count_noun, escape, human_bytes, human_duration
-from vpo_tasks.run.capabilities import Capabilities, digest_with, find_capabilities
 from vpo_tasks.run.estimates import Estimates
 from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts
 from vpo_tasks.run.planner import Planner
-from vpo_tasks.run.policies import PolicySet
+from vpo_tasks.run.policies import Capabilities, PolicySet, find_capabilities
 from vpo_tasks.state.measurements import Measurements
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import CatalogueEntry, Store, read_catalogue
@@ -67,7 +66,7 @@ class Side(NamedTuple):
     @classmethod
     def of(cls, policies: PolicySet, capabilities: Capabilities, tools: frozenset[str]) -> Side:
         planner = Planner(prepare(policies.models), tools, capabilities.encoders)
-        return cls(planner, digest_with(policies.digest, capabilities))
+        return cls(planner, capabilities.digest)
 
 
 class _Comparison:
@@ -151,7 +150,7 @@ def compare_policies(old: str, new: str, pool: DaemonConnectionPool, place: byte
     store, measurements = Store(pool), Measurements(pool)
     # nothing is carried out, so that any arguments may stand there
     sets = PolicySet([old], store, any_arguments=True), PolicySet([new], store, any_arguments=True)
-    before, after = (find_capabilities(policies, measurements) for policies in sets)
+    before, after = (find_capabilities(policies, store, measurements) for policies in sets)
     after.require()
     tools = find_tools()
     if after.ffmpeg is not None:

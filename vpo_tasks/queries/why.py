@@ -20,8 +20,8 @@ from vpo_tasks.report.text import count_noun, escape
 from vpo_tasks.run.context import RunContext
 from vpo_tasks.run.failure_memory import what_differs
 from vpo_tasks.state.failures import Failure, Failures, as_kept
-from vpo_tasks.state.recorded import RecordedState
 from vpo_tasks.state.store import Details
+from vpo_tasks.state.up_to_date import RecordedState
 
 WHY_FORMAT = 1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from vpo_tasks.disk.folders import Folder, open_folder
+from vpo_tasks.disk.fsops import files_of
 from vpo_tasks.disk.locks import key_lock, path_key
-from vpo_tasks.disk.sidecars import files_of
 from vpo_tasks.disk.undo_store import Keeping
 from vpo_tasks.errors import Interrupted, LockedError, ReplaceError
 from vpo_tasks.execute.in_place.change import HeaderRefused

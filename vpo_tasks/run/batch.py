@@ -15,7 +15,7 @@ from vpo_tasks.report.buglog import bug_text, write_bug
 from vpo_tasks.report.result import BatchResult, FileProcessingResult
 from vpo_tasks.report.summary import file_lines
 from vpo_tasks.run.failure_memory import FailureMemory, as_result
-from vpo_tasks.state.recorded import head_tail_digest
+from vpo_tasks.state.up_to_date import head_tail_digest
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale

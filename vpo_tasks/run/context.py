@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from vpo_tasks.library.bulk_check import Survey, survey
+from vpo_tasks.library.bulk_check import Survey
 from vpo_tasks.library.discover import Discovery
 from vpo_tasks.report.result import FileProcessingResult
 
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
     from vpo_tasks.plan.model import OnError
     from vpo_tasks.report.console import Console
-    from vpo_tasks.run.capabilities import Capabilities
     from vpo_tasks.run.failure_memory import FailureMemory
-    from vpo_tasks.run.policies import PolicySet
+    from vpo_tasks.run.policies import Capabilities, PolicySet
     from vpo_tasks.state.measurements import Measurements
-    from vpo_tasks.state.moves import Moves
     from vpo_tasks.state.pool import DaemonConnectionPool
     from vpo_tasks.state.store import Store
     from vpo_tasks.state.undo_folders import UndoFolders
@@ -72,7 +70,6 @@ class RunContext(NamedTuple):
     capabilities: Capabilities
     digest: bytes
     memory: FailureMemory
-    moves: Moves
     undo: UndoFolders
     discovery: Discovery
     survey: Survey
@@ -110,25 +107,3 @@ class RunContext(NamedTuple):
     def busy_workers(self) -> int:
         """How many workers there is work for."""
         return min(self.workers.workers, max(1, len(self.survey.stale)))
-
-    def look(self, *, everything: bool = False) -> Survey:
-        """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
-        options = self.options
-        found = survey(
-            self.discovery,
-            self.store,
-            self.digest,
-            moves=self.moves,
-            output=self.output,
-            force=options.force or everything,
-            accept_missing=options.accept_missing,
-        )
-        if options.force or options.retry_failed:
-            return found
-        stale = self.memory.recall(found.stale)
-        if everything:
-            return found._replace(stale=stale)
-        return found._replace(
-            stale=[item for item in stale if item.failure is None],
-            failed_before=tuple(item for item in stale if item.failure is not None),
-        )

@@ -11,8 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from vpo_tasks.run.jobs import Content, asks_nothing
-from vpo_tasks.run.order import order_stale, weighs_plans
-from vpo_tasks.run.replan import without_compliant
+from vpo_tasks.run.order import order_stale, weighs_plans, without_compliant
 
 if TYPE_CHECKING:
     from vpo_tasks.library.bulk_check import Stale

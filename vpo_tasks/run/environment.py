@@ -14,10 +14,9 @@ from vpo_tasks.errors import ToolMissing
 from vpo_tasks.execute.work import Environment
 from vpo_tasks.media.probe import SILENCE_S, ProbePool
 from vpo_tasks.plan.evaluate import prepare
-from vpo_tasks.run.budget import Budget
-from vpo_tasks.run.capabilities import Capabilities
-from vpo_tasks.run.estimates import Estimates
+from vpo_tasks.run.estimates import Budget, Estimates
 from vpo_tasks.run.planner import Planner
+from vpo_tasks.run.policies import Capabilities
 from vpo_tasks.run.processor import ProcessSettings, WorkflowProcessor
 from vpo_tasks.tools.base import Call
 from vpo_tasks.tools.encoders import TRIAL_TIMEOUT_S, Hardware, Rotation

@@ -1,12 +1,17 @@
-"""How long a step will take and how much it will write, from what this machine has taught. Pure."""
+"""How long a step will take and how much it will write, and whether that still fits the run's budget."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 
+from vpo_tasks.execute.work import Done
 from vpo_tasks.media.film import film_of
 from vpo_tasks.plan.model import Encode, Plan, Step
 from vpo_tasks.plan.phase_conditions import label_height
+from vpo_tasks.report.progress import clock_time
+from vpo_tasks.report.text import human_bytes
 from vpo_tasks.state.measurements import Measured, Speed
 
 # nobody has measured anything yet: careful guesses
@@ -34,6 +39,14 @@ def amount_of(plan: Plan, step: Step) -> float:
     if step.kind == "encode":
         return plan.source.duration_s or 0.0
     return float(step.reads_bytes)
+
+
+def measured(plan: Plan, step: Step, done: Done, seconds: float) -> tuple[Speed, Measured] | None:
+    """Return how fast a step was, None when that says nothing."""
+    amount = amount_of(plan, step)
+    if step.kind == "none" or amount <= 0 or seconds <= 0:
+        return None
+    return speed_of(plan, step), Measured(amount, seconds, done.size_before, done.size_after)
 
 
 class Estimates:
@@ -87,3 +100,42 @@ def _video_encode(plan: Plan) -> Encode | None:
         if stream.encode is not None and track.type == "video":
             return stream.encode
     return None
+
+
+class Budget:
+    """How much a run may still begin: the time and the bytes that it was given. Safe from any thread.
+
+    `seconds` and `write_bytes` are for the whole run from now on; None is no limit."""
+
+    def __init__(
+        self,
+        seconds: float | None = None,
+        write_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._deadline = None if seconds is None else clock() + seconds
+        self._write_bytes = write_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: dict[str, int] = {}
+        self._written = 0
+
+    def begin(self, path: str, seconds: float, write_bytes: int) -> str | None:
+        """Take a video into the budget. Return why it is not begun, or None."""
+        with self._lock:
+            if self._deadline is not None:
+                left = self._deadline - self._clock()
+                if seconds > left:
+                    return f"budget: needs {clock_time(seconds)}, {clock_time(max(0.0, left))} left"
+            if self._write_bytes is not None:
+                room = self._write_bytes - self._written - sum(self._held.values())
+                if write_bytes > room:
+                    return f"max-write: needs {human_bytes(write_bytes)}, {human_bytes(max(0, room))} left"
+            self._held[path] = write_bytes
+            return None
+
+    def end(self, path: str, written: int) -> None:
+        """Note that a video that was begun has ended, and what it really wrote."""
+        with self._lock:
+            if self._held.pop(path, None) is not None:
+                self._written += written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -61,6 +60,8 @@ def _stamp(path: str | None) -> str:
 
 
 def _origin(name: str) -> str | None:
+    import importlib.util  # only where work is to be done
+
     spec = importlib.util.find_spec(name)
     return spec.origin if spec is not None else None
 

@@ -14,8 +14,6 @@ from vpo_tasks.plan.describe import describe_failures
 from vpo_tasks.plan.encoding import encode_key
 from vpo_tasks.plan.model import Change, Plan, Step
 from vpo_tasks.report.result import FileProcessingResult
-from vpo_tasks.run.estimates import amount_of, speed_of
-from vpo_tasks.state.measurements import Measured, Speed
 
 PhaseKey = tuple[str, str]
 """Policy and phase."""
@@ -171,11 +169,3 @@ def with_done(job: VideoJob, result: FileProcessingResult, done: Done) -> FilePr
         return result._replace(target_identity=done.identity)
     compliant = result.status != "failed"
     return result._replace(identity=done.identity, media=done.media, compliant=compliant)
-
-
-def measured(seen: Seen, done: Done, seconds: float) -> tuple[Speed, Measured] | None:
-    """Return how fast the step was, None when that says nothing."""
-    amount = amount_of(seen.plan, seen.step)
-    if seen.step.kind == "none" or amount <= 0 or seconds <= 0:
-        return None
-    return speed_of(seen.plan, seen.step), Measured(amount, seconds, done.size_before, done.size_after)

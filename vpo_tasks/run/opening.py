@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpo_tasks.config import DEFAULT_WORKERS
+from vpo_tasks.disk import PRIVATE_PREFIX
 from vpo_tasks.errors import StateError, UsageError
-from vpo_tasks.library.bulk_check import Survey
+from vpo_tasks.library.bulk_check import Survey, resolve_vanished, survey
 from vpo_tasks.library.discover import Discovery, discover, own_files
 from vpo_tasks.library.ignore import leave_out
-from vpo_tasks.library.missing import absence_error, no_videos_error, resolve_vanished
 from vpo_tasks.library.quick_check import QuickCheck, root_to_check
 from vpo_tasks.report.progress import ProgressTracker
+from vpo_tasks.report.text import count_noun
 from vpo_tasks.run.batch import BatchController, BatchSettings
-from vpo_tasks.run.capabilities import digest_with, find_capabilities
 from vpo_tasks.run.context import RunContext, RunOptions
 from vpo_tasks.run.failure_memory import FailureMemory, describe_circumstances
-from vpo_tasks.run.policies import PolicySet, check_nearest, find_policy
+from vpo_tasks.run.policies import PolicySet, check_nearest, find_capabilities, find_policy
 from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.library_digest import LibraryDigests
 from vpo_tasks.state.measurements import Measurements
-from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders
@@ -68,7 +67,7 @@ def open_run(
             check_nearest(run.discovery, run.policies.paths[0])
         if recover and (recovered := with_recovered(run)).notes:
             run = _walked(recovered)
-        run = run._replace(survey=run.look())
+        run = run._replace(survey=bulk_check(run))
         if recover:
             run = with_recovered_output(run)
         if not allow_none:
@@ -94,8 +93,8 @@ def _begun(
     for doubt in policies.doubts:
         console.warning(doubt)
     measurements = Measurements(pool)
-    capabilities = find_capabilities(policies, measurements)
-    digest = digest_with(policies.digest, capabilities)
+    capabilities = find_capabilities(policies, store, measurements)
+    digest = capabilities.digest
     target = None if output is None else os.path.realpath(os.path.expanduser(output))
 
     def circumstances() -> str:
@@ -116,7 +115,6 @@ def _begun(
         capabilities=capabilities,
         digest=digest,
         memory=FailureMemory(Failures(pool), digest, circumstances),
-        moves=Moves(pool),
         undo=UndoFolders(pool),
         discovery=_NOTHING_FOUND,
         survey=_NOTHING_JUDGED,
@@ -177,12 +175,32 @@ def _walked(run: RunContext) -> RunContext:
     return run._replace(discovery=found, left_out=left_out)
 
 
+def bulk_check(run: RunContext, *, everything: bool = False) -> Survey:
+    """Compare disk and record. `everything` counts every video as stale (doit list shows them all)."""
+    options = run.options
+    found = survey(
+        run.discovery,
+        run.store,
+        run.digest,
+        output=run.output,
+        force=options.force or everything,
+        accept_missing=options.accept_missing,
+    )
+    if options.force or options.retry_failed:
+        return found
+    stale = run.memory.recall(found.stale)
+    if everything:
+        return found._replace(stale=stale)
+    return found._replace(
+        stale=[item for item in stale if item.failure is None],
+        failed_before=tuple(item for item in stale if item.failure is not None),
+    )
+
+
 def with_recovered(run: RunContext) -> RunContext:
     """End or undo what a killed run left beside the videos; with `notes` if anything was found."""
     if not run.discovery.private or run.options.dry_run:
         return run
-    from vpo_tasks.run.recovery import recover_private  # only after a crash
-
     notes = recover_private(run.discovery.private, run.config, run.store, run.console)
     return run._replace(notes=(*run.notes, *notes))
 
@@ -192,10 +210,81 @@ def with_recovered_output(run: RunContext) -> RunContext:
     output = None if run.options.dry_run else run.output
     if not output or not (left := own_files(output, recursive=run.options.recursive)):
         return run
-    from vpo_tasks.run.recovery import recover_output  # only after a crash
-
     notes = recover_output(left, run.survey, run.config, run.store, run.console)
     return run._replace(notes=(*run.notes, *notes))
+
+
+def recover_private(
+    private: Sequence[bytes], config: VPOConfig, store: Store, console: Console
+) -> tuple[str, ...]:
+    """Settle what the `.vpo-…` files speak of. Return a line for each video concerned, already shown."""
+    # function-local: only a run after a crash, or an undo after an interruption, pays for them
+    from vpo_tasks.disk.space import SpaceLedger
+    from vpo_tasks.execute.recover import recover_all
+    from vpo_tasks.execute.work import Environment
+    from vpo_tasks.media.probe import ProbePool
+    from vpo_tasks.tools.running import Children
+    from vpo_tasks.tools.toolbox import find_tools
+
+    notes: list[str] = []
+    with ProbePool(1) as probes:
+        environment = Environment(
+            toolbox=find_tools(),
+            children=Children(),
+            probes=probes,
+            ledger=SpaceLedger(config.safety.min_free),
+            locks_dir=config.locks_path,
+        )
+        for note in recover_all(private, environment):
+            if note.outcome == "in-hand":
+                continue
+            store.invalidate(os.fsencode(note.path))
+            text = f"{note.path}: {note.detail}"
+            notes.append(text)
+            if note.outcome == "kept":
+                console.warning(f"an interrupted change: {text}")
+            else:
+                console.message(f"recovered: {text}")
+    return tuple(notes)
+
+
+def recover_output(
+    private: Sequence[bytes], survey: Survey, config: VPOConfig, store: Store, console: Console
+) -> tuple[str, ...]:
+    """Do as `recover_private` with what lies in an output folder, but for what videos of this run settle.
+
+    Of the others the source was renamed, converted or deleted since, or is not to be worked on: nothing of
+    this run would lead there.
+    """
+    from vpo_tasks.disk.fsops import id_of  # only after a crash
+    from vpo_tasks.disk.locks import path_key
+
+    ours = {path_key(os.fsdecode(item.found.path)) for item in survey.stale}
+    keys = ((path, id_of(os.path.basename(path))) for path in private)
+    left = [path for path, id_ in keys if id_ is not None and id_[:16] not in ours]
+    return recover_private(left, config, store, console) if left else ()
+
+
+def resolve_interrupted(
+    folders: UndoFolders, path: str | None, config: VPOConfig, store: Store, console: Console
+) -> bool:
+    """End what an interrupted undo or run left where something can be undone. Returns whether there was any.
+
+    Its journal lies beside the video then, and not in the store.
+    """
+    from vpo_tasks.disk.fsops import id_of  # an undo, not a run, pays for it
+
+    places = set(folders.folders())
+    if path is not None:
+        real = os.path.realpath(os.fsencode(path))
+        places.add(real if os.path.isdir(real) else os.path.dirname(real))
+    left: list[bytes] = []
+    for folder in filter(os.path.isdir, places):
+        left += (os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(PRIVATE_PREFIX))
+    left = [name for name in left if id_of(os.path.basename(name)) is not None]
+    if not left:
+        return False
+    return bool(recover_private(left, config, store, console))
 
 
 def check_present(run: RunContext) -> None:
@@ -208,16 +297,30 @@ def check_present(run: RunContext) -> None:
         raise nothing_found(run)
 
 
+def absence_error(absent: Mapping[bytes, int]) -> UsageError:
+    """Return the error of a run over folders that look unmounted."""
+    places = ", ".join(
+        f"{os.fsdecode(path)} ({count_noun(count, 'video')})" for path, count in absent.items()
+    )
+    return UsageError(
+        f"none of the videos recorded in {places} is there: is the disk mounted? "
+        "`vpo process --accept-missing` goes on and forgets them"
+    )
+
+
 def nothing_found(run: RunContext) -> UsageError:
     """Return the error for a run without a single video."""
-    return no_videos_error(run.discovery.searched, run.config.discovery.extensions, run.left_out)
+    places = ", ".join(os.fsdecode(path) for path in run.discovery.searched)
+    extensions = ", ".join(run.config.discovery.extensions)
+    why = "".join(f"; {count:,} left out: {kind}" for kind, count in run.left_out.items())
+    return UsageError(f"no video found in {places} (extensions: {extensions}{why})")
 
 
 def record_missing(run: RunContext) -> None:
     """Keep account of recorded videos that are gone."""
     if not run.options.dry_run:
         at_once = run.options.accept_missing
-        resolve_vanished(run.discovery, run.moves, unseen=run.survey.unseen, at_once=at_once)
+        resolve_vanished(run.discovery, run.store, unseen=run.survey.unseen, at_once=at_once)
 
 
 def make_controller(run: RunContext, on_error: OnError | None = None) -> BatchController:

@@ -1,4 +1,9 @@
-"""Which video first: so that no worker is left alone with the longest film, or as a person asks."""
+"""Which videos are to do, and which first: without those that only the policy's edit made stale, in an order.
+
+After a policy edit what is stored of each video is planned again in bulk, before any task is made: a video
+that complies all the same is recorded with the new digest and never opened. The order is such that no worker
+is left alone with the longest video, or as a person asks.
+"""
 
 from __future__ import annotations
 
@@ -61,3 +66,21 @@ def _unseen(item: Stale, speed: tuple[float, float]) -> Weight:
     """Guess from the size alone: `speed` is bytes of source a second, and the part of them that is saved."""
     seconds = item.found.size / speed[0]
     return seconds, speed[0] * 3600 * speed[1]
+
+
+def without_compliant(run: RunContext, controller: BatchController) -> RunContext:
+    """Return the run without the videos that comply by what is stored of them; they are recorded so."""
+    if run.options.force:
+        return run
+    stale = run.survey.stale
+    suspects = {item.found.path for item in stale if item.verdict == "replan" and item.target is None}
+    processor = controller.processor()
+    compliant = {
+        path for path, media in run.store.stored_media(sorted(suspects)) if processor.complies(path, media)
+    }
+    if not compliant:
+        return run
+    run.store.comply(sorted(compliant), run.digest)
+    controller.count_unchanged(len(compliant))
+    left = [item for item in stale if item.found.path not in compliant]
+    return run._replace(survey=run.survey._replace(stale=left))

@@ -30,8 +30,7 @@ from vpo_tasks.plan.compile import turns_matroska
 from vpo_tasks.plan.model import Plan
 from vpo_tasks.report.result import FileProcessingResult
 from vpo_tasks.run.apply_plan import apply_plan, resolve_target
-from vpo_tasks.run.budget import Budget
-from vpo_tasks.run.estimates import Estimates
+from vpo_tasks.run.estimates import Budget, Estimates, measured
 from vpo_tasks.run.jobs import (
     NOTHING_TRIED,
     Attempts,
@@ -41,7 +40,6 @@ from vpo_tasks.run.jobs import (
     asks_nothing,
     describe_job,
     failed,
-    measured,
     with_done,
 )
 from vpo_tasks.run.planner import Planner
@@ -243,9 +241,8 @@ class WorkflowProcessor:
             )
             started = time.monotonic()
             done, step = apply_plan(work, environment, self._settings.keeping)
-            result = result._replace(step=step.kind, tool=step.tool)
-            seen = seen._replace(step=step)
-            result = result._replace(measured=measured(seen, done, time.monotonic() - started))
+            speed = measured(seen.plan, step, done, time.monotonic() - started)
+            result = result._replace(step=step.kind, tool=step.tool, measured=speed)
         return with_done(job, result, done)
 
     def _look(

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpo_tasks.disk import PRIVATE_PREFIX
-from vpo_tasks.disk.sidecars import id_of
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.disk.undo_store import StoredUndo, entries, prune
 from vpo_tasks.errors import FileError, UsageError
@@ -18,7 +16,6 @@ from vpo_tasks.state.undo_folders import UndoFolders
 
 if TYPE_CHECKING:
     from vpo_tasks.config import VPOConfig
-    from vpo_tasks.report.console import Console
 
 
 class UndoOutcome(NamedTuple):
@@ -39,28 +36,6 @@ def find_entries(folders: UndoFolders, path: str | None = None) -> list[StoredUn
         return _newest_first(entry for folder in inside | {real} for entry in entries(folder))
     beside = entries(os.path.dirname(real))
     return _newest_first(entry for entry in beside if real in (entry.video, entry.source))
-
-
-def resolve_interrupted(
-    folders: UndoFolders, path: str | None, config: VPOConfig, store: Store, console: Console
-) -> bool:
-    """End what an interrupted undo or run left where something can be undone. Returns whether there was any.
-
-    Its journal lies beside the video then, and not in the store.
-    """
-    places = set(folders.folders())
-    if path is not None:
-        real = os.path.realpath(os.fsencode(path))
-        places.add(real if os.path.isdir(real) else os.path.dirname(real))
-    left: list[bytes] = []
-    for folder in filter(os.path.isdir, places):
-        left += (os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(PRIVATE_PREFIX))
-    left = [name for name in left if id_of(os.path.basename(name)) is not None]
-    if not left:
-        return False
-    from vpo_tasks.run.recovery import recover_private  # only after an interruption
-
-    return bool(recover_private(left, config, store, console))
 
 
 def choose(found: Sequence[StoredUndo], folders: UndoFolders, asked: str | None) -> list[StoredUndo]:

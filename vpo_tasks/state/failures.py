@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import signed
+from vpo_tasks.state.up_to_date import signed
 
 _COLUMNS = (
     "path, device, inode, size, mtime_ns, ctime_ns, digest, circumstances, kind, phase, error, failed_at"

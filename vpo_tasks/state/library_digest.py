@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpo_tasks.state.schema import paths_below
-
 if TYPE_CHECKING:
     from vpo_tasks.state.pool import DaemonConnectionPool
 
@@ -69,10 +67,11 @@ class LibraryDigests:
         return made
 
     def _make(self, root: bytes, digest: bytes) -> LibraryDigest:
-        records = self._pool.execute_read(
+        records = self._pool.read_below(
             "SELECT path, device, inode, size, mtime_ns FROM videos"
-            " WHERE path >= ? AND path < ? AND digest = ?",
-            (*paths_below(root), digest),
+            " WHERE path >= ?1 AND path < ?2 AND digest = ?3",
+            root,
+            digest,
         )
         folders = []
         # in the order of paths a folder's own videos stand before, between and after those of its subfolders

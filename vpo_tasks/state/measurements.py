@@ -60,17 +60,6 @@ class Measurements:
             (ffmpeg, mtime_ns, size, " ".join(sorted(encoders))),
         )
 
-    def needs(self, digest: bytes) -> str | None:
-        """Return what the policies with this digest may encode, as `keep_needs` was given it."""
-        rows = self._pool.execute_read("SELECT needs FROM needs WHERE digest = ?", (digest,))
-        return str(rows[0][0]) if rows else None
-
-    def keep_needs(self, digest: bytes, needs: str) -> None:
-        """Remember what policies may encode, so that an up-to-date run need not parse them."""
-        self._pool.execute_write(
-            "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
-        )
-
     def larger(self, paths: Sequence[bytes]) -> dict[bytes, frozenset[str]]:
         """Return the encodes of one video or more that came out larger (`plan.encoding.encode_key`)."""
         # few videos have any: to look through those in between takes less than to ask for each

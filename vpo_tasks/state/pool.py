@@ -74,6 +74,10 @@ class DaemonConnectionPool:
         with self._errors():
             return self._reader().execute(sql, parameters).fetchall()
 
+    def read_below(self, sql: str, folder: bytes, *more: Any) -> list[tuple[Any, ...]]:
+        """Run one query over what is below a folder, of paths from `?1` on and before `?2`."""
+        return self.execute_read(sql, (*paths_below(folder), *more))
+
     def execute_write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement and commit it (inside `transaction`: with the rest). Return the row count."""
         with self.transaction() as connection:
@@ -244,3 +248,9 @@ def _explain(error: sqlite3.Error) -> str:
     if "unable to open" in text or "readonly" in text:
         return f"{text}: {_ELSEWHERE}"
     return text
+
+
+def paths_below(folder: bytes) -> tuple[bytes, bytes]:
+    """Return between which values (the first included, the last not) everything below a folder is."""
+    first = folder.rstrip(b"/") + b"/"
+    return first, first[:-1] + b"0"

@@ -174,9 +174,3 @@ def forget_videos(connection: sqlite3.Connection, paths: Iterable[bytes]) -> Non
     named = [(path,) for path in paths]
     for table in VIDEO_TABLES:
         connection.executemany(f"DELETE FROM {table.name} WHERE {table.column} = ?", named)  # noqa: S608 - our names
-
-
-def paths_below(folder: bytes) -> tuple[bytes, bytes]:
-    """Return between which values (the first included, the last not) everything below a folder is."""
-    first = folder.rstrip(b"/") + b"/"
-    return first, first[:-1] + b"0"

@@ -1,15 +1,18 @@
-"""What is recorded of videos: SQL. Paths are bytes; identities are signed numbers."""
+"""What is recorded of videos, also of those that are not where they were: SQL.
+
+Paths are bytes; identities are signed numbers.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import RecordedState
-from vpo_tasks.state.schema import VIDEO_TABLES, forget_videos, paths_below
+from vpo_tasks.state.pool import DaemonConnectionPool, paths_below
+from vpo_tasks.state.schema import VIDEO_TABLES, forget_videos
+from vpo_tasks.state.up_to_date import RecordedState
 
 if TYPE_CHECKING:
     from vpo_tasks.media.model import MediaInfo
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 500
 """Names in one query: SQLite takes 999 in its oldest versions."""
+
+
+KEPT_S = 30 * 86400.0
+"""How long the record of a vanished video is kept: it may turn up again under another name."""
 
 
 class PolicyStamp(NamedTuple):
@@ -38,29 +45,48 @@ class Details(NamedTuple):
     updated_at: float
 
 
+class Move(NamedTuple):
+    """A video recorded as `old` that is now at `new`. `record` is what is then known of it."""
+
+    old: bytes
+    new: bytes
+    identity: Identity
+    record: RecordedState
+
+
 class Store:
     """What the program knows between runs, one method a question. Safe from any thread."""
 
     def __init__(self, pool: DaemonConnectionPool) -> None:
         self._pool = pool
 
-    # -- videos ------------------------------------------------------------------------------------------
+    @property
+    def read_only(self) -> bool:
+        """Whether what is written here is lost when the run ends (a dry run)."""
+        return self._pool.read_only
 
-    def known_videos(self, below: bytes | None = None) -> dict[bytes, RecordedState]:
-        """Return what is recorded, by path; of one folder and everything below it, or of all."""
-        sql = "SELECT path, device, inode, size, mtime_ns, digest FROM videos"
-        if below is None:
-            rows = self._pool.execute_read(sql)
-        else:
-            rows = self._pool.execute_read(f"{sql} WHERE path >= ? AND path < ?", paths_below(below))
-        return {row[0]: RecordedState._make(row[1:]) for row in rows}
+    # -- videos ------------------------------------------------------------------------------------------
 
     def records_below(self, folder: bytes) -> list[tuple[bytes, int, int, int, int, bytes | None]]:
         """Return path, device, inode, size, mtime_ns and digest of what is recorded below a folder."""
-        return self._pool.execute_read(
-            "SELECT path, device, inode, size, mtime_ns, digest FROM videos WHERE path >= ? AND path < ?",
-            paths_below(folder),
+        return self._pool.read_below(
+            "SELECT path, device, inode, size, mtime_ns, digest FROM videos WHERE path >= ?1 AND path < ?2",
+            folder,
         )
+
+    def records_of_sizes(self, sizes: Iterable[int]) -> dict[bytes, RecordedState]:
+        """Return the records of videos of these sizes: only they can be the ones looked for."""
+        wanted = sorted(set(sizes))
+        records: dict[bytes, RecordedState] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            rows = self._pool.execute_read(
+                "SELECT path, device, inode, size, mtime_ns, digest FROM videos"  # noqa: S608 - question marks
+                f" WHERE size IN ({', '.join('?' * len(part))})",
+                part,
+            )
+            records.update((row[0], RecordedState._make(row[1:])) for row in rows)
+        return records
 
     def known_video(self, path: bytes) -> RecordedState | None:
         """Return what is recorded of one video."""
@@ -79,6 +105,11 @@ class Store:
             return None
         version, media, *rest = rows[0]
         return Details(decode_media(version, media), *rest)
+
+    def fingerprint(self, path: bytes) -> bytes | None:
+        """Return the recorded digest of a video's head and tail (`head_tail_digest`)."""
+        rows = self._pool.execute_read("SELECT fingerprint FROM details WHERE path = ?", (path,))
+        return rows[0][0] if rows else None
 
     def stored_media(self, paths: Sequence[bytes]) -> Iterator[tuple[bytes, MediaInfo]]:
         """Yield what is stored of many videos; those of which nothing usable is stored are left out."""
@@ -140,17 +171,20 @@ class Store:
                 (path, version, blob, fingerprint, status, error, time.time()),
             )
 
-    def adopt(self, path: bytes, identity: Identity) -> None:
-        """Take over a new device or inode of a video whose fingerprint is as recorded."""
+    def adopt(self, path: bytes, identity: Identity, fingerprint: bytes) -> bool:
+        """Take over a new device or inode of a video, and return True, if its fingerprint is as recorded."""
+        if self.fingerprint(path) != fingerprint:
+            return False
         self._pool.execute_write(
             "UPDATE videos SET device = ?, inode = ?, size = ?, mtime_ns = ? WHERE path = ?",
             (*RecordedState.of(identity, None)[:4], path),
         )
+        return True
 
-    def forget(self, path: bytes) -> None:
-        """Forget all about a video: it is inspected and planned again."""
+    def forget(self, *paths: bytes) -> None:
+        """Forget all about some videos: they are inspected and planned again."""
         with self._pool.transaction() as connection:
-            forget_videos(connection, [path])
+            forget_videos(connection, paths)
 
     def invalidate(self, path: bytes) -> None:
         """Say that a video does not comply, keeping what is known of its content."""
@@ -170,6 +204,70 @@ class Store:
     def count_videos(self) -> int:
         """Return how many videos are recorded."""
         return int(self._pool.execute_read("SELECT count(*) FROM videos")[0][0])
+
+    # -- renamed and vanished videos --------------------------------------------------------------------
+
+    def carry_out_moves(self, moves: Sequence[Move]) -> None:
+        """Give the records their new names, all at once: two videos may have changed places."""
+        old, new = [(move.old,) for move in moves], [(move.new,) for move in moves]
+        wanted = {move.new for move in moves}
+        aside = [(b"\0" + move.old, move.old) for move in moves if move.old in wanted]
+        renames = [(move.new, b"\0" + move.old if move.old in wanted else move.old) for move in moves]
+        with self._pool.transaction() as connection:
+            connection.executemany("DELETE FROM vanished WHERE path = ?", old)
+            connection.executemany(  # those of another video that had the name since
+                "DELETE FROM failures WHERE path = ? AND NOT EXISTS (SELECT path FROM videos"
+                " WHERE (path, device, inode, size, mtime_ns) = (failures.path, failures.device,"
+                " failures.inode, failures.size, failures.mtime_ns))",
+                old,
+            )
+            following = [table.name for table in VIDEO_TABLES if table.follows]
+            rename = "UPDATE {} SET path = ? WHERE path = ?"
+            for table in following:
+                connection.executemany(rename.format(table), aside)
+            for table in following:
+                connection.executemany(f"DELETE FROM {table} WHERE path = ?", new)  # noqa: S608 - our names
+                connection.executemany(rename.format(table), renames)
+            connection.executemany(
+                "UPDATE videos SET device = ?, inode = ?, size = ?, mtime_ns = ?, digest = ? WHERE path = ?",
+                [(*move.record, move.new) for move in moves],
+            )
+            connection.executemany(  # a rename moves the ctime
+                "UPDATE failures SET device = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?"
+                " WHERE path = ?",
+                [(*move.record[:4], move.identity.ctime_ns, move.new) for move in moves],
+            )
+
+    def devices_below(self, folder: bytes) -> dict[int, int]:
+        """Return on which devices (as SQLite keeps them) how many videos below a folder are recorded."""
+        rows = self._pool.read_below(
+            "SELECT device, count(*) FROM videos WHERE path >= ?1 AND path < ?2 GROUP BY device", folder
+        )
+        return dict(rows)
+
+    def places_below(self, folder: bytes) -> dict[bytes, int]:
+        """Return path and device of everything recorded below a folder, failures included."""
+        rows = self._pool.read_below(
+            "SELECT path, device FROM failures WHERE path >= ?1 AND path < ?2"
+            " UNION SELECT path, device FROM videos WHERE path >= ?1 AND path < ?2",
+            folder,
+        )
+        return dict(rows)
+
+    def vanished_below(self, folder: bytes) -> dict[bytes, float]:
+        """Return the videos that are known to have vanished, and since when (seconds since the epoch)."""
+        sql = "SELECT path, since FROM vanished WHERE path >= ?1 AND path < ?2"
+        return dict(self._pool.read_below(sql, folder))
+
+    def note_vanished(self, vanished: Iterable[bytes], back: Iterable[bytes]) -> None:
+        """Note that videos are gone, and that others are no longer missed."""
+        now = time.time()
+        with self._pool.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO vanished (path, since) VALUES (?, ?)",
+                [(path, now) for path in vanished],
+            )
+            connection.executemany("DELETE FROM vanished WHERE path = ?", [(path,) for path in back])
 
     # -- targets (--output) ------------------------------------------------------------------------------
 
@@ -210,6 +308,17 @@ class Store:
             "INSERT OR REPLACE INTO policies (file, stamp, digest, name, on_error) VALUES (?, ?, ?, ?, ?)",
             (path, *stamp),
         )
+
+    def policy_needs(self, digest: bytes, ask: Callable[[], str]) -> str:
+        """Return what the policies with this digest may encode; `ask`, which parses them, tells it once."""
+        rows = self._pool.execute_read("SELECT needs FROM needs WHERE digest = ?", (digest,))
+        if rows:
+            return str(rows[0][0])
+        needs = ask()
+        self._pool.execute_write(
+            "INSERT OR REPLACE INTO needs (digest, needs) VALUES (?, ?)", (digest, needs)
+        )
+        return needs
 
     # -- other doit tasks of a user's dodo.py ------------------------------------------------------------
 

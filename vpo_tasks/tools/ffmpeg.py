@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.media.formats import FORMAT_WHITELIST, PROTOCOL_WHITELIST
+from vpo_tasks.media.languages import normalise
 from vpo_tasks.media.model import MediaInfo, StreamCount, Track
 from vpo_tasks.plan.containers import MOV_SPELLINGS
 from vpo_tasks.plan.model import Plan, Stream
@@ -227,7 +228,8 @@ def _stream_options(plan: Plan, item: _Mapped) -> Iterator[bytes]:
     converted = plan.result.container != plan.source.container
     metadata = b"-metadata:s:%d" % number
     if converted or wanted.language != found.language:
-        language = wanted.language or "und"
+        # its muxers know codes only; the tag is put into the header afterwards
+        language = normalise(wanted.language)
         if plan.result.container == "mov":
             language = MOV_SPELLINGS.get(language, language)
         elif plan.result.container == "mp4":

@@ -11,7 +11,7 @@ import pytest
 from tests.support.faults import FaultyDisk
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import open_folder
-from vpo_tasks.disk.sidecars import Sidecars
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 
 ID = "0123456789abcdef-0001"

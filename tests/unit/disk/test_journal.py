@@ -7,8 +7,8 @@ import random
 import msgspec
 
 from vpo_tasks.disk.folders import Folder
+from vpo_tasks.disk.fsops import Sidecars, id_of
 from vpo_tasks.disk.journal import Record, decode, encode
-from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.media.identity import Identity
 
 INTENT = Record(

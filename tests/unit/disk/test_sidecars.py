@@ -7,7 +7,7 @@ import os
 import pytest
 
 from vpo_tasks.disk.folders import open_folder
-from vpo_tasks.disk.sidecars import Sidecars, files_of, id_of
+from vpo_tasks.disk.fsops import Sidecars, files_of, id_of
 
 KEY = "0123456789abcdef"
 

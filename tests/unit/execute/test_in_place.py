@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.matroska import block, cluster, element, matroska, number, track
 from vpo_tasks.disk.folders import OpenFile, open_folder, opened
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import HeaderRecord, Range, file_sample_digest
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.in_place import writes
 from vpo_tasks.execute.in_place.change import (

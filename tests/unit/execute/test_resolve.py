@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from vpo_tasks.disk.folders import open_folder
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Record, encode, sample_digest
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.execute.resolve import resolve, which
 from vpo_tasks.media.identity import Identity

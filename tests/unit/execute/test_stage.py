@@ -9,9 +9,9 @@ import pytest
 from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder, opened
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Record, file_sample_digest, sample_digest
 from vpo_tasks.disk.locks import VideoLock
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.disk.system_calls import RealDisk
 from vpo_tasks.errors import ReplaceError, VerifyError
 from vpo_tasks.execute.stage import Job, check_unchanged, make_by_copy, make_by_link

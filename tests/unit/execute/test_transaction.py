@@ -12,9 +12,9 @@ from tests.support.execute import make_environment, plan_for, work_for
 from tests.support.faults import FaultyDisk
 from tests.support.tracks import video
 from vpo_tasks.disk.folders import open_folder
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Record, owner_of, read_record
 from vpo_tasks.disk.locks import path_key, video_lock
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import Interrupted, LockedError, ReplaceError, SpaceError, VanishedError
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.execute.transaction import Transaction, as_file_error, carry_through, locked_video

@@ -9,10 +9,9 @@ import pytest
 from vpo_tasks.library.bulk_check import survey
 from vpo_tasks.library.discover import discover
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.state.moves import Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import head_tail_digest
 from vpo_tasks.state.store import Store
+from vpo_tasks.state.up_to_date import head_tail_digest
 
 DIGEST = b"digest in force!"
 
@@ -42,7 +41,7 @@ def record(store, path, *, digest=DIGEST, **changed):
 
 def look(store, folder, **options):
     found = discover([os.fsencode(folder)], ("mkv", "avi", "mp4"))
-    seen = survey(found, store, DIGEST, moves=Moves(store._pool), **options)
+    seen = survey(found, store, DIGEST, **options)
     return seen, {os.path.basename(os.fsdecode(item.found.path)): item.verdict for item in seen.stale}
 
 

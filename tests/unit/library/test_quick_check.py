@@ -45,7 +45,7 @@ def record(pool, path, digest=DIGEST):
         Identity.of(os.stat(path)),
         digest=digest,
         media=None,
-        fingerprint=None,
+        fingerprint=b"head and tail",
         status="unchanged",
     )
 
@@ -128,7 +128,7 @@ RECORD_CHANGES = {
     "forgotten": lambda store, path: store.forget(path),
     "forgotten with its folder": lambda store, path: store.forget_below(os.path.dirname(path)),
     "invalidated": lambda store, path: store.invalidate(path),
-    "adopted": lambda store, path: store.adopt(path, Identity(1, 2, 3, 4)),
+    "adopted": lambda store, path: store.adopt(path, Identity(1, 2, 3, 4), b"head and tail"),
 }
 
 

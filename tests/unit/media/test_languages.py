@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpo_tasks.media.languages import normalise, same_language
+from vpo_tasks.media.languages import LanguageRanges, canonical, matches, normalise, same_language
 
 TWO_LETTERS_NOT_EVERYBODY_KNOWS = (
     "ae ak an av bm bs ce ch cr cu cv dv ee ff gv ho ht hz ig ii io kg ki kj kr kv kw lb lg li lu mh nd ng nr nv ny "
@@ -103,3 +103,63 @@ def test_relatives_stay_apart():
 def test_normalising_twice_changes_nothing():
     tags = ["German", "de", "deu", "en-US", "zz", "Portuguese (Brazil)", "Greek", "mo", "zz-ZZ", None]
     assert [normalise(normalise(tag)) for tag in tags] == [normalise(tag) for tag in tags]
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("pt-BR", "pt-BR"),
+        ("pt_br", "pt-BR"),
+        ("por-BR", "pt-BR"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("es-419", "es-419"),
+        ("de-1996", "de-1996"),
+        ("de-AT-x-WIEN", "de-AT-x-wien"),
+        ("fil-PH", "fil-PH"),
+        ("zh-yue-HK", "yue-HK"),
+        ("zh-yue", "yue"),
+        ("en", "eng"),
+        ("deu", "ger"),
+        ("deu,eng", "ger"),
+        ("fre/ger", "fre"),
+        ("Portuguese (Brazil)", "por"),
+        ("zz-ZZ", "zz-zz"),
+        (None, "und"),
+    ],
+)
+def test_region_and_script_stay_in_the_canonical_form(tag, language):
+    assert canonical(tag) == language
+    assert canonical(canonical(tag)) == language
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language", "is_it"),
+    [
+        ("pt", "pt-BR", True),
+        ("por", "pt-BR", True),
+        ("pt-BR", "pt-BR", True),
+        ("pt-BR", "pt-PT", False),
+        ("pt-BR", "por", False),
+        ("zh-Hant", "zh-Hant-TW", True),
+        ("zh-Hant", "zh-TW", True),
+        ("zh-Hant", "zh-CN", False),
+        ("zh-Hans", "zh-Hant-CN", False),
+        ("zh-TW", "zh-Hant", False),
+        ("zh", "zh-Hant-TW", True),
+        ("eng", "en-US", True),
+        ("english", "en-GB", True),
+        ("und", None, True),
+        ("ger", "deu,eng", True),
+        ("zh", "yue-HK", False),
+    ],
+)
+def test_a_policy_means_every_kind_of_a_language_unless_it_names_one(wanted, language, is_it):
+    """RFC 4647, 3.3.2: a range matches the tags that say at least what it says."""
+    assert matches(wanted, language) is is_it
+
+
+def test_a_range_ranks_by_its_first_match():
+    ranges = LanguageRanges(("pt-BR", "pt", "und"))
+    assert [ranges.rank(tag) for tag in ("pt-BR", "pt-PT", "por", "und", "eng")] == [0, 1, 1, 2, None]
+    assert "pt-PT" in ranges
+    assert "eng" not in ranges

@@ -27,6 +27,7 @@ from vpo_tasks.policy.model import (
     Rule,
     Rules,
     SetDefault,
+    SetLanguage,
     SourceCriterion,
     SynthesisTrack,
     TrackActions,
@@ -188,3 +189,43 @@ def test_a_title_that_tells_of_hdr_counts_though_it_is_cleared():
         'v0 h264 D "HDR10"', video_actions=CLEAR, transcode=encode, context=Context(can_encode=True)
     )
     assert planned.streams[0].encode.hdr == "hdr10"
+
+
+SUBTITLES = DefaultFlags(set_preferred_subtitle_default=True, clear_other_defaults=True)
+
+
+@pytest.mark.parametrize("partial", ['"English (SDH)"', "+hearing_impaired", '"Forced"', "F"])
+def test_a_partial_subtitle_is_never_preferred_although_the_titles_go(partial):
+    cleared = policy(subtitle_actions=CLEAR, default_flags=SUBTITLES)
+    planned = settled([cleared], video(f"a1 eng D, s2 eng D {partial}, s3 eng"))
+    assert [track.index for track in planned.result.of_type("subtitle") if track.default] == [3]
+
+
+def test_a_title_that_alone_says_forced_stays_where_forced_flags_are_cleared():
+    actions = TrackActions(clear_all_titles=True, clear_all_forced=True)
+    planned = settled([policy(subtitle_actions=actions)], video('a1 eng D, s2 eng F "Forced", s3 eng "Full"'))
+    assert [(track.forced, track.title) for track in planned.result.of_type("subtitle")] == [
+        (False, "Forced"),
+        (False, None),
+    ]
+    assert any("keeps its title" in warning for warning in planned.warnings)
+
+
+@pytest.mark.parametrize(
+    ("languages", "left"), [(("pt-BR",), [1]), (("pt",), [1, 2]), (("pt-PT", "zh-Hant"), [2, 3])]
+)
+def test_region_and_script_can_be_named(languages, left):
+    keep = KeepAudio(languages=languages)
+    planned = settled([policy(keep_audio=keep)], video("a1 pt-BR D, a2 pt-PT, a3 zh-Hant-TW"))
+    assert [stream.source for stream in planned.streams if stream.source] == left
+
+
+def test_setting_a_language_leaves_its_region():
+    rule = Rule(name="r", when=Exists("audio"), then=(SetLanguage("audio", new_language="por"),))
+    assert settled([policy(rules=Rules(match="all", items=(rule,)))], video("a1 pt-BR D")).is_empty
+
+
+def test_mp4_is_told_to_hold_the_language_without_its_region():
+    planned = settled([policy(container=Container(target="mp4"))], video("a1 aac pt-BR D"))
+    assert planned.result.tracks[1].language == "por"
+    assert any("pt-BR, only por" in warning for warning in planned.warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.tracks import track
+from vpo_tasks.media.languages import LanguageRanges
 from vpo_tasks.policy.match import Terms, classify, preferred_track, satisfies, title_kind
 from vpo_tasks.policy.model import Config
 
@@ -76,11 +77,38 @@ def test_comparison(operator, bound, value, expected):
 )
 def test_the_preferred_track(tracks, languages, codecs, expected):
     made = [track(text) for text in tracks.split(", ")]
-    assert preferred_track(made, languages, codecs, TERMS).index == expected
+    assert preferred_track(made, LanguageRanges(languages), codecs, TERMS).index == expected
+
+
+@pytest.mark.parametrize(
+    ("tracks", "expected"),
+    [
+        ("s1 eng +hearing_impaired, s2 eng", 2),
+        ('s1 eng "English (SDH)", s2 eng "English"', 2),
+        ('s1 eng "Forced", s2 eng "English"', 2),
+        ("s1 eng F, s2 eng", 2),
+        ("s1 eng F, s2 eng +hearing_impaired", 2),
+        ('s1 eng "Signs & Songs", s2 eng "Dialogue"', 2),
+        ('s1 eng "Full (signs and dialogue)", s2 eng', 1),
+        ('s1 eng "Forced", s2 jpn', 1),
+        ('s1 eng "Reinforced concrete", s2 eng', 1),
+        ('s1 eng "Commentary", s2 eng F', 2),
+    ],
+)
+def test_the_preferred_subtitle_is_a_full_one(tracks, expected):
+    made = [track(text) for text in tracks.split(", ")]
+    assert preferred_track(made, LanguageRanges(("eng",)), (), TERMS).index == expected
+
+
+@pytest.mark.parametrize(("tracks", "expected"), [("s1 eng F, s2 eng", 1), ('s1 eng F "Forced", s2 eng', 2)])
+def test_where_the_policy_sets_the_forced_flag_only_titles_tell_forced_subtitles(tracks, expected):
+    made = [track(text) for text in tracks.split(", ")]
+    found = preferred_track(made, LanguageRanges(("eng",)), (), TERMS, by_forced_flag=False)
+    assert found.index == expected
 
 
 def test_no_track_is_preferred_among_none():
-    assert preferred_track([], ("eng",), (), TERMS) is None
+    assert preferred_track([], LanguageRanges(("eng",)), (), TERMS) is None
 
 
 def test_without_patterns_nothing_is_commentary():

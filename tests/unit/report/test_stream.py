@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from vpo_tasks.report.stream import LenientStream, discard
+from vpo_tasks.report.console import LenientStream, discard
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from vpo_tasks.library.discover import Found
 from vpo_tasks.plan.compile import compile_step
 from vpo_tasks.plan.encoding import encode_key
 from vpo_tasks.policy.model import KeepAudio, Transcode, VideoTranscode
-from vpo_tasks.run.budget import Budget
-from vpo_tasks.run.estimates import Estimates, amount_of, speed_of
+from vpo_tasks.run.estimates import Budget, Estimates, amount_of, speed_of
 from vpo_tasks.run.jobs import Attempts
 from vpo_tasks.run.order import in_order
 from vpo_tasks.state.measurements import Measured, Measurements, Speed

@@ -14,8 +14,7 @@ from vpo_tasks.errors import Interrupted
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.plan.evaluate import prepare
 from vpo_tasks.policy.model import Container, KeepAudio, Phase
-from vpo_tasks.run.budget import Budget
-from vpo_tasks.run.estimates import Estimates
+from vpo_tasks.run.estimates import Budget, Estimates
 from vpo_tasks.run.jobs import Content, VideoJob
 from vpo_tasks.run.planner import Planner
 from vpo_tasks.run.processor import ProcessSettings, WorkflowProcessor

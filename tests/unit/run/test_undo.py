@@ -15,7 +15,8 @@ from vpo_tasks.errors import UsageError
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.report.console import Console
 from vpo_tasks.run.apply_plan import apply_plan
-from vpo_tasks.run.undo import choose, find_entries, prune_originals, resolve_interrupted, undo_all
+from vpo_tasks.run.opening import resolve_interrupted
+from vpo_tasks.run.undo import choose, find_entries, prune_originals, undo_all
 from vpo_tasks.state.pool import DaemonConnectionPool
 from vpo_tasks.state.store import Store
 from vpo_tasks.state.undo_folders import UndoFolders

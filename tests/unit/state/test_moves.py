@@ -7,10 +7,9 @@ import pytest
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.measurements import Measurements
-from vpo_tasks.state.moves import Move, Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import RecordedState
-from vpo_tasks.state.store import Store
+from vpo_tasks.state.store import Move, Store
+from vpo_tasks.state.up_to_date import RecordedState
 
 A, B, C = b"/m/a.mkv", b"/m/b.mkv", b"/m/c.mkv"
 
@@ -41,11 +40,11 @@ def record(pool, path: bytes, number: int) -> None:
     store.record_target(b"/o" + path, path, identity(number), b"d")
     Measurements(pool).keep_larger(path, [name])
     fail(pool, path, number, name)
-    Moves(pool).note_vanished([path], [])
+    Store(pool).note_vanished([path], [])
 
 
 def move(pool, *pairs: tuple[bytes, bytes, int]) -> None:
-    Moves(pool).carry_out(
+    Store(pool).carry_out_moves(
         [
             Move(old, new, identity(number, 8), RecordedState.of(identity(number), b"e"))
             for old, new, number in pairs
@@ -72,7 +71,7 @@ def test_everything_goes_to_the_new_name_and_nothing_is_left(pool):
     move(pool, (A, B, 1))
     assert_known(pool, B, 1)
     assert_known(pool, C, 3, ctime_ns=7)
-    assert Moves(pool).vanished_below(b"/m").keys() == {C}
+    assert Store(pool).vanished_below(b"/m").keys() == {C}
     assert set(Store(pool).targets_of(A)) == {b"/o" + A}
     for table in ("videos", "details", "failures", "larger"):
         assert [row[0] for row in pool.execute_read(f"SELECT path FROM {table}")] == [B, C]

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.records import known_videos
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state import schema
 from vpo_tasks.state.failures import Failures
 from vpo_tasks.state.library_digest import LibraryDigests
 from vpo_tasks.state.measurements import Measurements, Speed
-from vpo_tasks.state.moves import Move, Moves
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import RecordedState
 from vpo_tasks.state.schema import SCHEMA_VERSION, VIDEO_TABLES, upgrade
-from vpo_tasks.state.store import Store
+from vpo_tasks.state.store import Move, Store
 from vpo_tasks.state.undo_folders import UndoFolders
+from vpo_tasks.state.up_to_date import RecordedState
 
 PACKAGE = Path(__file__).parents[3] / "vpo_tasks"
 FILMS = (b"/films/flags.mkv", b"/films/gone.mkv", b"/films/remux.mkv", b"/films/right.mkv")
@@ -57,9 +57,13 @@ def rows_of(path: str) -> dict[str, list[tuple[object, ...]]]:
         return {now.get(name, name): connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
 
 
+def not_asked() -> str:
+    pytest.fail("what policies need was kept, and is asked for again")
+
+
 def assert_all_is_known(pool: DaemonConnectionPool) -> None:
     store, measurements = Store(pool), Measurements(pool)
-    known = store.known_videos(b"/films")
+    known = known_videos(store, b"/films")
     assert set(known) == set(FILMS)
     assert known[FILMS[0]] == (*IDENTITY[:4], DIGEST)
     assert {path: media.tracks[0].codec for path, media in store.stored_media(FILMS)} == dict.fromkeys(
@@ -84,11 +88,11 @@ def assert_all_is_known(pool: DaemonConnectionPool) -> None:
     assert failure.identity == (65024, 1482758, 284, 1795659655658367953, 1795659655658367953)
     assert (failure.digest, failure.kind, failure.error) == (DIGEST, "ProbeError", "is damaged at byte 10087")
     assert failure.circumstances.endswith("vpo=0.1.0")
-    assert Moves(pool).vanished_below(b"/films") == {b"/films/gone.mkv": 1795659675.696229}
+    assert Store(pool).vanished_below(b"/films") == {b"/films/gone.mkv": 1795659675.696229}
     assert measurements.encoders(b"/usr/bin/ffmpeg", 1778678620000000000, 293288) == frozenset(
         {"aac", "flac", "libopus", "libx264", "libx265"}
     )
-    needs = measurements.needs(bytes.fromhex("26B19F3028DEA9A7D433930844DE710F"))
+    needs = store.policy_needs(bytes.fromhex("26B19F3028DEA9A7D433930844DE710F"), not_asked)
     assert needs == "h264 1 libx264 h264_nvenc h264_qsv h264_vaapi h264_videotoolbox"
     assert measurements.larger(FILMS) == {b"/films/right.mkv": frozenset({"av1 slow 30 720"})}
     assert measurements.speeds() == {
@@ -144,9 +148,9 @@ def test_tables_that_an_older_version_lacked_are_made(old, version):
                 connection.execute(f"DROP TABLE {name}")
         connection.execute(f"PRAGMA user_version={version}")
     with DaemonConnectionPool(old, read_only=True) as pool:
-        assert set(Store(pool).known_videos()) == set(FILMS)
+        assert set(known_videos(Store(pool))) == set(FILMS)
     with DaemonConnectionPool(old) as pool:
-        assert set(Store(pool).known_videos()) == set(FILMS)
+        assert set(known_videos(Store(pool))) == set(FILMS)
         assert Measurements(pool).overall_speed() is not None
         assert LibraryDigests(pool).find(b"/films", DIGEST).videos == 4
 
@@ -235,8 +239,7 @@ def made_up(monkeypatch, tmp_path) -> Iterator[DaemonConnectionPool]:
     table = "CREATE TABLE IF NOT EXISTS made_up (path BLOB PRIMARY KEY, fact TEXT);\n"
     monkeypatch.setattr(schema, "DDL", schema.DDL + table)
     monkeypatch.setattr(schema, "VIDEO_TABLES", (*VIDEO_TABLES, schema.VideoTable("made_up")))
-    for module in ("moves", "store"):
-        monkeypatch.setattr(f"vpo_tasks.state.{module}.VIDEO_TABLES", schema.VIDEO_TABLES)
+    monkeypatch.setattr("vpo_tasks.state.store.VIDEO_TABLES", schema.VIDEO_TABLES)
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         for name in (b"/m/a.mkv", b"/m/b.mkv", b"/m/c.mkv", b"/n/d.mkv"):
             pool.execute_write("INSERT INTO made_up (path, fact) VALUES (?, ?)", (name, name.decode()[3]))
@@ -244,8 +247,7 @@ def made_up(monkeypatch, tmp_path) -> Iterator[DaemonConnectionPool]:
 
 
 def test_a_table_in_the_list_is_forgotten_with_its_video(made_up):
-    Store(made_up).forget(b"/m/a.mkv")
-    Moves(made_up).forget_all([b"/m/b.mkv"])
+    Store(made_up).forget(b"/m/a.mkv", b"/m/b.mkv")
     assert made_up.execute_read("SELECT fact FROM made_up") == [("c",), ("d",)]
     Store(made_up).forget_below(b"/m")
     assert made_up.execute_read("SELECT fact FROM made_up") == [("d",)]
@@ -253,7 +255,7 @@ def test_a_table_in_the_list_is_forgotten_with_its_video(made_up):
 
 def test_a_table_in_the_list_follows_its_video(made_up):
     record = RecordedState.of(IDENTITY, DIGEST)
-    Moves(made_up).carry_out(
+    Store(made_up).carry_out_moves(
         [Move(b"/m/a.mkv", b"/m/b.mkv", IDENTITY, record), Move(b"/m/b.mkv", b"/m/e.mkv", IDENTITY, record)]
     )
     rows = made_up.execute_read("SELECT path, fact FROM made_up ORDER BY path")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from tests.support.records import known_videos
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.recorded import RecordedState, head_tail_digest, signed
 from vpo_tasks.state.store import PolicyStamp, Store
-from vpo_tasks.state.up_to_date import judge
+from vpo_tasks.state.up_to_date import RecordedState, head_tail_digest, judge, signed
 
 MEDIA = MediaInfo(
     container="mkv",
@@ -33,7 +33,7 @@ def record(store, path, digest=b"d", identity=HUGE):
 
 def test_a_record_with_64_bit_inode_and_odd_name_comes_back(store):
     record(store, b"/m/\xff=\n.mkv")
-    known = store.known_videos()[b"/m/\xff=\n.mkv"]
+    known = known_videos(store)[b"/m/\xff=\n.mkv"]
     assert known == RecordedState(signed(HUGE.device), signed(HUGE.inode), HUGE.size, HUGE.mtime_ns, b"d")
     details = store.details(b"/m/\xff=\n.mkv")
     assert details is not None
@@ -61,8 +61,8 @@ def test_an_older_record_still_loads_unless_it_leaves_open_which_track_is_the_fi
 def test_only_what_is_below_the_folder_is_returned(store):
     for path in (b"/m/a.mkv", b"/m/b/c.mkv", b"/m0.mkv", b"/m-x/d.mkv", b"/n/e.mkv"):
         record(store, path)
-    assert set(store.known_videos(b"/m")) == {b"/m/a.mkv", b"/m/b/c.mkv"}
-    assert set(store.known_videos(b"/")) == set(store.known_videos())
+    assert set(known_videos(store, b"/m")) == {b"/m/a.mkv", b"/m/b/c.mkv"}
+    assert set(known_videos(store, b"/")) == set(known_videos(store))
 
 
 def test_forgetting_and_invalidating(store):
@@ -79,7 +79,7 @@ def test_forgetting_and_invalidating(store):
     assert store.known_video(b"/m/a.mkv") is None
     assert store.targets_of(b"/m/a.mkv") == {}
     store.forget_below(b"/m")
-    assert store.known_videos() == {}
+    assert known_videos(store) == {}
 
 
 def test_targets_come_back_with_their_source(store):
@@ -133,6 +133,16 @@ def test_the_verdict_on_a_recorded_video(found, verdict):
 def test_an_unrecorded_video_is_new_and_a_failed_one_is_planned_again():
     assert judge(None, RecordedState(1, 2, 3, 4, b"d")) == "new"
     assert judge(RecordedState(1, 2, 3, 4, None), RecordedState(1, 2, 3, 4, b"d")) == "replan"
+
+
+def test_a_new_inode_is_taken_over_for_the_recorded_fingerprint_only(store):
+    record(store, b"/m/a.mkv", identity=Identity(1, 2, 3, 4))
+    moved = Identity(1, 9, 3, 4)
+    assert not store.adopt(b"/m/a.mkv", moved, b"another")
+    assert not store.adopt(b"/m/b.mkv", moved, b"f")
+    assert store.known_video(b"/m/a.mkv") == RecordedState(1, 2, 3, 4, b"d")
+    assert store.adopt(b"/m/a.mkv", moved, b"f")
+    assert store.known_video(b"/m/a.mkv") == RecordedState(1, 9, 3, 4, b"d")
 
 
 def test_the_fingerprint_sees_size_head_and_tail(tmp_path):

@@ -15,9 +15,9 @@ import msgspec
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import OpenFile, Place
+from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import HeaderRecord, file_sample_digest, owner_of
 from vpo_tasks.disk.locks import path_key
-from vpo_tasks.disk.sidecars import Sidecars
 from vpo_tasks.errors import (
     FileError,
     Interrupted,

@@ -12,8 +12,8 @@ import stat
 
 from vpo_tasks.disk import fsops
 from vpo_tasks.disk.folders import Place
+from vpo_tasks.disk.fsops import Sidecars, id_of
 from vpo_tasks.disk.journal import HeaderRecord, recorded_sample_digest
-from vpo_tasks.disk.sidecars import Sidecars, id_of
 from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.disk.undo_store import retire
 from vpo_tasks.execute.in_place.change import HeaderRefused, PatchedContent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from vpo_tasks.media.languages import UNDETERMINED, normalise
+from vpo_tasks.media.languages import UNDETERMINED, normalise, shortest
 
 if TYPE_CHECKING:
     from iso639 import Lang
@@ -13,20 +13,25 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=256)
 def language_fields(language: str) -> tuple[str, str]:
-    """Return (Language, LanguageBCP47) for a code of ISO 639 or a BCP 47 tag.
+    """Return (Language, LanguageBCP47) for a language as media/languages.py writes it.
 
     What ISO 639-2 has no code for is stored as the language that it is a kind of (`cmn`: `chi`), else `und`.
     """
     primary, separator, rest = language.partition("-")
+    if len(primary) == 1:  # private use
+        return UNDETERMINED, language
     code = normalise(primary)
+    tag = shortest(code)
+    return code if len(tag) == 2 else _in_iso_639_2(code), f"{tag}{separator}{rest}"
+
+
+def _in_iso_639_2(code: str) -> str:
+    """Return the code of ISO 639-2 for one of ISO 639-3."""
     found = _named(code)
-    if len(primary) == 1 or found is None:
-        is_code = len(code) == 3 and not rest  # private use, `qaa`
-        return code if is_code else UNDETERMINED, language
-    tag = found.pt1 or found.pt3 or code
+    if found is None:
+        return code if len(code) == 3 else UNDETERMINED  # private ones, `qaa`
     larger = found.macro()
-    stored = found.pt2b or found.pt5 or (larger.pt2b if larger is not None else "")
-    return stored or UNDETERMINED, f"{tag}{separator}{rest}"
+    return found.pt2b or found.pt5 or (larger.pt2b if larger is not None else "") or UNDETERMINED
 
 
 def _named(code: str) -> Lang | None:

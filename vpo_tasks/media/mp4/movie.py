@@ -46,6 +46,8 @@ class MovieTrack(NamedTuple):
     """The edit list only shifts the track: one edit at most beside an initial gap, and no frame is cut."""
     picture: Picture = Picture()
     encrypted: bool = False
+    language_tag: str | None = None
+    """Its tag of BCP 47 (`elng`); beside it the packed code is to be ignored (ISO 14496-12, 8.4.6)."""
 
 
 class Movie(NamedTuple):
@@ -162,6 +164,7 @@ def _read_track(data: bytes, movie_scale: int, movie_matrix: Matrix) -> MovieTra
         is_reordered=bool(_find(tables, b"ctts")),
         is_whole=simple and (first is None or first / scale + shift > -_HALF_FRAME_S),
         picture=_read_picture(header, movie_matrix, _find(tables, b"stsd")),
+        language_tag=_find(data, b"mdia", b"elng")[4:].split(b"\0")[0].decode("ascii", "replace") or None,
         encrypted=any(kind in _ENCRYPTED for kind, _ in _boxes(_find(tables, b"stsd")[8:])),
     )
 

@@ -1,4 +1,4 @@
-"""What a crashed run left: settled, told, and no longer taken for compliant."""
+"""Opening a run: what a crashed one left is settled, told, and no longer taken for compliant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vpo_tasks.disk.folders import open_folder
 from vpo_tasks.disk.journal import Record, encode, owner_of, sample_digest
 from vpo_tasks.disk.locks import path_key
 from vpo_tasks.media.identity import Identity
-from vpo_tasks.run.recovery import recover_output, recover_private
+from vpo_tasks.run.opening import absence_error, recover_output, recover_private
 from vpo_tasks.state.store import Store
 
 RIGHT = video("a1 aac eng")
@@ -91,3 +91,9 @@ def test_in_an_output_folder_only_what_no_video_of_the_run_leads_to_is_settled(r
         )
     assert len(notes) == 1
     assert (kept.exists(), gone.exists()) == (True, False)
+
+
+def test_the_error_names_each_folder_and_how_to_go_on():
+    text = str(absence_error({b"/m/a": 1, b"/m/b": 2}))
+    assert "/m/a (1 video), /m/b (2 videos)" in text
+    assert "--accept-missing" in text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from tests.support.records import known_videos
 from tests.support.tracks import video
 from vpo_tasks.run.opening import make_controller
-from vpo_tasks.run.replan import without_compliant
+from vpo_tasks.run.order import without_compliant
 
 RIGHT, WRONG = video("a1 aac eng"), video("a1 aac eng, a2 aac fre")
 
@@ -19,7 +20,7 @@ def left_after(recorded, **options):
             left = without_compliant(run, controller).survey.stale
         finally:
             controller.close()
-        complying = [path for path, known in run.store.known_videos().items() if known.digest == run.digest]
+        complying = [path for path, known in known_videos(run.store).items() if known.digest == run.digest]
         counted = controller.batch_result(0, 0).unchanged_count
     return (
         [os.path.basename(item.found.path) for item in left],
