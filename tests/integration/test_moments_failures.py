@@ -135,9 +135,9 @@ def test_an_ffmpeg_that_did_not_name_its_encoders_is_asked_again_by_the_next_run
         key = os.fsencode(script), status.st_mtime_ns, status.st_size
         assert _encoders_of(str(script), lessons) == frozenset()
         assert lessons.encoders(*key) is None
-        lessons.keep_encoders(*key, frozenset())  # as an older version kept it
+        lessons.remember_encoders(*key, frozenset())  # as an older version kept it
         assert lessons.encoders(*key) is None
-        lessons.keep_encoders(*key, TOO_OLD)
+        lessons.remember_encoders(*key, TOO_OLD)
         assert lessons.encoders(*key) == TOO_OLD
 
 

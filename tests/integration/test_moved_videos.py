@@ -145,7 +145,7 @@ def test_a_video_that_is_gone_is_kept_a_while_and_then_forgotten(library):
 def test_what_was_learned_of_a_forgotten_video_says_nothing_of_another_under_its_name(library):
     path = library.media / "a.mkv"
     with DaemonConnectionPool(str(library.home / "state.db")) as pool:
-        Measurements(pool).keep_larger(os.fsencode(path), {"an encode that came out larger"})
+        Measurements(pool).remember_larger(os.fsencode(path), {"an encode that came out larger"})
     path.unlink()
     process(library, "--accept-missing")
     with DaemonConnectionPool(str(library.home / "state.db")) as pool:

@@ -21,7 +21,7 @@ from vpo_tasks.run.opening import nothing_found, open_run
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 def why(file: str, policies: tuple[str, ...], as_json: bool) -> None:
-    """Say whether FILE is up to date and by which rule, what the policy asks of it, and when it runs again.
+    """Say whether FILE is up to date and why, what the policy asks of it, and when it runs again.
 
     Nothing is written; the video is opened only when what is recorded of it does not hold.
     """

@@ -87,7 +87,7 @@ class VideoTasks:
         }
 
     def is_up_to_date(self, item: Stale) -> bool:
-        """The same rule as the bulk check, for one video, on what is there now."""
+        """The same judgement as the bulk check's, for one video, on what is there now."""
         try:
             status = os.stat(item.found.path)
         except OSError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vpo_tasks.library.discover import Discovery, Found
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.failures import Failure
-from vpo_tasks.state.store import KEPT_S, Move, Store
+from vpo_tasks.state.store import REMEMBERED_S, Move, Store
 from vpo_tasks.state.up_to_date import RecordedState, Verdict, head_tail_digest, is_made, signed, verdict_on
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def resolve_vanished(discovery: Discovery, store: Store, *, unseen: int, at_once
     """
     now = time.time()
     all_missed = [since for folder in discovery.searched for since in store.vanished_below(folder).values()]
-    if not at_once and len(all_missed) == unseen and all(now - since <= KEPT_S for since in all_missed):
+    if not at_once and len(all_missed) == unseen and all(now - since <= REMEMBERED_S for since in all_missed):
         return
     devices = {signed(video.device) for video in discovery.videos}
     present = {video.path for video in discovery.videos}
@@ -292,7 +292,7 @@ def resolve_vanished(discovery: Discovery, store: Store, *, unseen: int, at_once
             for path, device in store.places_below(folder).items()
             if path not in present and (at_once or device in devices) and is_gone(path)
         ]
-        forgotten = gone if at_once else [path for path in gone if now - missed.get(path, now) > KEPT_S]
+        forgotten = gone if at_once else [path for path in gone if now - missed.get(path, now) > REMEMBERED_S]
         if forgotten:
             store.forget(*forgotten)
         still = set(gone).difference(forgotten)

@@ -192,20 +192,20 @@ class Globs:
                 raise NoPattern(0, f"has more than {MAX_WILD:,} patterns with wildcards")
         self._wild.reverse()
 
-    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
+    def decide(self, path: str, *, is_folder: bool) -> bool | None:
         """Return whether a path (from the list's folder) is to be left out; None: no pattern matches."""
         names = path.split("/")
-        number, verdict = 0, None
+        number, decided = 0, None
         for key in (f"/{path}", names[-1]):
             for place, include, folders_only in self._plain.get(key, ()):
                 if place > number and (is_folder or not folders_only):
-                    number, verdict = place, include
+                    number, decided = place, include
         for place, pattern in self._wild:
             if place < number:
                 break
             if (is_folder or not pattern.folders_only) and pattern.matches(names):
                 return pattern.include
-        return verdict
+        return decided
 
     def _add(self, number: int, line: str) -> None:
         text = _without_spaces_at_its_end(line)

@@ -53,7 +53,7 @@ class _Rules(NamedTuple):
 
 
 class Exclusions(NamedTuple):
-    """`kind_of` says of a path why it is left out: `ignored`, `excluded`, `stopped`, a kind of film, or None.
+    """`kind_of` says of a path why it is left out: `ignored`, `excluded`, `stopped`, a kind; or None.
 
     `stopped` are the folders of unusable `.vpoignore` files, with the reason; it may grow while one asks.
     """
@@ -120,11 +120,11 @@ class _IgnoreFile:
         self.seconds = 0.0
         self._globs = globs
 
-    def verdict(self, text: str, *, is_folder: bool) -> bool | None:
+    def decide(self, text: str, *, is_folder: bool) -> bool | None:
         began = time.thread_time()
-        verdict = self._globs.verdict(text[self.length :], is_folder=is_folder)
+        decided = self._globs.decide(text[self.length :], is_folder=is_folder)
         self.seconds += time.thread_time() - began
-        return verdict
+        return decided
 
     @property
     def is_too_slow(self) -> bool:
@@ -188,18 +188,18 @@ class _Exclusions:
         # the innermost has the last word; a .vpoignore has it over the configuration
         text = os.fsdecode(path)
         for file in self._files_over(path.rsplit(b"/", 1)[0] + b"/"):
-            verdict = None if file.is_too_slow else file.verdict(text, is_folder=is_folder)
+            decided = None if file.is_too_slow else file.decide(text, is_folder=is_folder)
             if file.is_too_slow:
                 return self._stop(
                     file.prefix, f"takes more than {_MAX_MATCHING_S:.0f} s to compare with the names here"
                 )
-            if verdict is not None:
-                return "ignored" if verdict else None
+            if decided is not None:
+                return "ignored" if decided else None
         for rules in self._configured:
             if path.startswith(rules.prefix):
-                verdict = rules.globs.verdict(text[len(os.fsdecode(rules.prefix)) :], is_folder=is_folder)
-                if verdict is not None:
-                    return rules.kind if verdict else None
+                decided = rules.globs.decide(text[len(os.fsdecode(rules.prefix)) :], is_folder=is_folder)
+                if decided is not None:
+                    return rules.kind if decided else None
         return None
 
     def _files_over(self, prefix: bytes) -> tuple[_IgnoreFile, ...]:

@@ -2,7 +2,7 @@
 
 What is on disk is condensed folder by folder and compared with the digest of what is recorded
 (state/library_digest.py). A yes ends the run: it says only "unchanged since it was judged". Anything else
-(a new video, a link, a left-over, a failure that stands) is a no, and the one walk that knows all the rules
+(a new video, a link, a left-over, a failure that stands) is a no, and the one walk that knows everything
 (library/discover.py, library/bulk_check.py) starts from the beginning.
 """
 
@@ -132,7 +132,7 @@ def begun_quick_check(
 def root_to_check(paths: Sequence[str], config: VPOConfig) -> bytes | None:
     """Return the real path of the one folder to look at; None where a check is no use."""
     if len(paths) != 1 or config.discovery != DiscoveryConfig(extensions=config.discovery.extensions):
-        return None  # exclusions have rules of their own
+        return None  # exclusions are for the proper walk
     try:
         if os.path.getsize(config.database_path) < WORTH_IT_BYTES:
             return None

@@ -131,7 +131,7 @@ def _refuse_unknown(operation: str, codes: tuple[str, ...], draft: Draft, terms:
 
 
 @lru_cache(maxsize=256)
-def _unknown_codes(codes: tuple[str, ...], extra: frozenset[str]) -> tuple[str, ...]:
+def _unknown_codes(codes: tuple[str, ...], extra: LanguageRanges) -> tuple[str, ...]:
     """Return the codes that nobody knows and that are not among the extra ones."""
     return tuple(code for code in codes if not is_known(code) and canonical(code) not in extra)
 

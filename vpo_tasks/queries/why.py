@@ -49,7 +49,7 @@ class Explanation(NamedTuple):
     path: str
     policies: tuple[str, ...]
     verdict: str
-    rule: str
+    reason: str
     seen: Identity | None
     record: RecordedState | None
     recorded_as: str
@@ -82,7 +82,7 @@ def explain(run: RunContext) -> Explanation:
         path=os.fsdecode(found.path),
         policies=run.policies.paths,
         verdict=verdict,
-        rule=_rule(verdict, record, seen, has_output=run.output is not None),
+        reason=_reason(verdict, record, seen, has_output=run.output is not None),
         seen=seen,
         record=record,
         recorded_as=os.fsdecode(recorded_as),
@@ -126,7 +126,7 @@ def _same_content(record: RecordedState | None, seen: Identity) -> bool:
     return record is not None and record.has_content_of(RecordedState.of(seen, None))
 
 
-def _rule(verdict: str, record: RecordedState | None, seen: Identity, *, has_output: bool) -> str:
+def _reason(verdict: str, record: RecordedState | None, seen: Identity, *, has_output: bool) -> str:
     if verdict == "failed-before":
         return "it failed before, and nothing that matters has changed since"
     if record is None:
@@ -201,7 +201,10 @@ def explanation_lines(explanation: Explanation) -> list[str]:
     """Return the lines for a person."""
     told = explanation
     state = {"up-to-date": "up to date", "failed-before": "failed before", "no-video": "not a video"}
-    lines = [escape(told.path), f"  {state.get(told.verdict, 'to do')} ({told.verdict}): {escape(told.rule)}"]
+    lines = [
+        escape(told.path),
+        f"  {state.get(told.verdict, 'to do')} ({told.verdict}): {escape(told.reason)}",
+    ]
     if told.seen is None:
         return lines
     if told.left_out is not None:
@@ -262,7 +265,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "policies": list(told.policies),
         "up_to_date": told.verdict == "up-to-date",
         "verdict": told.verdict,
-        "rule": told.rule,
+        "rule": told.reason,
         "left_out": told.left_out,
         "seen": None if told.seen is None else told.seen._asdict(),
         "recorded": _record_dict(told),

@@ -311,9 +311,9 @@ class BatchController:
         self._memory.note(path, result.identity, result, stale.rivals)
         self._undo.note(path)
         if result.larger or stale.verdict != "new":
-            self._measurements.keep_larger(path, result.larger)
+            self._measurements.remember_larger(path, result.larger)
         if result.measured is not None:
-            self._measurements.keep_speed(*result.measured)
+            self._measurements.remember_speed(*result.measured)
         if path != source:
             self.store.forget(source)
         if result.target_identity is not None and result.final_path is not None:

@@ -52,8 +52,8 @@ class RunOptions(NamedTuple):
 class RunContext(NamedTuple):
     """A run over some folders and files, as `opening.open_run` returns it. Close it (context manager).
 
-    `digest` is that of the policies in force, with the capabilities that their evaluation reads. `refused` is
-    what a plan file holds and cannot be done any more; `notes` tell what a killed run had left behind.
+    `digest` is the one in force: of the policies and the capabilities that their evaluation reads. `refused`
+    is what a plan file holds and cannot be done any more; `notes` tell what a killed run had left behind.
     """
 
     started: float

@@ -22,7 +22,7 @@ _OVERHEAD_S = 0.2
 
 
 def speed_of(plan: Plan, step: Step) -> Speed:
-    """Return what the step's speed is kept for: the video's encode decides, else the kind of step."""
+    """Return what the step's speed is of: the video's encode decides, else the kind of step."""
     if step.kind != "encode":
         return Speed(step.kind)
     encode = _video_encode(plan)

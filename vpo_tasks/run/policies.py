@@ -253,8 +253,7 @@ class Need(NamedTuple):
 class Capabilities(NamedTuple):
     """The ffmpeg to use and what it has; both None when the policies encode nothing, or there is none.
 
-    `policies_digest` is what the policies alone ask for, `digest` the policy in force: with what of the
-    capabilities decides about plans.
+    `policies_digest` is the policy digest: of what the policies alone ask for.
     """
 
     policies_digest: bytes
@@ -264,7 +263,7 @@ class Capabilities(NamedTuple):
 
     @property
     def digest(self) -> bytes:
-        """Digest of the policy in force (16 bytes)."""
+        """The digest in force (16 bytes): of the policies and the capabilities that decide about plans."""
         if not self.needs:
             return self.policies_digest
         had = self.encoders or frozenset()
@@ -314,7 +313,7 @@ def _encoders_of(ffmpeg: str, measurements: Measurements) -> frozenset[str]:
 
     found = ask_encoders(ffmpeg)
     if found:
-        measurements.keep_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
+        measurements.remember_encoders(os.fsencode(ffmpeg), status.st_mtime_ns, status.st_size, found)
     return found
 
 

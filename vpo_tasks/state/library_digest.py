@@ -42,7 +42,7 @@ def digest_library(videos: int, folders: Iterable[bytes]) -> LibraryDigest:
 
 
 class LibraryDigests:
-    """The library digests that are kept, one for a searched folder under the policy in force."""
+    """The library digests that are remembered, one for a searched folder under the policy in force."""
 
     def __init__(self, pool: DaemonConnectionPool) -> None:
         self._pool = pool
@@ -50,7 +50,7 @@ class LibraryDigests:
     def find(self, root: bytes, digest: bytes) -> LibraryDigest:
         """Return the library digest of what is recorded below `root` as compliant with the policy `digest`.
 
-        Made from the records (2 µs a video) when there is none, and kept for the next run.
+        Made from the records (2 µs a video) when there is none, and remembered for the next run.
         """
         rows = self._pool.execute_read(
             "SELECT videos, library_digest FROM library_digests WHERE root = ? AND digest = ?", (root, digest)

@@ -10,7 +10,7 @@ from vpo_tasks.state.pool import DaemonConnectionPool
 
 
 class Speed(NamedTuple):
-    """What a speed is kept for. `height` is the picture's nominal height; codec and preset may be empty."""
+    """What a speed is of. `height` is the picture's nominal height; codec and preset may be empty."""
 
     kind: str
     codec: str = ""
@@ -53,7 +53,7 @@ class Measurements:
         )
         return (frozenset(rows[0][0].split()) or None) if rows else None
 
-    def keep_encoders(self, ffmpeg: bytes, mtime_ns: int, size: int, encoders: Iterable[str]) -> None:
+    def remember_encoders(self, ffmpeg: bytes, mtime_ns: int, size: int, encoders: Iterable[str]) -> None:
         """Remember what an ffmpeg has."""
         self._pool.execute_write(
             "INSERT OR REPLACE INTO encoders (ffmpeg, mtime_ns, size, encoders) VALUES (?, ?, ?, ?)",
@@ -75,7 +75,7 @@ class Measurements:
             found[path].add(encode)
         return {path: frozenset(encodes) for path, encodes in found.items()}
 
-    def keep_larger(self, path: bytes, encodes: Iterable[str]) -> None:
+    def remember_larger(self, path: bytes, encodes: Iterable[str]) -> None:
         """Remember the encodes of a video that came out larger, in place of what was remembered."""
         with self._pool.transaction() as connection:
             connection.execute("DELETE FROM larger WHERE path = ?", (path,))
@@ -105,7 +105,7 @@ class Measurements:
             return 10e6, 0.5
         return before / seconds, 1 - (after or 0.0) / before
 
-    def keep_speed(self, speed: Speed, measured: Measured) -> None:
+    def remember_speed(self, speed: Speed, measured: Measured) -> None:
         """Add a measurement; the older ones count for less each time."""
         with self._pool.transaction() as connection:
             connection.execute(

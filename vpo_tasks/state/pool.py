@@ -105,8 +105,8 @@ class DaemonConnectionPool:
 
     def find_damage(self) -> str | None:
         """Read the database through; return what is wrong with it."""
-        verdict = str(self.execute_read("PRAGMA quick_check(1)")[0][0])
-        return None if verdict == "ok" else verdict
+        answer = str(self.execute_read("PRAGMA quick_check(1)")[0][0])
+        return None if answer == "ok" else answer
 
     def close(self) -> None:
         """Close every connection. The pool cannot be used afterwards."""

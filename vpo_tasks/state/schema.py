@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 6
 
 # Identity columns are narrow and apart from the media, because every run reads all of them.
-# `digest` is the policy digest with which the video was last found or made compliant; NULL: it is not.
+# `digest` is the digest in force when the video was last found or made compliant; NULL: it is not.
 # A column `path` or `source` names a video, and stands in the tables of VIDEO_TABLES only.
 DDL = """\
 CREATE TABLE IF NOT EXISTS videos (

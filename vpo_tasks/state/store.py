@@ -22,8 +22,8 @@ _AT_ONCE = 500
 """Names in one query: SQLite takes 999 in its oldest versions."""
 
 
-KEPT_S = 30 * 86400.0
-"""How long the record of a vanished video is kept: it may turn up again under another name."""
+REMEMBERED_S = 30 * 86400.0
+"""How long a vanished video is remembered: it may turn up again under another name."""
 
 
 class PolicyStamp(NamedTuple):

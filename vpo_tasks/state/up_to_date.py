@@ -1,4 +1,4 @@
-"""What is recorded of a video's file, and the rule that says whether it is up to date: the only place.
+"""What is recorded of a video's file, and whether it is up to date: judged here, and only here.
 
 Accelerators (library/quick_check.py, the sets of library/bulk_check.py) say only "unchanged since judged".
 

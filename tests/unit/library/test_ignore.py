@@ -335,6 +335,6 @@ def _path(chance):
 def _is_ignored(globs, path):
     names = path.split("/")
     above = ("/".join(names[:place]) for place in range(1, len(names)))
-    return any(globs.verdict(folder, is_folder=True) for folder in above) or bool(
-        globs.verdict(path, is_folder=False)
+    return any(globs.decide(folder, is_folder=True) for folder in above) or bool(
+        globs.decide(path, is_folder=False)
     )

@@ -13,7 +13,7 @@ from vpo_tasks.library.bulk_check import find_absent, find_moves, is_gone, resol
 from vpo_tasks.library.discover import discover
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.state.pool import DaemonConnectionPool
-from vpo_tasks.state.store import KEPT_S, Store
+from vpo_tasks.state.store import REMEMBERED_S, Store
 from vpo_tasks.state.up_to_date import head_tail_digest
 
 DIGEST = b"digest in force!"
@@ -166,7 +166,7 @@ def test_a_vanished_video_is_missed_first_and_forgotten_when_it_does_not_come_ba
     assert vanish(monkeypatch, store, media) == ({b"a.mkv", b"b.mkv"}, set())
     (media / "a.mkv").unlink()
     vanish(monkeypatch, store, media)
-    later = KEPT_S / 86400 + 1
+    later = REMEMBERED_S / 86400 + 1
     assert vanish(monkeypatch, store, media, days=later) == ({b"b.mkv"}, set())
 
 

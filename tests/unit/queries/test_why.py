@@ -28,7 +28,7 @@ def test_a_video_as_recorded_is_up_to_date(recorded, why):
     path = recorded.add("a.mkv", RIGHT, digest=recorded.digest())
     found = why(path)
     assert (found.verdict, found.complies) == ("up-to-date", True)
-    assert found.rule.startswith("device, inode, size and time are as recorded")
+    assert found.reason.startswith("device, inode, size and time are as recorded")
     assert found.result.status == "unchanged"
     assert explanation_document(found)["up_to_date"] is True
 
@@ -48,13 +48,13 @@ def test_under_another_policy_it_says_what_that_asks_for(recorded, why):
     path = recorded.add("a.mkv", WRONG, digest=b"of another policy")
     found = why(path)
     assert (found.verdict, found.complies) == ("replan", False)
-    assert "the policy means something else" in found.rule
+    assert "the policy means something else" in found.reason
     assert [change.what for change in found.result.changes] == ["removed"]
     assert any("the policy asks for 1 change" in line for line in explanation_lines(found))
 
 
 def test_what_was_not_compliant_is_told_from_another_policy(recorded, why):
-    assert "was not compliant" in why(recorded.add("a.mkv", WRONG)).rule
+    assert "was not compliant" in why(recorded.add("a.mkv", WRONG)).reason
 
 
 def test_a_change_is_named_by_what_differs(recorded, why):
@@ -62,9 +62,9 @@ def test_a_change_is_named_by_what_differs(recorded, why):
     os.utime(path, ns=(1, 1))
     found = why(path)
     assert found.verdict == "changed"
-    assert found.rule == "the video is not as recorded: time differs"
+    assert found.reason == "the video is not as recorded: time differs"
     path.write_bytes(b"other size")
-    assert why(path).rule == "the video is not as recorded: size, time differ"
+    assert why(path).reason == "the video is not as recorded: size, time differ"
 
 
 def test_a_failure_that_stands_says_when_it_is_tried_again_and_then_what_has_changed(recorded, why):
@@ -103,7 +103,7 @@ def test_with_an_output_folder_what_is_missing_there_is_to_be_made(recorded, why
     path = recorded.add("a.mkv", RIGHT, digest=recorded.digest())
     found = why(path, output=str(tmp_path / "out"))
     assert found.verdict == "target"
-    assert found.rule.startswith("what was made of it in the output folder is missing")
+    assert found.reason.startswith("what was made of it in the output folder is missing")
 
 
 def test_another_video_that_has_the_name_is_a_rival_in_what_is_said(recorded, why, templates):
@@ -121,6 +121,6 @@ def test_what_is_no_video_says_so(recorded, why):
     path = recorded.media / "a.mkv"
     os.mkfifo(path)
     found = why(path)
-    assert (found.verdict, found.rule) == ("no-video", "not a regular file but a FIFO")
+    assert (found.verdict, found.reason) == ("no-video", "not a regular file but a FIFO")
     assert explanation_document(found)["seen"] is None
     assert len(explanation_lines(found)) == 2

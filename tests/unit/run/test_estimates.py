@@ -55,9 +55,9 @@ def test_lessons_count_the_newest_most(tmp_path):
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         lessons = Measurements(pool)
         pace = Speed("encode", "av1", "slow", 720)
-        lessons.keep_speed(pace, Measured(10, 10, 100, 50))
+        lessons.remember_speed(pace, Measured(10, 10, 100, 50))
         for _ in range(9):
-            lessons.keep_speed(pace, Measured(30, 10, 100, 50))
+            lessons.remember_speed(pace, Measured(30, 10, 100, 50))
         learned = lessons.speeds()[pace]
         assert 2.8 < learned.rate < 3
         assert learned.ratio == pytest.approx(0.5)
@@ -66,11 +66,11 @@ def test_lessons_count_the_newest_most(tmp_path):
 def test_lessons_know_encoders_of_one_file_only_and_larger_encodes_of_one_video(tmp_path):
     with DaemonConnectionPool(str(tmp_path / "state.db")) as pool:
         lessons = Measurements(pool)
-        lessons.keep_encoders(b"/bin/ffmpeg", 1, 2, {"libx265", "aac"})
+        lessons.remember_encoders(b"/bin/ffmpeg", 1, 2, {"libx265", "aac"})
         assert lessons.encoders(b"/bin/ffmpeg", 1, 2) == {"libx265", "aac"}
         assert lessons.encoders(b"/bin/ffmpeg", 2, 2) is None
-        lessons.keep_larger(b"/a", ["x", "y"])
-        lessons.keep_larger(b"/a", ["y"])
+        lessons.remember_larger(b"/a", ["x", "y"])
+        lessons.remember_larger(b"/a", ["y"])
         assert lessons.larger([b"/a", b"/b"]) == {b"/a": {"y"}}
 
 

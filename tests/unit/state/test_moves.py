@@ -38,7 +38,7 @@ def record(pool, path: bytes, number: int) -> None:
         path, identity(number), digest=b"d", media=None, fingerprint=name.encode(), status="unchanged"
     )
     store.record_target(b"/o" + path, path, identity(number), b"d")
-    Measurements(pool).keep_larger(path, [name])
+    Measurements(pool).remember_larger(path, [name])
     fail(pool, path, number, name)
     Store(pool).note_vanished([path], [])
 
