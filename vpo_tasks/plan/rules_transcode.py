@@ -82,7 +82,7 @@ def _estimated_rate(source: MediaInfo) -> float | None:
 
 def _encode_video(draft: Draft, video: Track, wanted: VideoTranscode, scope: Scope, context: Context) -> None:
     """Plan the film's encode if its codec or size asks for it. Further video tracks are copied."""
-    size = scaled(video.width, video.height, wanted)
+    size = scaled(video, wanted)
     too_large = f"{video.width}x{video.height} is {_limit(wanted)}"
     if video.codec in UNKNOWN_CODECS or matches_video(video.codec, (wanted.to,)):
         if size is None:
@@ -178,8 +178,14 @@ def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode
         draft.warn("HDR video is scaled without tone mapping")
 
 
-def scaled(width: int | None, height: int | None, wanted: VideoTranscode) -> tuple[int, int] | None:
-    """Return the even size that fits the box, or None when the video fits, or nobody knows its size."""
+def scaled(video: Track, wanted: VideoTranscode) -> tuple[int, int] | None:
+    """Return the even size that fits the box, or None when the video fits, or nobody knows its size.
+
+    An interlaced picture gets rows by fours: each of its fields has whole pairs of rows then. Of other
+    heights FFmpeg's scaler, told to scale by fields, writes past the end of the picture.
+    """
+    width, height = video.width, video.height
+    rows = 4 if video.interlaced else 2
     box: tuple[int | None, int | None] = (wanted.max_width, wanted.max_height)
     if wanted.max_resolution is not None:
         box = _BOXES[wanted.max_resolution.lower()]
@@ -192,7 +198,7 @@ def scaled(width: int | None, height: int | None, wanted: VideoTranscode) -> tup
     if not bounds:
         return None
     limit, side = min(bounds, key=lambda bound: bound[0] / bound[1])
-    return max(2, width * limit // side // 2 * 2), max(2, height * limit // side // 2 * 2)
+    return max(2, width * limit // side // 2 * 2), max(rows, height * limit // side // rows * rows)
 
 
 def _encode_audio(draft: Draft, track: Track, wanted: AudioTranscode, scope: Scope, context: Context) -> None:
