@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.fake_tools import require_tool
 from tests.support.library import VIDEO
+from tests.support.tools import need_tool
 from vpo_tasks.media.av_reader import read_media
 from vpo_tasks.media.matroska.ebml import open_source
 from vpo_tasks.media.mp4.fields import make_extended_language
@@ -46,11 +47,11 @@ def test_matroska_says_region_and_script(tmp_path):
 
 
 def test_the_tag_overrules_the_older_field(tmp_path):
-    require_tool("mkvpropedit")
+    editor = need_tool("mkvpropedit")
     path = tmp_path / "a.mkv"
     with_tags(path, "eng")
     edit = ["--edit", "track:a1", "--set", "language-ietf=fr"]
-    subprocess.run([str(shutil.which("mkvpropedit")), "-q", str(path), *edit], check=True, timeout=60)
+    subprocess.run([editor, "-q", str(path), *edit], check=True, timeout=60)
     assert languages(path) == ["fre"]
 
 
