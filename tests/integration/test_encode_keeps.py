@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def encode(world, *, to="hevc", container="", more="", ffmpeg_name="path"):
     return result
 
 
-def stream(path, index=0) -> dict[str, str]:
+def stream(path, index=0) -> dict[str, Any]:
     probe = need_tool("ffprobe")
     argv = [probe, "-v", "error", "-show_streams", "-select_streams", str(index), "-of", "json", str(path)]
     return json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["streams"][0]

@@ -85,7 +85,11 @@ def test_a_policy_edit_touches_only_the_affected_videos(world):
     assert world.tool_runs() == 0  # a title is written in the header, without a tool
     for name, stat in before.items():
         now = (world.media / name).stat()
-        assert (now.st_ino, now.st_mtime_ns, now.st_ctime_ns) == (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
+        assert (now.st_ino, now.st_mtime_ns, now.st_ctime_ns) == (
+            stat.st_ino,
+            stat.st_mtime_ns,
+            stat.st_ctime_ns,
+        )
     policy.write_text("# a comment\n" + policy.read_text())
     assert process(world)["summary"]["up_to_date_count"] == 3
 
