@@ -39,13 +39,6 @@ LIES = {
     "sound of another track": ARGUED.format("i, j = a.index('0:1'), a.index('0:2'); a[i], a[j] = a[j], a[i]"),
     "the same sound twice": ARGUED.format("a[a.index('0:2')] = '0:1'"),
     "all a minute later": ARGUED.format("a[-1:-1] = ['-output_ts_offset', '60']"),
-    "no colours": EDITED.format(
-        "'--edit', 'track:v1', '--delete', 'colour-matrix-coefficients', '--delete', "
-        "'colour-transfer-characteristics', '--delete', 'colour-primaries'"
-    ),
-    "another shape": EDITED.format(
-        "'--edit', 'track:v1', '--delete', 'display-width', '--delete', 'display-height'"
-    ),
     "another attachment of that name": PATCHED.format(
         r"m = re.search(rb'a\.ttf.*?\x46\x5c[\x40-\x7f].', d, re.DOTALL); d[m.end() + 9] ^= 1"
     ),
@@ -56,6 +49,15 @@ LIES = {
     "a subtitle less": PATCHED.format(SUBTITLE_BLOCK + r"d[m.start()] = 0xEC"),
     "a piece of sound less": PATCHED.format(f"d[{SOUND}[3].start()] = 0xEC"),
     "a piece of sound in another track": PATCHED.format(f"d[{SOUND}[3].start() + 3] = 0x83"),
+}
+LEFT_OUT = {
+    "no colours": EDITED.format(
+        "'--edit', 'track:v1', '--delete', 'colour-matrix-coefficients', '--delete', "
+        "'colour-transfer-characteristics', '--delete', 'colour-primaries'"
+    ),
+    "another shape": EDITED.format(
+        "'--edit', 'track:v1', '--delete', 'display-width', '--delete', 'display-height'"
+    ),
 }
 NOISE = {
     "silence": f"for m in {SOUND}: d[m.end() : m.end() + 300] = bytes(300)",
@@ -103,6 +105,13 @@ def test_what_differs_from_the_plan_is_refused_and_the_original_stays(
     film = tmp_path / "library" / "film.mkv"
     assert film.read_bytes() == original.read_bytes()
     assert os.listdir(film.parent) == ["film.mkv"]
+
+
+@pytest.mark.parametrize("lie", LEFT_OUT)
+def test_what_a_tool_leaves_out_of_the_header_is_put_back(original: Path, tmp_path: Path, lie: str) -> None:
+    film, _ = attempt(original, tmp_path, LEFT_OUT[lie])
+    assert read_media(str(film)).tracks[0] == read_media(str(original)).tracks[0]
+    assert film.read_bytes() != original.read_bytes()
 
 
 @pytest.mark.parametrize("lie", NOISE)

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from vpo_tasks.disk.fsops import Sidecars
 from vpo_tasks.disk.journal import Mode, Record, file_sample_digest, sample_digest
 from vpo_tasks.disk.locks import VideoLock
 from vpo_tasks.errors import ReplaceError, ToolError, VerifyError
+from vpo_tasks.execute.carry_over import carry_over
 from vpo_tasks.execute.comparison import Made, compare, count, probe, refuse_larger
 from vpo_tasks.execute.dolby_vision import drop_configurations
 from vpo_tasks.execute.encode_setup import encode_setups
@@ -27,11 +28,11 @@ from vpo_tasks.execute.work import Environment, Follower, Replacement, Versions
 from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo, StreamCount
 from vpo_tasks.plan.compile import turns_matroska
-from vpo_tasks.plan.model import Plan
+from vpo_tasks.plan.model import Plan, Step
 from vpo_tasks.tools.base import Call, ParsedLine, Tool, ToolInfo
 from vpo_tasks.tools.ffmpeg import FFMPEG, OpenGopParser, pictures_missing
 from vpo_tasks.tools.running import ToolRun
-from vpo_tasks.tools.toolbox import tool_named
+from vpo_tasks.tools.toolbox import tool_named, with_version
 
 
 class Job(NamedTuple):
@@ -69,10 +70,11 @@ def make_by_tool(job: Job, new: Place) -> Made:
         before = follower.count() if said.missed is None else None
     with _opened_result(job, new) as made_file:
         refuse_larger(job.work, job.environment, job.versions(made_file))
+        left = carry_over(job.environment.disk, job.file, made_file, job.work.plan, _tool_of(job.work.step))
         made = _verify(job, made_file, said.missed, before)
         lost = _copy_attributes(job, made_file.fd)
         sampled = file_sample_digest(made_file.fd)
-    return made._replace(warnings=(*said.warnings, *made.warnings, *lost), digest=sampled)
+    return made._replace(warnings=(*said.warnings, *left, *made.warnings, *lost), digest=sampled)
 
 
 def make_by_link(job: Job, new: Place) -> Made:
@@ -146,7 +148,7 @@ class _ToolMessages(NamedTuple):
 def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
     """Run the step's tool, once more without hardware if that fails. Raises ToolError."""
     step = job.work.step
-    name = step.tool if step.tool in ("mkvmerge", "ffmpeg") else "ffmpeg"
+    name = _tool_of(step)
     info, environment = job.environment.toolbox.info(name, "this step"), job.environment
     turned = environment.rotation if turns_matroska(job.work.plan, step) else None
     equipment = None if turned is None else turned.find(job.work.plan)
@@ -154,6 +156,7 @@ def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
         info, environment = equipment.info, environment._replace(hardware=equipment.hardware)
     if name != "ffmpeg" or step.kind != "encode":
         return _run_calls(job, new, tool_named(name), info, follower)
+    info = with_version(info)
     with tempfile.TemporaryDirectory(prefix="vpo-") as scratch:
         failed: ToolError | None = None
         for setup in encode_setups(job.work, environment, info, os.fsencode(scratch), job.fds):
@@ -169,6 +172,10 @@ def _run_step(job: Job, new: Place, follower: Follower) -> _ToolMessages:
                 return said._replace(warnings=(f"{failed}; encoded by the processor instead", *said.warnings))
         assert failed is not None
         raise failed
+
+
+def _tool_of(step: Step) -> Literal["mkvmerge", "ffmpeg"]:
+    return step.tool or "ffmpeg"
 
 
 def _run_calls(job: Job, new: Place, tool: Tool, info: ToolInfo, follower: Follower) -> _ToolMessages:

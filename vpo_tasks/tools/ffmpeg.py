@@ -21,6 +21,7 @@ from vpo_tasks.tools.ffmpeg_encoding import (
     encode_words,
     input_words,
 )
+from vpo_tasks.tools.quirks import CROP_APPLIED
 
 _MUXERS = {"mkv": "matroska", "mp4": "mp4", "mov": "mov", "avi": "avi", "mpegts": "mpegts"}
 _PHONE_CODECS = frozenset({"h263", "amr_nb", "amr_wb"})
@@ -128,6 +129,8 @@ class Ffmpeg:
         if decodes:
             # the picture stays as it is stored, and the rotation that is asked of players with it
             before.append(b"-noautorotate")
+            if info.version and CROP_APPLIED.affects(info.version):
+                before += [b"-apply_cropping", b"codec"]
         threads = decoder_threads(self._setup.threads)
         if encodes and threads is not None:
             before += [b"-threads", b"%d" % threads]

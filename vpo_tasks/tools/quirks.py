@@ -52,6 +52,9 @@ DEFAULT_FLAG_SET = Quirk("ffmpeg", None, None,
 TIME_BASE_NAMES = Quirk("ffmpeg", None, None,
     seen="5.1 and 9 share no name for an encoder time base that leaves times alone",
     done="a fixed one, fine enough for every frame's own time")
+CROP_APPLIED = Quirk("ffmpeg", (7, 1), None, asked=True,
+    seen="cuts a picture to the crop that the container asks of players before it encodes it",
+    done="`-apply_cropping codec`; older ones have no such option, and leave the picture whole")
 STALE_DOLBY_VISION = Quirk("ffmpeg", None, (9,),
     seen="5.1 and 7.0 copy the source's Dolby Vision configuration to what they encode;"
     " televisions believe it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -115,6 +116,12 @@ def find_tools(path_env: str | None = None) -> Toolbox:
 def tool_named(name: str) -> Tool:
     """Return the tool that carries out a step. Raises KeyError for one that is not in the table."""
     return {usage.name: usage.tool for usage in TABLE}[name]
+
+
+@lru_cache
+def with_version(info: ToolInfo) -> ToolInfo:
+    """Return what `ask_version` does; a tool is asked once a run."""
+    return ask_version(info)
 
 
 def ask_version(info: ToolInfo) -> ToolInfo:

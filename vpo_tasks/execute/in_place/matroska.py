@@ -27,12 +27,20 @@ def matroska_change(file: OpenFile, plan: Plan) -> HeaderChange:
             raise TreeError(tree.damage)
         if _is_encrypted(tree):
             raise TreeError("it is encrypted")
-        edited = edited_tree(tree, plan.source, plan.result)
-        placed = lay_out(tree, edited, may_grow=_may_grow(tree, source))
-        change = change_to(file, _pieces(tree, placed))
-        _read_again(placed, _ChangedSource(shown, file.fd, change))
+        return change_of_tree(file, source, tree, edited_tree(tree, plan.source, plan.result))
     except (ProbeError, TreeError) as error:
         raise HeaderRefused(shown, error.detail) from error
+
+
+def change_of_tree(file: OpenFile, source: Source, tree: Tree, edited: Tree) -> HeaderChange:
+    """Return what an edit of an open file's tree changes in it.
+
+    A reader of the changed file sees what was meant: it is read again, before anything is written. Raises
+    HeaderRefused, TreeError, ProbeError or OSError.
+    """
+    placed = lay_out(tree, edited, may_grow=_may_grow(tree, source))
+    change = change_to(file, _pieces(tree, placed))
+    _read_again(placed, _ChangedSource(os.fsdecode(file.path), file.fd, change))
     return change
 
 

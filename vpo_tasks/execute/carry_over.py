@@ -1,0 +1,178 @@
+"""After a tool: what it does not carry from the source's header is put back into the unfinished copy's.
+
+Only Matroska to Matroska has such a way. It costs kilobytes, and verification reads it back like all else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from vpo_tasks.disk.folders import OpenFile
+from vpo_tasks.disk.system_calls import Disk
+from vpo_tasks.errors import ProbeError
+from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused
+from vpo_tasks.execute.in_place.matroska import change_of_tree
+from vpo_tasks.media.languages import UNDETERMINED, normalise
+from vpo_tasks.media.matroska.carry_over import CarriedTrack, Written, carried_over
+from vpo_tasks.media.matroska.ebml import Source
+from vpo_tasks.media.matroska.edits import edited_tree
+from vpo_tasks.media.matroska.elements import TreeError
+from vpo_tasks.media.matroska.language_fields import language_fields
+from vpo_tasks.media.matroska.tree import Tree, TreeNode
+from vpo_tasks.media.matroska.tree_reader import read_tree
+from vpo_tasks.media.model import MediaInfo, Track
+from vpo_tasks.plan.model import Plan
+
+_START = "ChapterTimeStart"
+_ROUNDING_NS = 2_000_000
+"""FFmpeg and Matroska round to milliseconds."""
+_LEFT = "what only the header tells (editions, targets of tags, identifiers, crop, roles) is as {} left it"
+
+
+def carry_over(disk: Disk, source: OpenFile, made: OpenFile, plan: Plan, tool: str) -> tuple[str, ...]:
+    """Put back into a new file what its tool did not carry from the source. Raises OSError.
+
+    Both are open, the new one for writing. Returns warnings: what could not be put back, and why.
+    """
+    if plan.source.container != "mkv" or plan.result.container != "mkv":
+        return ()
+    try:
+        change = _change(source, made, plan, tool)
+    except (HeaderRefused, ProbeError, TreeError) as error:
+        return (f"{_LEFT.format(tool)}: {error.detail}",)
+    _write(disk, made.fd, change)
+    return ()
+
+
+def _change(source: OpenFile, made: OpenFile, plan: Plan, tool: str) -> HeaderChange:
+    sources = [Source(os.fsdecode(file.path), file.fd) for file in (source, made)]
+    before, after = (read_tree(item) for item in sources)
+    for tree in (before, after):
+        if tree.damage:
+            raise TreeError(tree.damage)
+    tracks = list(_carried_tracks(plan, len(_entries(before))))
+    _check_tracks(after, plan)
+    carried = carried_over(before, after, tracks, Written(tool, _chapter_shift_ns(after, plan)))
+    wanted = _edited(carried, plan, {track.made: track.source for track in tracks})
+    return change_of_tree(made, sources[1], after, wanted)
+
+
+def _check_tracks(made: Tree, plan: Plan) -> None:
+    """Raise TreeError unless each track is in the language that was asked for, as far as tools can say it.
+
+    What is put back would hide from the verification that a tool took another track.
+    """
+    core = [track for track in plan.result.tracks if track.type != "attachment"]
+    entries = _entries(made)
+    if len(core) != len(entries):
+        raise TreeError("its tracks are not those that were planned")
+    for track, entry in zip(core, entries, strict=True):
+        code, _ = language_fields(track.language or UNDETERMINED)
+        node = entry.get("Language")
+        found = "eng" if node is None else str(node.value)
+        if normalise(found) not in (normalise(code), UNDETERMINED):
+            raise TreeError(f"a track is in {found}, not {code}")
+
+
+def _chapter_shift_ns(made: Tree, plan: Plan) -> int | None:
+    """Return by how much the tool moved the chapters: a film that does not begin at 0 does after FFmpeg.
+
+    None when they are not the source's. The last one tells, for what would be before 0 is cut.
+    """
+    chapters = plan.source.chapters
+    if chapters != plan.result.chapters:
+        return None
+    times = [_time_ns(node) for node in made.segment.all("Chapters", "EditionEntry", "ChapterAtom", _START)]
+    if not times or not chapters:
+        return 0
+    shift_ns = max(times) - round(chapters[-1].start_s * 1_000_000_000)
+    return shift_ns if abs(shift_ns) > _ROUNDING_NS else 0
+
+
+def _time_ns(node: TreeNode) -> int:
+    value = node.value
+    return value if isinstance(value, int) else 0
+
+
+def _entries(tree: Tree) -> list[TreeNode]:
+    return list(tree.segment.all("Tracks", "TrackEntry"))
+
+
+def _carried_tracks(plan: Plan, count: int) -> Iterator[CarriedTrack]:
+    """Yield the tracks that are the source's, not made from one of its, by their places in both headers."""
+    originals = originals_of(plan)
+    by_index = {track.index: track for track in plan.source.tracks}
+    place = 0
+    for number, track in enumerate(plan.result.tracks):
+        if track.type == "attachment":
+            continue
+        original = originals.get(number)
+        if original is not None:
+            found = by_index[original]
+            entry = found.index if found.entry is None else found.entry
+            if entry >= count:
+                raise TreeError("its tracks are not those that were found")
+            yield CarriedTrack(entry, place, plan.streams[number].encode is not None)
+        place += 1
+
+
+def originals_of(plan: Plan) -> dict[int, int]:
+    """Return, for each place in the result whose track is one of the source's, that track's index.
+
+    A track that is made from another (`audio_synthesis`) is none.
+    """
+    encoded = {change.track: change.new for change in plan.changes if change.what == "codec"}
+    found: dict[int, int] = {}
+    copied = {stream.source for stream in plan.streams if stream.encode is None}
+    for place, stream in enumerate(plan.streams):
+        is_first = stream.source not in copied and stream.source not in found.values()
+        if stream.encode is None or (
+            is_first and encoded.get(stream.source) == plan.result.tracks[place].codec
+        ):
+            found[place] = stream.source
+    return found
+
+
+def _edited(tree: Tree, plan: Plan, carried: Mapping[int, int]) -> Tree:
+    """Make the plan's changes on a tree that says of everything what the source says."""
+    originals = originals_of(plan)
+    by_index = {track.index: track for track in plan.source.tracks}
+    before: list[Track] = []
+    after: list[Track] = []
+    for number, track in enumerate(plan.result.tracks):
+        if track.type == "attachment":
+            continue
+        wanted = msgspec.structs.replace(track, entry=len(after))
+        original = by_index.get(originals.get(number, -1))
+        found = wanted if original is None or len(after) not in carried else _as_in(original, wanted)
+        before.append(found)
+        after.append(wanted)
+    return edited_tree(tree, _of_tracks(plan.source, before), _of_tracks(plan.result, after))
+
+
+def _as_in(original: Track, wanted: Track) -> Track:
+    return msgspec.structs.replace(
+        wanted,
+        title=original.title,
+        language=original.language,
+        default=original.default,
+        forced=original.forced,
+        dispositions=original.dispositions,
+    )
+
+
+def _of_tracks(media: MediaInfo, tracks: list[Track]) -> MediaInfo:
+    return msgspec.structs.replace(media, tracks=tuple(tracks))
+
+
+def _write(disk: Disk, fd: int, change: HeaderChange) -> None:
+    """Write a change to a file that is nobody's yet: without a journal."""
+    if change.new_end:
+        disk.write_at(fd, os.fstat(fd).st_size, change.new_end)
+    for item in change.ranges:
+        disk.write_at(fd, item.offset, item.new)
+    if change.old_end:
+        disk.truncate(fd, change.new_size)
