@@ -1,6 +1,6 @@
-"""Odd Matroska files by seed, each through a policy: nothing is lost unsaid, and no promise is broken.
+"""Odd files by seed, each through a policy: nothing is lost unsaid, and no promise is broken.
 
-    python -m tests.closed_world.campaign --seeds 2000 --from 1 [--tools all|wheel]
+    python -m tests.closed_world.campaign --kind mkv|mp4|mov --seeds 2000 --from 1 [--tools all|wheel]
 
 Prints each fault with its seed and ends with 1 when there was one. `--tools wheel` hides mkvtoolnix and the
 distribution's ffmpeg from the program, not from the check.
@@ -22,8 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.closed_world.facts import Fact, Facts, read_matroska, track_places
+from tests.closed_world.facts import Fact, Facts, read_matroska, read_mp4, track_places
 from tests.closed_world.odd_matroska import MatroskaMaker, make_bases
+from tests.closed_world.odd_mp4 import make_mp4
 from tests.support.library import VPO
 
 BATCH = 20
@@ -65,6 +66,22 @@ CASES = {
 }
 
 
+IN_PLACE = {
+    "title": Case(CASES["title"].phase, (("title", ""), ("boxes", "/udta/©nam"))),
+    "comment": Case(
+        CASES["comment"].phase, (("tags", "/(©cmt|comment) "), ("keys", "/comment"), ("boxes", "/udta/©cmt"))
+    ),
+    "flags": Case(CASES["flags"].phase, (("boxes", "/tkhd"),)),
+    "audio_titles": Case(CASES["audio_titles"].phase, (("track_names", "soun"),)),
+    "language": Case(
+        "rules: {match: all, items: [{name: l, when: exists(audio), then: "
+        "{set_language: {track_type: audio, new_language: jpn}}}]}",
+        (("languages", "soun"), ("boxes", "soun.*/mdhd")),
+    ),
+}
+"""What is asked of MP4 and QuickTime files here stands in their header: every other box keeps its bytes."""
+
+
 class Fault(NamedTuple):
     seed: int
     case: str
@@ -93,20 +110,30 @@ class World:
 
 
 def run_batch(
-    root: Path, name: str, seeds: Sequence[int], bases: dict[str, Path], *, wheel_only: bool = False
+    root: Path,
+    kind: str,
+    name: str,
+    seeds: Sequence[int],
+    bases: dict[str, Path],
+    *,
+    wheel_only: bool = False,
 ) -> list[Fault]:
     """Make the files of some seeds, run the policy of a case over them, and return what went wrong."""
+    case = cases_of(kind)[name]
     world = World(root, wheel_only=wheel_only)
-    policy = f"schema_version: 13\nphases:\n  - name: p\n    {CASES[name].phase}\n"
+    policy = f"schema_version: 13\nphases:\n  - name: p\n    {case.phase}\n"
     (world.media / "policy.yaml").write_text(policy)
     before: dict[int, tuple[Facts, dict[str, str]]] = {}
     for seed in seeds:
-        path = world.media / f"{seed}.mkv"
+        path = world.media / f"{seed}.{kind}"
         scratch = root / f"scratch{seed}"
         scratch.mkdir()
-        MatroskaMaker(seed, bases).make(path, scratch)
-        places = track_places(path)
-        before[seed] = (read_matroska(path, places), places)
+        if kind == "mkv":
+            MatroskaMaker(seed, bases).make(path, scratch)
+        else:
+            make_mp4(path, seed, scratch)
+        places = track_places(path) if kind == "mkv" else {}
+        before[seed] = (_read(path, places), places)
     promised = _by_seed(world.run("--dry-run"))
     done = _by_seed(world.run())
     again = world.run()
@@ -114,9 +141,18 @@ def run_batch(
     for seed, (facts, places) in before.items():
         result = done.get(seed)
         faults += [Fault(seed, name, text) for text in _broken(promised.get(seed), result)]
-        after = read_matroska(world.media / f"{seed}.mkv", places)
-        faults += [Fault(seed, name, text) for text in unasked(name, facts, after)]
+        after = _read(world.media / f"{seed}.{kind}", places)
+        faults += [Fault(seed, name, text) for text in unasked(case, facts, after)]
     return faults
+
+
+def cases_of(kind: str) -> dict[str, Case]:
+    """Return what is asked of files of a kind: `mkv`, `mp4` or `mov`."""
+    return CASES if kind == "mkv" else IN_PLACE
+
+
+def _read(path: Path, places: dict[str, str]) -> Facts:
+    return read_matroska(path, places) if path.suffix == ".mkv" else read_mp4(path)
 
 
 def _by_seed(document: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -135,22 +171,24 @@ def _broken(promised: dict[str, Any] | None, done: dict[str, Any] | None) -> lis
     ]
 
 
-def unasked(name: str, before: Facts, after: Facts) -> list[str]:
-    """Return what is there no more, or is new, without being asked for. What Matroska held, Matroska can hold."""
+def unasked(case: Case, before: Facts, after: Facts) -> list[str]:
+    """Return what is there no more, or is new, without being asked for. What a container held, it can hold."""
     found = []
     for sign, facts in (("lost", before - after), ("new", after - before)):
         for fact in facts:
-            if not _asked(name, fact):
+            if not _asked(case, fact):
                 found.append(f"{sign}: {fact.kind} [{fact.track}] {fact.text}")  # noqa: PERF401
     return found
 
 
-def _asked(name: str, fact: Fact) -> bool:
+def _asked(case: Case, fact: Fact) -> bool:
     where = f"{fact.track} {fact.text}"
-    return any(kind in ("*", fact.kind) and re.search(track, where) for kind, track in CASES[name].asked)
+    return any(kind in ("*", fact.kind) and re.search(track, where) for kind, track in case.asked)
 
 
-def run_seeds(seeds: Sequence[int], *, wheel_only: bool = False, show: bool = False) -> list[Fault]:
+def run_seeds(
+    kind: str, seeds: Sequence[int], *, wheel_only: bool = False, show: bool = False
+) -> list[Fault]:
     """Return the faults of some seeds, batch by batch."""
     faults: list[Fault] = []
     with tempfile.TemporaryDirectory(prefix="vpo-odd-") as scratch:
@@ -160,8 +198,8 @@ def run_seeds(seeds: Sequence[int], *, wheel_only: bool = False, show: bool = Fa
         for start in range(0, len(seeds), BATCH):
             root = folder / f"batch{start}"
             batch = seeds[start : start + BATCH]
-            name = random.Random(batch[0]).choice(sorted(CASES))
-            found = run_batch(root, name, batch, bases, wheel_only=wheel_only)
+            name = random.Random(batch[0]).choice(sorted(cases_of(kind)))
+            found = run_batch(root, kind, name, batch, bases, wheel_only=wheel_only)
             for fault in found if show else ():
                 print(f"seed {fault.seed} ({fault.case}): {fault.text}", flush=True)
             faults += found
@@ -171,12 +209,13 @@ def run_seeds(seeds: Sequence[int], *, wheel_only: bool = False, show: bool = Fa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=("mkv", "mp4", "mov"), default="mkv")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--tools", choices=("all", "wheel"), default="all")
     words = parser.parse_args()
     seeds = range(words.first, words.first + words.seeds)
-    faults = run_seeds(seeds, wheel_only=words.tools == "wheel", show=True)
+    faults = run_seeds(words.kind, seeds, wheel_only=words.tools == "wheel", show=True)
     kinds = Counter((fault.case, fault.text.split("[")[0]) for fault in faults)
     for (case, text), count in kinds.most_common():
         print(f"{count:6}  {case}: {text[:100]}")

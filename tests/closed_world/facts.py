@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from tests.closed_world.odd_mp4 import Box, boxes
 from tests.support.tools import need_tool
 
 DERIVED_TAGS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
@@ -135,3 +136,65 @@ def _add_tag(tag: ET.Element, by_uid: dict[str, str], facts: Facts) -> None:
         if name.upper().startswith(DERIVED_TAGS) or name.upper() in _WRITTEN_BY:
             continue
         facts[Fact("tags", place, f"{' '.join(sorted(aim))} {_flat(simple)}")] += 1
+
+
+_DERIVED_BOXES = {b"free", b"skip", b"wide", b"mdat"}
+_BOX_KINDS = {b"elng": "languages", b"name": "track_names"}
+
+
+def read_mp4(path: Path) -> Facts:
+    """Return the boxes of an MP4 file, each item of an item list as one thing."""
+    facts: Facts = Counter()
+    with path.open("rb") as stream:
+        data = stream.read()
+    for box in boxes(data, movie=False):
+        if box.kind == b"moov":
+            _add_boxes(next(boxes(box.encoded(), movie=True)), "", "", facts, {})
+        elif box.kind not in _DERIVED_BOXES:
+            facts[Fact("boxes", "", f"/{_text(box.kind)} {_digest(box.head)}")] += 1
+    return facts
+
+
+def _add_boxes(box: Box, at: str, track: str, facts: Facts, keys: dict[bytes, str]) -> None:
+    seen = 0
+    for item in box.inner:
+        place = track
+        if item.kind == b"trak":
+            place = f"{_handler(item)} {seen}"
+            seen += 1
+        path = f"{at}/{_text(item.kind)}"
+        if item.kind in _DERIVED_BOXES:
+            continue
+        if at.endswith("/ilst"):
+            name = keys.get(item.kind, _text(item.kind))
+            kind = "title" if name in ("\xa9nam", "title") else "tags"
+            facts[Fact(kind, place, f"{at}/{name} {_digest(item.encoded()[8:])}")] += 1
+        elif item.kind == b"keys":
+            for name in keys.values():
+                facts[Fact("keys", place, f"{path}/{name}")] += 1
+        elif item.inner or item.kind in (b"moov", b"trak", b"udta"):
+            _add_boxes(item, path, place, facts, _keys(item) or keys)
+        else:
+            facts[Fact(_BOX_KINDS.get(item.kind, "boxes"), place, f"{path} {_digest(item.encoded())}")] += 1
+
+
+def _keys(meta: Box) -> dict[bytes, str]:
+    """Return the names that items of a `meta` have by number, if it has any (QuickTime File Format, "Keys")."""
+    found = next((box for box in meta.inner if box.kind == b"keys"), None)
+    if found is None:
+        return {}
+    names = list(boxes(found.head[8:], movie=False))
+    return {number.to_bytes(4, "big"): _text(box.head) for number, box in enumerate(names, 1)}
+
+
+def _handler(track: Box) -> str:
+    media = next(box for box in track.inner if box.kind == b"mdia")
+    return _text(next(box for box in media.inner if box.kind == b"hdlr").head[8:12])
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.faults.frame import (
 )
 from tests.support.execute import make_environment, plan_for
 from tests.support.header import header_plan, header_work
+from tests.support.tools import need_tool
 from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.disk.undo_store import entries
 from vpo_tasks.execute.in_place.change import HeaderChange, change_to
@@ -29,7 +31,7 @@ MTIME_NS = 1_400_000_000_987_654_321
 
 @dataclass
 class HeaderEdit(Stage):
-    """A folder with one Matroska video and a plan for its header."""
+    """A folder with one video and a plan for its header. Whatever it is, it is called `film.mkv`."""
 
     folder: Path
     old: bytes
@@ -74,6 +76,8 @@ class HeaderEdit(Stage):
 
 
 def make_header_edit(folder: Path, mode: str) -> HeaderEdit:
+    if mode.startswith("mp4"):
+        return _make_mp4_edit(folder, moved=mode == "mp4-moved")
     sample, edited = folder / "sample.mkv", folder / "edited.mkv"
     tracks = [SampleTrack("video", "mpeg4"), SampleTrack("audio", "ac3", title="Old")]
     # ffmpeg leaves some room in front of its clusters, but not for so long a tag
@@ -91,3 +95,36 @@ def make_header_edit(folder: Path, mode: str) -> HeaderEdit:
         back = plan_for(read_media(str(edited)), tags=read_media(str(sample)).tags)
         return HeaderEdit(folder, new, old, back, None, lambda file, _plan: change_to(file, [old]))
     return HeaderEdit(folder, old, new, plan, "run" if mode == "kept" else None)
+
+
+def _make_mp4_edit(folder: Path, *, moved: bool) -> HeaderEdit:
+    """An index that keeps its place, or one in front of the media data that grows and goes behind them."""
+    sample, edited, made = folder / "sample.mp4", folder / "edited.mp4", folder / "made.mp4"
+    tracks = [SampleTrack("video", "mpeg4"), SampleTrack("audio", "ac3", title="Old")]
+    make_sample(str(made), tracks, seconds=0.5)
+    words = ["-movflags", "+faststart"] if moved else []
+    command = [
+        need_tool("ffmpeg"),
+        "-v",
+        "error",
+        "-i",
+        str(made),
+        "-map",
+        "0",
+        "-c",
+        "copy",
+        *words,
+        str(sample),
+    ]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    shutil.copy(sample, edited)
+    media = read_media(str(sample))
+    plan = (
+        plan_for(media, tags={**media.tags, "title": "A title"})
+        if moved
+        else header_plan(str(sample), "flags")
+    )
+    edit_header(header_work(str(edited), plan), make_environment(folder))
+    old, new = sample.read_bytes(), edited.read_bytes()
+    assert (old.index(b"moov") < old.index(b"mdat"), new.index(b"moov") > new.index(b"mdat")) == (moved, True)
+    return HeaderEdit(folder, old, new, plan, "run")

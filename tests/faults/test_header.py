@@ -13,7 +13,7 @@ from vpo_tasks.disk.locks import path_key
 from vpo_tasks.errors import LockedError
 
 
-@pytest.fixture(scope="module", params=["in-place", "growing", "shrinking", "kept"])
+@pytest.fixture(scope="module", params=["in-place", "growing", "shrinking", "kept", "mp4", "mp4-moved"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HeaderEdit:
     return make_header_edit(tmp_path_factory.mktemp(request.param), request.param)
 

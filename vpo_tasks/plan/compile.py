@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from vpo_tasks.errors import ToolMissing
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.model import Encode, Plan, Step
@@ -9,7 +11,7 @@ from vpo_tasks.plan.model import Encode, Plan, Step
 HEADER_EDIT_BYTES = 16 * 1024
 """What an in-place edit writes at most, the journal aside."""
 
-HEADER_EDITED = frozenset({"mkv"})
+HEADER_EDITED = frozenset({"mkv", "mp4", "mov"})
 """Containers whose headers are edited in place (execute/in_place/), which takes no tool."""
 
 _IN_HEADER = ("default", "forced", "title", "language", "role")
@@ -55,6 +57,23 @@ def compile_step(plan: Plan, available: frozenset[str], header_edits: bool = Fal
 def _is_header_edit(plan: Plan) -> bool:
     container = plan.source.container
     return container == plan.result.container and container in HEADER_EDITED and is_metadata_only(plan)
+
+
+def lost_by_a_copy(plan: Plan) -> str:
+    """Return why a file's tracks may only be changed in its header: what no tool copies. Empty for most."""
+    return lost_data(plan.result.of_type("other"))
+
+
+def lost_data(tracks: Iterable[Track]) -> str:
+    """Return why files with such tracks are not written again: camera telemetry and time codes.
+
+    No tool of ours copies them all, and they are nowhere else.
+    """
+    codecs = ", ".join(sorted({track.codec for track in tracks}))
+    return codecs and (
+        f"it has data streams ({codecs}: telemetry, a time code) that would be lost; to let them go, convert "
+        "it with on_incompatible_codec: transcode"
+    )
 
 
 def is_metadata_only(plan: Plan) -> bool:

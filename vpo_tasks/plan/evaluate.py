@@ -11,6 +11,7 @@ import msgspec
 
 from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
+from vpo_tasks.plan.compile import HEADER_EDITED, lost_data
 from vpo_tasks.plan.containers import can_rewrite, fit_container, holds_encoded, is_changed
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft
@@ -210,13 +211,9 @@ def _unwritable(draft: Draft) -> str:
     closed = [track for track in draft.tracks if track.encrypted]
     if closed:
         return f"its {closed[0].type} is encrypted: a copy would lose what is needed to decrypt it"
-    data = sorted({track.codec for track in draft.of_type("other")})
+    data = "" if _is_in_header(draft) else lost_data(draft.of_type("other"))
     if data:
-        # camera telemetry and time codes: no tool of ours copies them all, and they are nowhere else
-        return (
-            f"it has data streams ({', '.join(data)}) that would be lost; to let them go, convert it with "
-            "on_incompatible_codec: transcode"
-        )
+        return data
     misfit = _misfit(draft)
     if misfit:  # the encode of an operation that does not ask whether it has failed
         return next(iter(misfit.values()))
@@ -227,6 +224,16 @@ def _unwritable(draft: Draft) -> str:
             "too (transcode), or convert to mkv without encoding anything"
         )
     return ""
+
+
+def _is_in_header(draft: Draft) -> bool:
+    """Tell whether all that differs stands in a header that is edited in place: no track moves or changes."""
+    same = [track.index for track in draft.tracks] == [track.index for track in draft.source.tracks]
+    return (
+        draft.container == draft.source.container
+        and draft.container in HEADER_EDITED
+        and (same and not draft.encodes)
+    )
 
 
 def _can_copy_undated(draft: Draft) -> bool:

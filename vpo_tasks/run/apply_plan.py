@@ -14,7 +14,7 @@ from vpo_tasks.execute.in_place.edit import edit_header
 from vpo_tasks.execute.recover import is_in_hand_elsewhere, recover_all
 from vpo_tasks.execute.replace import carry_out
 from vpo_tasks.execute.work import Done, Environment, Replacement
-from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.compile import compile_step, lost_by_a_copy
 from vpo_tasks.plan.model import Step
 
 
@@ -32,6 +32,9 @@ def apply_plan(work: Replacement, environment: Environment, keeping: Keeping | N
         except HeaderRefused as refused:
             if environment.children.stopped:
                 raise Interrupted from refused
+            lost = lost_by_a_copy(work.plan)
+            if lost:
+                raise ReplaceError(work.source, f"{refused.detail}; {lost}") from refused
             # whatever is in doubt costs a copy
             work = work._replace(step=compile_step(work.plan, environment.toolbox.names))
     in_place = work.destination is None

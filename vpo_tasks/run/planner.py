@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
-from vpo_tasks.plan.compile import compile_step
+from vpo_tasks.plan.compile import compile_step, is_metadata_only, lost_by_a_copy
 from vpo_tasks.plan.evaluate import Prepared, check_convergence, evaluate
 from vpo_tasks.plan.model import Context, Plan, Step
 from vpo_tasks.run.jobs import NOTHING_TRIED, Attempts
@@ -39,7 +40,11 @@ class Planner(NamedTuple):
             plan = evaluate(self.policies, media, context)
         if not plan.is_empty:
             check_convergence(self.policies, plan, context)
-        return plan, compile_step(plan, self.tools, header_edits=self.header_edits and links == 1)
+        step = compile_step(plan, self.tools, header_edits=self.header_edits and links == 1)
+        lost = lost_by_a_copy(plan) if step.kind == "remux" and is_metadata_only(plan) else ""
+        if lost:
+            raise PlanError(path, lost)
+        return plan, step
 
     def _context(self, path: str, attempts: Attempts) -> Context:
         """Return what evaluation may know of a video beside its content: the same for every command."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.disk.folders import OpenFile
@@ -95,6 +95,26 @@ def change_to(file: OpenFile, pieces: Iterable[bytes | int]) -> HeaderChange:
         raise HeaderRefused(os.fsdecode(file.path), "too much of the file would go")
     old_end = read_bytes(file.fd, offset, size)
     return HeaderChange(offset, tuple(_joined(file.fd, found)), old_end, b"".join(new_end))
+
+
+def change_by_patches(file: OpenFile, writes: Sequence[tuple[int, bytes]], new_size: int) -> HeaderChange:
+    """Return the change of an open file by bytes at some offsets; what lies beyond its size is its new end.
+
+    Raises HeaderRefused and OSError as `change_to` does.
+    """
+    size = os.fstat(file.fd).st_size
+    pieces: list[bytes | int] = []
+    at = 0
+    for offset, data in sorted(writes):
+        if offset < at:
+            raise HeaderRefused(os.fsdecode(file.path), "two changes of its header meet")
+        pieces += [offset - at, data]
+        at = offset + len(data)
+    if at > max(size, new_size):
+        raise HeaderRefused(os.fsdecode(file.path), "a change would lie behind its end")
+    if new_size > at:
+        pieces.append(new_size - at)
+    return change_to(file, pieces)
 
 
 def read_bytes(fd: int, start: int, end: int) -> bytes:

@@ -29,6 +29,7 @@ from vpo_tasks.execute.comparison import probe
 from vpo_tasks.execute.in_place import writes
 from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused
 from vpo_tasks.execute.in_place.matroska import matroska_change
+from vpo_tasks.execute.in_place.mp4 import mp4_change
 from vpo_tasks.execute.in_place.writes import resolve_header
 from vpo_tasks.execute.resolve import Resolution
 from vpo_tasks.execute.transaction import (
@@ -46,7 +47,11 @@ from vpo_tasks.media.identity import Identity
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.model import Plan
 
-_CHANGE_OF: Mapping[str, Callable[[OpenFile, Plan], HeaderChange]] = {"mkv": matroska_change}
+_CHANGE_OF: Mapping[str, Callable[[OpenFile, Plan], HeaderChange]] = {
+    "mkv": matroska_change,
+    "mp4": mp4_change,
+    "mov": mp4_change,
+}
 """By container. Each only reads, and raises HeaderRefused or OSError."""
 
 
