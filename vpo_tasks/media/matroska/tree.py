@@ -1,7 +1,7 @@
 """A lossless tree of a Matroska or WebM file's elements outside its Clusters.
 
-The inventory of a file and edits of its header without a tool are to be made on it. Writing an unchanged
-tree gives the same bytes; an edit changes what was asked for, the sizes and CRC-32 above it, no more.
+Edits of a header without a tool, and what is put back after one, are made on it. Writing an unchanged tree
+gives the same bytes; an edit changes what was asked for, the sizes and CRC-32 above it, no more.
 The clusters, and any data too large to be held, stay in the file, which must be open while the tree is used.
 What cannot be read stands in the tree as bytes, and `Tree.damage` says so.
 """

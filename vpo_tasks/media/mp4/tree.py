@@ -1,7 +1,7 @@
 """The boxes of an MP4, QuickTime or 3GP file outside the media data as a lossless tree.
 
-Base of header edits in place and of the inventory; nothing else uses it yet. An unchanged tree is written
-byte for byte as it was read. Media data stay in the file, and no size in it is believed.
+Header edits in place are made on it (`edits.py`, `layout.py`). An unchanged tree is written byte for byte
+as it was read. Media data stay in the file, and no size in it is believed.
 """
 
 from __future__ import annotations
