@@ -1,6 +1,7 @@
 """After a tool: what it does not carry from the source's header is put back into the unfinished copy's.
 
-Only Matroska to Matroska has such a way. It costs kilobytes, and verification reads it back like all else.
+From Matroska to Matroska that is nearly everything; in MP4, that subtitles stay off. It costs kilobytes, and
+verification reads it back like all else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from vpo_tasks.disk.system_calls import Disk
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused
 from vpo_tasks.execute.in_place.matroska import change_of_tree
+from vpo_tasks.execute.in_place.mp4 import flags_change
 from vpo_tasks.media.languages import UNDETERMINED, normalise
 from vpo_tasks.media.matroska.carry_over import CarriedTrack, Written, carried_over
 from vpo_tasks.media.matroska.ebml import Source
@@ -37,10 +39,13 @@ def carry_over(disk: Disk, source: OpenFile, made: OpenFile, plan: Plan, tool: s
 
     Both are open, the new one for writing. Returns warnings: what could not be put back, and why.
     """
-    if plan.source.container != "mkv" or plan.result.container != "mkv":
-        return ()
     try:
-        change = _change(source, made, plan, tool)
+        if plan.result.container in ("mp4", "mov"):
+            change = flags_change(made, plan)
+        elif plan.source.container == plan.result.container == "mkv":
+            change = _change(source, made, plan, tool)
+        else:
+            return ()
     except (HeaderRefused, ProbeError, TreeError) as error:
         return (f"{_LEFT.format(tool)}: {error.detail}",)
     _write(disk, made.fd, change)

@@ -60,7 +60,7 @@ _AVI_TAGS = frozenset(
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a container holds. `tags` None: every tag. `one_default`: one track of each type is default."""
+    """What a container holds. `tags` None: every tag. `one_default`: one video and audio track is default."""
 
     name: str
     default: bool = False
@@ -289,12 +289,12 @@ def _settle_tags(draft: Draft, limits: Limits) -> None:
 
 
 def _enable_one_of_each(draft: Draft, limits: Limits) -> None:
-    """Make the film, or the first track of a type that is no commentary, the default where none is.
+    """Make the film, or the first audio track that is no commentary, the default where none is.
 
-    The muxer takes the first one otherwise, whatever it is told.
+    The muxer takes the first one otherwise, whatever it is told; subtitles are switched off afterwards.
     """
     was_default = {track.index for track in draft.source.tracks if track.default}
-    for kind in ("video", "audio", "subtitle"):
+    for kind in ("video", "audio"):
         tracks = draft.of_type(kind)
         if tracks and not any(track.default for track in tracks):
             plain = [track for track in tracks if APART.isdisjoint(track.dispositions)]

@@ -99,6 +99,12 @@ def is_dolby_vision_only(track: Track) -> bool:
     return profile == "5" and not compatible
 
 
+def software_encoders_for(encode: Encode) -> tuple[str, ...]:
+    """Return FFmpeg's encoders for an encode, best first: for HDR10 those that write its static metadata."""
+    known = software_encoders(encode.codec)
+    return tuple(sorted(known, key=lambda name: name == "libaom-av1")) if encode.hdr == "hdr10" else known
+
+
 def software_encoders(codec: str) -> tuple[str, ...]:
     """Return FFmpeg's software encoders for a codec, best first."""
     return SOFTWARE_ENCODERS.get(codec, (codec,))
@@ -108,6 +114,12 @@ def hardware_encoders(codec: str, hw: str) -> tuple[str, ...]:
     """Return FFmpeg's hardware encoders for a codec that `hw` (`auto`, `none` or a kind) allows, in order."""
     kinds = HARDWARE_CODECS if hw == "auto" else (hw,)
     return tuple(f"{codec}_{kind}" for kind in kinds if codec in HARDWARE_CODECS.get(kind, ()))
+
+
+def has_alpha(track: Track) -> bool:
+    """Tell whether a picture has transparency, by the name of its pixel format (`yuva444p10le`, `bgra`)."""
+    name = track.pixel_format or ""
+    return name.startswith(("yuva", "gbrap", "rgba", "bgra", "argb", "abgr", "ya8", "ya16", "ayuv"))
 
 
 def hdr_of(track: Track) -> Hdr | None:

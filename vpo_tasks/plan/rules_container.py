@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+import msgspec
+
 from vpo_tasks.media.film import film_of
 from vpo_tasks.media.model import Track
 from vpo_tasks.plan.containers import CONTAINER_FORMATS, UNWRITABLE_TAGS
@@ -20,6 +22,9 @@ _MP4_VIDEO = frozenset({"h264", "hevc", "av1", "mpeg4", "vp9"})
 _MP4_AUDIO = frozenset({"aac", "ac3", "eac3", "mp3", "flac", "opus", "alac"})
 _MP4_SUBTITLE = frozenset({"mov_text", "webvtt"})
 _MP4_HOLDS = MappingProxyType({"video": _MP4_VIDEO, "audio": _MP4_AUDIO, "subtitle": _MP4_SUBTITLE})
+_MP4_COVERS = frozenset({"mjpeg", "png"})
+"""What an item list has a type for (`covr`)."""
+_PLAIN_COVERS = frozenset({"", "cover", "folder", "poster", "front"})
 _TEXT_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})
 _STYLED = frozenset({"ass"})
 _NOT_IN_MATROSKA = frozenset({"eia_608", "dvb_teletext", "xsub", "ttml", "arib_caption", "none", "unknown"})
@@ -57,6 +62,8 @@ def convert_container(
             require_known_encoder(context, scope, _OPERATION, trial.encodes[track.index].codec)
     _require_tracks(draft, trial, operation.target)
     _carry_text(trial, operation.target, scope)
+    if operation.target == "mp4":
+        _leave_names_of_covers(trial)
     trial.container = operation.target
     trial.format_name = CONTAINER_FORMATS[operation.target]
     cause = scope.cause(_OPERATION, f"the container is {operation.target}")
@@ -67,12 +74,25 @@ def convert_container(
     draft.adopt(trial)
 
 
+def _leave_names_of_covers(draft: Draft) -> None:
+    """Take the file names of covers away, which an item list has no place for; say so of telling ones."""
+    covers = draft.of_type("attachment")
+    for track in covers:
+        stem = (track.filename or "").rpartition(".")[0].lower()
+        if stem not in _PLAIN_COVERS:
+            draft.warn(f"the cover {track.filename} loses its name: MP4 has no place for it")
+    named = {track.index: msgspec.structs.replace(track, filename=None) for track in covers}
+    draft.tracks = tuple(named.get(track.index, track) for track in draft.tracks)
+
+
 def fits(track: Track, target: str) -> bool:
     """Tell whether a track may go into a container. A data stream never does: no tool of ours carries it."""
     if track.type == "other":
         return False
+    if track.type == "attachment":
+        return target == "mkv" or (track.is_picture and track.codec in _MP4_COVERS)
     if target == "mkv":
-        return track.codec not in _NOT_IN_MATROSKA or track.type == "attachment"
+        return track.codec not in _NOT_IN_MATROSKA
     return canonical_codec(effective_codec(track)) in _MP4_HOLDS.get(track.type, frozenset())
 
 

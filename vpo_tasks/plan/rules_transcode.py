@@ -16,6 +16,7 @@ from vpo_tasks.plan.encoding import (
     encoded_video,
     even_size,
     hardware_encoders,
+    has_alpha,
     hdr_of,
     is_dolby_vision_only,
     keeps_fields,
@@ -38,6 +39,8 @@ _BOXES = MappingProxyType(
         "4k": (3840, 2160), "8k": (7680, 4320),
     }
 )  # fmt: skip
+_WITH_MASTERING = frozenset({"hevc", "av1"})
+"""Codecs whose encoders are told the mastering display, and write it into the stream."""
 _RANGES = MappingProxyType({"hdr10": "HDR10", "hlg": "HLG"})
 
 
@@ -174,6 +177,13 @@ def _say_what_is_lost(draft: Draft, video: Track, wanted: VideoTranscode, encode
         draft.warn(f"Dolby Vision does not survive an encode: what is left is {left}")
     if video.hdr10_plus or "hdr10+" in title:
         draft.warn("the dynamic metadata of HDR10+ does not survive an encode: what is left is HDR10")
+    if encode.hdr == "hdr10" and wanted.to not in _WITH_MASTERING:
+        draft.warn(
+            "the static metadata of HDR10 (mastering display, MaxCLL) does not survive an encode to "
+            f"{wanted.to}: players guess the brightness"
+        )
+    if has_alpha(video):
+        draft.warn(f"transparency does not survive an encode to {wanted.to}: the picture becomes opaque")
     if encode.hdr is not None and encode.scale_algorithm is not None:
         draft.warn("HDR video is scaled without tone mapping")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vpo_tasks.errors import ToolError, is_from_outside
-from vpo_tasks.plan.encoding import hardware_encoders, software_encoders
+from vpo_tasks.plan.encoding import hardware_encoders, software_encoders_for
 from vpo_tasks.plan.model import Encode, Plan
 from vpo_tasks.tools.base import Call, ToolInfo
 from vpo_tasks.tools.ffmpeg_encoding import VAAPI_WORDS, hardware_kind
@@ -84,10 +84,10 @@ class Hardware:
         working = () if first is None else (first,)
         if hardware and not encode.hw_fallback and encode.hw != "auto":
             return working
-        return (*working, *self._software(encode.codec))
+        return (*working, *self._software(encode))
 
-    def _software(self, codec: str) -> tuple[str, ...]:
-        known = software_encoders(codec)
+    def _software(self, encode: Encode) -> tuple[str, ...]:
+        known = software_encoders_for(encode)
         if self._listed is None:
             return known[:1]
         return tuple(name for name in known if name in self._listed)[:1]

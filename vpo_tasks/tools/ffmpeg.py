@@ -271,6 +271,9 @@ def _container_options(plan: Plan) -> Iterator[bytes]:
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield from (b"-metadata", _text(f"{name}={after.get(name, '')}"))
+    if "creation_time" in before:
+        # left to itself ffmpeg drops it, though all containers with a field for it have the same meaning
+        yield from (b"-metadata", b"creation_time=" + _text(before["creation_time"]))
     # an encoder may start late while the others already deliver
     yield from (b"-max_muxing_queue_size", b"4096")
     if plan.result.container == "mkv":

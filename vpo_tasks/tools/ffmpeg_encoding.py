@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from vpo_tasks.media.model import Track
-from vpo_tasks.plan.encoding import channel_layout, keeps_fields, software_encoders, stored_layout
+from vpo_tasks.plan.encoding import channel_layout, keeps_fields, software_encoders_for, stored_layout
 from vpo_tasks.plan.model import Encode
 from vpo_tasks.tools.downmix import named_layout, pan_filter
 
@@ -61,7 +61,7 @@ class EncodeSetup(NamedTuple):
 
     def encoder(self, place: int, encode: Encode) -> str:
         """Return the encoder for a stream."""
-        return self.encoders.get(place) or software_encoders(encode.codec)[0]
+        return self.encoders.get(place) or software_encoders_for(encode)[0]
 
 
 class Encoding(NamedTuple):

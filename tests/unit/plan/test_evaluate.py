@@ -319,6 +319,6 @@ def test_a_flag_that_the_container_cannot_hold_is_a_warning_and_no_disagreement(
     )
     media = video("v0 D, a1 aac jpn D, s2 mov_text eng, s3 mov_text ger", container="mov")
     planned = evaluate([asked], media)
-    assert effects(planned) == "order=0,1,3,2 s3+D"
+    assert effects(planned) == "order=0,1,3,2"
     assert "subtitle 2 (ger mov_text): MOV cannot store a forced flag" in planned.warnings
     check_convergence([asked], planned)

@@ -82,10 +82,13 @@ def test_d11_a_default_cleared_and_set_again_is_no_change():
 
 
 @pytest.mark.parametrize("container", ["mp4", "mov"])
-def test_a_default_that_the_muxer_sets_anyway_is_left_with_a_warning(container):
+def test_subtitles_may_all_be_off_but_not_all_sound(container):
     planned = plan(video("a1 eng D, s2 eng D", container=container), default_flags=DefaultFlags())
-    assert effects(planned) == ""
-    assert any("always has a default subtitle track" in warning for warning in planned.warnings)
+    assert effects(planned) == "s2-D"
+    assert not planned.warnings
+    off = plan(video("a1 eng D", container=container), audio_actions=TrackActions(clear_all_default=True))
+    assert effects(off) == ""
+    assert any("always has a default audio track" in warning for warning in off.warnings)
 
 
 def test_an_avi_holds_neither_flags_nor_languages():

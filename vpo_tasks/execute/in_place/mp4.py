@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.errors import ProbeError
 from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused, change_by_patches, changed_content
 from vpo_tasks.media.matroska.ebml import Source
-from vpo_tasks.media.mp4.edits import edited_movie
+from vpo_tasks.media.mp4.edits import edited_movie, with_enabled
 from vpo_tasks.media.mp4.layout import plan_patches
 from vpo_tasks.media.mp4.tree import Atom, BoxError, BoxTree, find_all, find_damage, read_boxes
 from vpo_tasks.plan.model import Plan
@@ -18,12 +19,25 @@ _ENCRYPTED = frozenset({b"encv", b"enca", b"enct", b"encs"})
 
 def mp4_change(file: OpenFile, plan: Plan) -> HeaderChange:
     """Return what a plan changes in an open MP4 or QuickTime file. Raises HeaderRefused or OSError."""
+    return _changed(file, lambda movie: edited_movie(movie, plan.source, plan.result))
+
+
+def flags_change(file: OpenFile, plan: Plan) -> HeaderChange:
+    """Return what makes the subtitles of a file that FFmpeg wrote as the plan has them: on or off.
+
+    Its muxer switches the first of a kind on. Raises HeaderRefused or OSError.
+    """
+    tracks = [track for track in plan.result.tracks if track.type != "attachment"]
+    wanted = {place: track.default for place, track in enumerate(tracks) if track.type == "subtitle"}
+    return _changed(file, lambda movie: with_enabled(movie, wanted))
+
+
+def _changed(file: OpenFile, edit: Callable[[Atom], Atom]) -> HeaderChange:
     shown = os.fsdecode(file.path)
     source = Source(shown, file.fd)
     try:
         tree = read_boxes(source)
-        movie = _movie_of(tree)
-        edited = edited_movie(movie, plan.source, plan.result)
+        edited = edit(_movie_of(tree))
         patches = plan_patches(tree, edited)
         change = change_by_patches(file, patches.writes, patches.size)
         _read_again(edited, _ChangedSource(shown, file.fd, change))

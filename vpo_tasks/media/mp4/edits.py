@@ -6,7 +6,7 @@ have the names that FFmpeg gives them (`mov.c`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from vpo_tasks.media.languages import UNDETERMINED
@@ -113,6 +113,16 @@ def edited_movie(movie: Atom, before: MediaInfo, after: MediaInfo) -> Atom:
             movie = (
                 _without_tag(movie, name) if value is None else _with_tag(movie, name, value, in_quicktime)
             )
+    return movie
+
+
+def with_enabled(movie: Atom, enabled: Mapping[int, bool]) -> Atom:
+    """Return an index whose tracks at some places are on or off. Raise BoxError when there are fewer."""
+    places = list(locate(movie, b"trak"))
+    for number, is_on in enabled.items():
+        if number >= len(places):
+            raise BoxError(b"trak", f"number {number} is missing")
+        movie = replace_at(movie, places[number], _with_enabled(box_at(movie, places[number]), is_on))
     return movie
 
 

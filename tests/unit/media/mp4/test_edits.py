@@ -8,33 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.mp4 import full, movie, trak, user
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.media.mp4.edits import edited_movie
 from vpo_tasks.media.mp4.items import UTF8, ItemValue, LocalText, make_item_list, make_local_texts, write_item
 from vpo_tasks.media.mp4.tree import Atom, BoxError, find, find_all, to_bytes
 
-PACKED_FRENCH = (6 << 10) | (18 << 5) | 1  # "fra", a letter in five bits
 PACKED_JAPANESE = (10 << 10) | (16 << 5) | 14
-
-
-def full(kind: bytes, payload: bytes) -> Atom:
-    return Atom(kind, bytes(4) + payload)
-
-
-def trak(handler: bytes, *more: Atom, flags: int = 3, media: tuple[Atom, ...] = ()) -> Atom:
-    header = Atom(b"tkhd", struct.pack(">I", flags) + struct.pack(">8xI", 1) + bytes(68))
-    clock = full(b"mdhd", bytes(8) + struct.pack(">IIHH", 1000, 500, PACKED_FRENCH, 0))
-    name = full(b"hdlr", bytes(4) + handler + bytes(12) + b"Handler\0")
-    return Atom(b"trak", b"", (header, Atom(b"mdia", b"", (clock, *media, name)), *more))
-
-
-def user(*boxes: Atom) -> Atom:
-    return Atom(b"udta", b"", boxes)
-
-
-def movie(*more: Atom, sound: Atom | None = None) -> Atom:
-    return Atom(b"moov", b"", (trak(b"vide"), sound or trak(b"soun"), *more))
-
 
 FOUND = (
     Track(index=0, type="video", codec="h264", default=True, language="fre"),
