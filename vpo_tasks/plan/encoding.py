@@ -99,10 +99,16 @@ def is_dolby_vision_only(track: Track) -> bool:
     return profile == "5" and not compatible
 
 
+_SVT_PIXELS = 64
+"""Older versions of SVT-AV1 take no smaller picture."""
+
+
 def software_encoders_for(encode: Encode) -> tuple[str, ...]:
     """Return FFmpeg's encoders for an encode, best first: for HDR10 those that write its static metadata."""
     known = software_encoders(encode.codec)
-    return tuple(sorted(known, key=lambda name: name == "libaom-av1")) if encode.hdr == "hdr10" else known
+    if encode.hdr != "hdr10" or min(encode.width or _SVT_PIXELS, encode.height or _SVT_PIXELS) < _SVT_PIXELS:
+        return known
+    return tuple(sorted(known, key=lambda name: name == "libaom-av1"))
 
 
 def software_encoders(codec: str) -> tuple[str, ...]:
