@@ -1,1 +1,1 @@
-"""Situations from public bug reports, each with what a person expects to find afterwards."""
+"""Situations from public bug reports: files of a kind that people have, and what they expect to find afterwards."""

@@ -166,7 +166,8 @@ def _broken(promised: dict[str, Any] | None, done: dict[str, Any] | None) -> lis
     if done["status"] == "failed" and promised["status"] != "failed":
         return [f"promised {promised['status']}, failed: {done['error']}"]
     keys = ("status", "step", "changes", "reason")
-    return [
+    lost = [text for text in done["warnings"] if text.startswith("loses: ")]
+    return lost + [
         f"{key}: promised {promised[key]}, done {done[key]}" for key in keys if promised[key] != done[key]
     ]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from vpo_tasks.disk.folders import OpenFile
 from vpo_tasks.disk.system_calls import Disk
-from vpo_tasks.errors import ProbeError
+from vpo_tasks.errors import ProbeError, VerifyError
 from vpo_tasks.execute.in_place.change import HeaderChange, HeaderRefused
 from vpo_tasks.execute.in_place.matroska import change_of_tree
 from vpo_tasks.execute.in_place.mp4 import flags_change
@@ -23,46 +24,107 @@ from vpo_tasks.media.matroska.ebml import Source
 from vpo_tasks.media.matroska.edits import edited_tree
 from vpo_tasks.media.matroska.elements import TreeError
 from vpo_tasks.media.matroska.language_fields import language_fields
+from vpo_tasks.media.matroska.left_behind import left_behind
 from vpo_tasks.media.matroska.tree import Tree, TreeNode
 from vpo_tasks.media.matroska.tree_reader import read_tree
 from vpo_tasks.media.model import MediaInfo, Track
 from vpo_tasks.plan.model import Plan
 
+_UNREAD = "whether all that only the header tells was carried is not known"
 _START = "ChapterTimeStart"
 _ROUNDING_NS = 2_000_000
 """FFmpeg and Matroska round to milliseconds."""
 _LEFT = "what only the header tells (editions, targets of tags, identifiers, crop, roles) is as {} left it"
 
 
-def carry_over(disk: Disk, source: OpenFile, made: OpenFile, plan: Plan, tool: str) -> tuple[str, ...]:
-    """Put back into a new file what its tool did not carry from the source. Raises OSError.
+class _Source(NamedTuple):
+    """What the source's header says, which tracks of it are in the new file, and where its chapters are."""
 
-    Both are open, the new one for writing. Returns warnings: what could not be put back, and why.
+    tree: Tree
+    tracks: tuple[CarriedTrack, ...]
+    chapter_shift_ns: int | None
+
+
+def carry_over(disk: Disk, source: OpenFile, made: OpenFile, plan: Plan, tool: str) -> tuple[str, ...]:
+    """Put back into a new file what its tool did not carry from the source. Raises VerifyError or OSError.
+
+    Both are open, the new one for writing. Returns warnings: what is lost, and why. The loss of content
+    that a probe does not see raises VerifyError.
     """
+    if plan.result.container in ("mp4", "mov"):
+        return _switch_subtitles(disk, made, plan)
+    if plan.source.container != "mkv" or plan.result.container != "mkv":
+        return ()
+    why: tuple[str, ...] = ()
     try:
-        if plan.result.container in ("mp4", "mov"):
-            change = flags_change(made, plan)
-        elif plan.source.container == plan.result.container == "mkv":
-            change = _change(source, made, plan, tool)
-        else:
-            return ()
-    except (HeaderRefused, ProbeError, TreeError) as error:
+        before = _tree(source)
+        tracks = tuple(_carried_tracks(plan, len(_entries(before))))
+        found = _Source(before, tracks, _chapter_shift_ns(_tree(made), plan))
+    except (ProbeError, TreeError) as error:
         return (f"{_LEFT.format(tool)}: {error.detail}",)
+    try:
+        change = _change(found, made, plan, tool)
+    except (HeaderRefused, ProbeError, TreeError) as error:
+        why = (f"{_LEFT.format(tool)}: {error.detail}",)
+    else:
+        _write(disk, made.fd, change)
+    lost = _losses(os.fsdecode(source.path), found, made, plan)
+    return (*lost, *why) if lost else ()
+
+
+def _switch_subtitles(disk: Disk, made: OpenFile, plan: Plan) -> tuple[str, ...]:
+    """Switch the subtitles of an MP4 on and off as the plan has them: FFmpeg does not. Raises OSError."""
+    if not plan.result.of_type("subtitle"):
+        return ()
+    try:
+        change = flags_change(made, plan)
+    except HeaderRefused as error:
+        return (f"whether subtitles are on is as ffmpeg left it: {error.detail}",)
     _write(disk, made.fd, change)
     return ()
 
 
-def _change(source: OpenFile, made: OpenFile, plan: Plan, tool: str) -> HeaderChange:
-    sources = [Source(os.fsdecode(file.path), file.fd) for file in (source, made)]
-    before, after = (read_tree(item) for item in sources)
-    for tree in (before, after):
-        if tree.damage:
-            raise TreeError(tree.damage)
-    tracks = list(_carried_tracks(plan, len(_entries(before))))
+def _tree(file: OpenFile) -> Tree:
+    """Return an open file's tree. Raise TreeError for one that is not read whole."""
+    tree = read_tree(Source(os.fsdecode(file.path), file.fd))
+    if tree.damage:
+        raise TreeError(tree.damage)
+    return tree
+
+
+def _change(source: _Source, made: OpenFile, plan: Plan, tool: str) -> HeaderChange:
+    after = _tree(made)
     _check_tracks(after, plan)
-    carried = carried_over(before, after, tracks, Written(tool, _chapter_shift_ns(after, plan)))
-    wanted = _edited(carried, plan, {track.made: track.source for track in tracks})
-    return change_of_tree(made, sources[1], after, wanted)
+    carried = carried_over(source.tree, after, source.tracks, Written(tool, source.chapter_shift_ns))
+    wanted = _edited(carried, plan, {track.made: track.source for track in source.tracks})
+    return change_of_tree(made, Source(os.fsdecode(made.path), made.fd), after, wanted)
+
+
+def _losses(video: str, source: _Source, made: OpenFile, plan: Plan) -> tuple[str, ...]:
+    """Read the new file again and return what of the source, as the plan wants it, is not in it."""
+    try:
+        wanted = edited_tree(source.tree, plan.source, _source_as_planned(plan))
+        losses = left_behind(wanted, _tree(made), source.tracks, source.chapter_shift_ns)
+    except (ProbeError, TreeError) as error:
+        return (f"{_UNREAD}: {error.detail}",)
+    for loss in losses:
+        if loss.is_essence:
+            raise VerifyError(video, "what the source's header says", loss.what, "less")
+    return tuple(f"loses: {loss.what}" for loss in losses)
+
+
+def _source_as_planned(plan: Plan) -> MediaInfo:
+    """Return the source with all tracks, and what the plan changes of names, languages, flags and tags."""
+    wanted: dict[int, Track] = {}
+    for place, index in originals_of(plan).items():
+        wanted.setdefault(index, plan.result.tracks[place])
+    tracks = [
+        track
+        if track.type == "attachment" or track.index not in wanted
+        else _as_in(wanted[track.index], track)
+        for track in plan.source.tracks
+    ]
+    return msgspec.structs.replace(plan.source, tracks=tuple(tracks), tags=plan.result.tags)
 
 
 def _check_tracks(made: Tree, plan: Plan) -> None:

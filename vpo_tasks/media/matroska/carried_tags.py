@@ -75,7 +75,9 @@ def derived_tags(
     """Yield what the tool derived itself, with the UID of the track that it is of, 0 for the file."""
     anew = _WRITTEN_ANEW[tool]
     for tag in made.segment.all("Tags", "Tag"):
-        simple = [node for node in tag.all("SimpleTag") if anew.match(_name(node)) and not _is_in_words(node)]
+        simple = [
+            node for node in tag.all("SimpleTag") if anew.match(name_of_tag(node)) and not _is_in_words(node)
+        ]
         if not simple:
             continue
         targets = [node for node in tag.children if node.id == _TARGETS]
@@ -93,11 +95,12 @@ def derived_tags(
 
 def _names(tag: TreeNode) -> Iterator[str]:
     for node in tag.all("SimpleTag"):
-        yield _derived_name(node)
+        yield derived_name(node)
 
 
-def _derived_name(simple: TreeNode) -> str:
-    found = _DERIVED_TAG.match(_name(simple))
+def derived_name(simple: TreeNode) -> str:
+    """Return the name of a tag that is counted from the packets, without a language; empty for another."""
+    found = _DERIVED_TAG.match(name_of_tag(simple))
     return found[1].upper() if found else ""
 
 
@@ -107,7 +110,8 @@ def _is_in_words(simple: TreeNode) -> bool:
     return language is not None and language.value != "und"
 
 
-def _name(simple: TreeNode) -> str:
+def name_of_tag(simple: TreeNode) -> str:
+    """Return the name of a SimpleTag; empty without one."""
     name = simple.get("TagName")
     return "" if name is None else b"".join(name.data_pieces()).split(b"\0", 1)[0].decode("utf-8", "replace")
 
@@ -130,7 +134,7 @@ def _carried_tag(
             children.append(child)
     kept = []
     for child in children:
-        name = _derived_name(child) if child.id == _SIMPLE_TAG else ""
+        name = derived_name(child) if child.id == _SIMPLE_TAG else ""
         if not name or not ({(uid, name), (uid, None)} & anew):
             kept.append(child)
     simple = [child for child in kept if child.id == _SIMPLE_TAG]

@@ -23,26 +23,26 @@ from vpo_tasks.media.matroska.carried_tags import (
     number_of,
 )
 from vpo_tasks.media.matroska.elements import TreeError, encode_value, id_named
-from vpo_tasks.media.matroska.tree import CRC_32, VOID, Tree, TreeNode, new_node, value_node
+from vpo_tasks.media.matroska.tree import CRC_32, RAW, VOID, Tree, TreeNode, new_node, value_node
 
 
 def _ids(names: str) -> frozenset[int]:
     return frozenset(id_named(name) for name in names.split())
 
 
-_OF_THE_TOOL = _ids(
+OF_THE_TOOL = _ids(
     "TrackNumber TrackType FlagLacing MinCache MaxCache DefaultDuration DefaultDecodedFieldDuration"
     " TrackTimestampScale TrackOffset MaxBlockAdditionID BlockAdditionMapping CodecID CodecPrivate"
     " CodecDecodeAll CodecDelay SeekPreRoll ContentEncodings"
 ) | {VOID, CRC_32}
 """Of a track: how its packets are stored in the new file."""
-_OF_THE_CODEC = _ids("CodecName CodecSettings CodecInfoURL CodecDownloadURL TrackOperation")
+OF_THE_CODEC = _ids("CodecName CodecSettings CodecInfoURL CodecDownloadURL TrackOperation")
 """Of a track: no longer true of one that was encoded."""
-_OF_THE_SEGMENT = _ids(
-    "SegmentUUID SegmentFilename PrevUUID PrevFilename NextUUID NextFilename SegmentFamily ChapterTranslate"
-    " DateUTC Title"
-)
-_OF_AN_ATTACHMENT = _ids("FileDescription FileName FileMediaType FileReferral FileUID")
+DERIVED_INFO = _ids("TimestampScale Duration MuxingApp WritingApp") | {VOID, CRC_32}
+"""Of the segment: what the tool alone knows of the new file."""
+OF_THE_SEGMENT = _ids("SeekHead Info Tracks Chapters Tags Attachments Cues Cluster") | {VOID, CRC_32}
+"""What a segment holds; other elements are nobody's that we know, and carried as they are."""
+_OF_THE_FILE = _ids("FileData") | {VOID, CRC_32}
 _VIDEO, _AUDIO = id_named("Video"), id_named("Audio")
 _CROP = ("PixelCropLeft", "PixelCropTop", "PixelCropRight", "PixelCropBottom")
 _DISPLAY = ("DisplayWidth", "DisplayHeight", "DisplayUnit", "AspectRatioType")
@@ -98,10 +98,11 @@ def carried_over(source: Tree, made: Tree, tracks: Sequence[CarriedTrack], writt
     children = [_with_info(source, node, room) for node in children]
     children = [_with_files(node, files.changed, room) for node in children]
     if written.chapter_shift_ns is not None:
-        shifted = _shifted(source.segment, written.chapter_shift_ns, room)
-        found = [as_new(node) for node in shifted.children if node.id in _CHAPTERS]
+        moved = shifted(source, written.chapter_shift_ns, made)
+        found = [as_new(node) for node in moved.children if node.id in _CHAPTERS]
         children = _in_place_of(_CHAPTERS, found, children)
     children = _in_place_of(frozenset({_TAGS}), [room.element(_TAGS, tags)] if tags else [], children)
+    children += [as_new(node) for node in source.segment.children if node.id not in (*OF_THE_SEGMENT, RAW)]
     return _with_version(source, made.with_children(made.segment, children))
 
 
@@ -114,6 +115,11 @@ def _in_place_of(kinds: frozenset[int], new: list[TreeNode], children: Sequence[
         new = [replace(new[0], offset=children[place].offset), *new[1:]]
     before = list(children[:place])
     return [*before, *new, *(node for node in children[place:] if node.id not in kinds)]
+
+
+def shifted(source: Tree, shift_ns: int, made: Tree) -> TreeNode:
+    """Return the source's segment with all chapters where they are in the new file."""
+    return _shifted(source.segment, shift_ns, Room(made.max_size_length))
 
 
 def _shifted(node: TreeNode, shift_ns: int, room: Room) -> TreeNode:
@@ -149,7 +155,11 @@ def _with_info(source: Tree, node: TreeNode, room: Room) -> TreeNode:
     info = source.segment.get("Info")
     if info is None:
         raise TreeError("it has no Info")
-    return room.filled(node, _grafted(info, node, _OF_THE_SEGMENT))
+    return room.filled(node, _grafted(info, node, _kinds(info, node) - DERIVED_INFO))
+
+
+def _kinds(source: TreeNode, made: TreeNode) -> frozenset[int]:
+    return frozenset(child.id for child in (*source.children, *made.children))
 
 
 def _grafted(source: TreeNode, made: TreeNode, kinds: frozenset[int]) -> list[TreeNode]:
@@ -171,11 +181,10 @@ def _grafted(source: TreeNode, made: TreeNode, kinds: frozenset[int]) -> list[Tr
 
 def _entry(source: TreeNode, made: TreeNode, room: Room, *, is_encoded: bool) -> TreeNode:
     """Return a track's entry as the tool wrote it, with all the source says but how packets are stored."""
-    there = {child.id for child in (*source.children, *made.children)}
-    kinds = there - _OF_THE_TOOL - {_VIDEO, _AUDIO}
+    kinds = _kinds(source, made) - OF_THE_TOOL - {_VIDEO, _AUDIO}
     if is_encoded:
-        kinds -= _OF_THE_CODEC
-    children = _grafted(source, made, frozenset(kinds))
+        kinds -= OF_THE_CODEC
+    children = _grafted(source, made, kinds)
     for kind, merge in ((_VIDEO, _video), (_AUDIO, _audio)):
         original = next((child for child in source.children if child.id == kind), None)
         for place, child in enumerate(children):
@@ -251,14 +260,17 @@ def _attachments(source: Tree, made: Tree, room: Room) -> _Files:
     left = list(source.segment.all("Attachments", "AttachedFile"))
     changed = {}
     for node in made.segment.all("Attachments", "AttachedFile"):
-        original = next((item for item in left if _is_same_file(item, node)), None)
+        original = next((item for item in left if is_same_file(item, node)), None)
         if original is not None:
             left = [item for item in left if item is not original]
-            changed[id(node)] = room.filled(node, _grafted(original, node, _OF_AN_ATTACHMENT))
+            changed[id(node)] = room.filled(
+                node, _grafted(original, node, _kinds(original, node) - _OF_THE_FILE)
+            )
     return _Files(changed, frozenset(number_in(item, "FileUID") for item in left))
 
 
-def _is_same_file(one: TreeNode, other: TreeNode) -> bool:
+def is_same_file(one: TreeNode, other: TreeNode) -> bool:
+    """Tell whether two attachments have the same content."""
     contents = one.get("FileData"), other.get("FileData")
     if contents[0] is None or contents[1] is None or contents[0].data_size != contents[1].data_size:
         return False

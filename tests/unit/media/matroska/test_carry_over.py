@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.matroska import cluster, element, matroska, number, track
+from tests.support.matroska_film import attached, count, edition, film, grown, made_film, master, tag, text
 from vpo_tasks.media.matroska.carried_tags import number_in
 from vpo_tasks.media.matroska.carry_over import CarriedTrack, Written, carried_over
 from vpo_tasks.media.matroska.ebml import open_source
@@ -18,34 +19,6 @@ from vpo_tasks.media.matroska.tree_reader import read_tree
 COPIED = (CarriedTrack(0, 0, False), CarriedTrack(1, 1, False))
 ENCODED = (CarriedTrack(0, 0, True), CarriedTrack(1, 1, False))
 BY_FFMPEG = Written("ffmpeg", 0)
-
-
-def master(name: str, *inside: bytes) -> bytes:
-    return element(id_named(name), b"".join(inside))
-
-
-def text(name: str, value: str) -> bytes:
-    return element(id_named(name), value.encode())
-
-
-def count(name: str, value: int) -> bytes:
-    return number(id_named(name), value)
-
-
-def film(*more: bytes, video: tuple[bytes, ...] = (), audio: tuple[bytes, ...] = ()) -> bytes:
-    tracks = (
-        track(1, 1, b"V_MPEG4/ISO/ASP", count("TrackUID", 11), *video),
-        track(2, 2, b"A_AC3", count("TrackUID", 22), *audio),
-    )
-    return matroska(*more, cluster(0), tracks=tracks)
-
-
-def made_film(*more: bytes, video: tuple[bytes, ...] = (), audio: tuple[bytes, ...] = ()) -> bytes:
-    tracks = (
-        track(1, 1, b"V_MPEGH/ISO/HEVC", count("TrackUID", 1), *video),
-        track(2, 2, b"A_AC3", count("TrackUID", 2), *audio),
-    )
-    return matroska(*more, cluster(0), tracks=tracks)
 
 
 @pytest.fixture
@@ -95,15 +68,6 @@ def test_what_the_segment_says_of_itself_is_the_sources(carry, name, data):
     info = carry(source, made_film()).segment.get("Info")
     assert [b"".join(node.data_pieces()) for node in info.all(name)] == [data]
     assert number_in(info, "TimestampScale") == 1_000_000
-
-
-def grown(data: bytes, by: int) -> bytes:
-    """Correct the sizes of the segment and its Info, which stand in eight bytes, after bytes were put in."""
-    for identifier in (b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66"):
-        at = data.index(identifier) + 4
-        size = int.from_bytes(data[at : at + 8], "big") + by
-        data = data[:at] + size.to_bytes(8, "big") + data[at + 8 :]
-    return data
 
 
 def test_a_date_that_the_source_does_not_tell_is_not_told(carry):
@@ -189,19 +153,6 @@ def test_a_display_size_is_scaled_with_a_cropped_picture(carry):
     assert (number_in(found, "DisplayWidth"), number_in(found, "DisplayHeight")) == (128, 38)
 
 
-def edition(uid: int, *starts: int) -> bytes:
-    atoms = [
-        master(
-            "ChapterAtom",
-            count("ChapterUID", 100 + place),
-            count("ChapterTimeStart", start),
-            master("ChapterDisplay", text("ChapString", "One"), text("ChapLanguageBCP47", "pt-BR")),
-        )
-        for place, start in enumerate(starts)
-    ]
-    return master("EditionEntry", count("EditionUID", uid), count("EditionFlagOrdered", 1), *atoms)
-
-
 def test_editions_are_the_sources(carry):
     source = film(master("Chapters", edition(7, 0, 1_000), edition(8, 500)))
     made = made_film(master("Chapters", edition(1, 0)))
@@ -220,14 +171,6 @@ def test_chapters_that_are_not_the_sources_stay(carry):
     source = film(master("Chapters", edition(7, 0)))
     tree = carry(source, made_film(master("Chapters", edition(1, 0))), COPIED, Written("ffmpeg", None))
     assert values(tree, "Chapters", "EditionEntry", "EditionUID") == [1]
-
-
-def tag(*simple: tuple[str, str], targets: tuple[bytes, ...] = (), language: str | None = None) -> bytes:
-    more = () if language is None else (text("TagLanguage", language),)
-    tags = [
-        master("SimpleTag", text("TagName", name), text("TagString", value), *more) for name, value in simple
-    ]
-    return master("Tag", master("Targets", *targets), *tags)
 
 
 def tags_of(tree: Tree) -> list[tuple[list[Any], list[str]]]:
@@ -308,10 +251,6 @@ def test_statistics_of_a_copied_track_are_true_and_stay_until_others_are_counted
     )
     assert tags_of(by_mkvmerge) == [([22], ["NUMBER_OF_FRAMES=2"]), ([22], ["BPS=3"])]
     assert tags_of(carry(film(master("Tags", old)), made_film())) == [([22], ["BPS=1", "NUMBER_OF_FRAMES=2"])]
-
-
-def attached(name: str, data: bytes, *more: bytes) -> bytes:
-    return master("AttachedFile", text("FileName", name), element(id_named("FileData"), data), *more)
 
 
 def test_attachments_keep_what_is_said_of_them_and_take_their_tags_with_them(carry):
