@@ -70,12 +70,19 @@ def with_encryption(tracks: Sequence[Track], movie: Movie, streams: Sequence[Any
 
 
 def with_entries(tracks: Sequence[Track], layout: Layout) -> tuple[Track, ...]:
-    """Return the tracks with their place in a Matroska header, where FFmpeg's is another."""
+    """Return the tracks with their place in a Matroska header, where FFmpeg's is another, and what it says.
+
+    A track without a name has none: FFmpeg shows a tag of it. One that is encrypted is marked so.
+    """
     places = {entry.number: place for place, entry in enumerate(layout.tracks)}
-    moved = {
-        index: places[number] for number, index in layout.stream_indexes().items() if places[number] != index
-    }
-    return tuple(
-        msgspec.structs.replace(track, entry=moved[track.index]) if track.index in moved else track
-        for track in tracks
-    )
+    found = {}
+    for number, index in layout.stream_indexes().items():
+        entry = layout.tracks[places[number]]
+        fields: dict[str, Any] = {} if places[number] == index else {"entry": places[number]}
+        if not entry.has_name:
+            fields["title"] = None
+        if entry.is_encrypted:
+            fields["encrypted"] = True
+        if fields:
+            found[index] = fields
+    return tuple(msgspec.structs.replace(track, **found.get(track.index, {})) for track in tracks)

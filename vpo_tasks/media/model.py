@@ -66,7 +66,7 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     codec_data: bool | None = None
     """Whether the header holds what the decoder must know beside the packets; None: not looked for."""
     encrypted: bool = False
-    """MP4: the packets are encrypted; what says how is in the header, and no tool of ours carries it over."""
+    """The packets are encrypted; what says how is in the header, and no tool of ours carries it over."""
     entry: int | None = None
     """Matroska: its place among all entries of the header, where FFmpeg leaves out some before it."""
     filename: str | None = None

@@ -15,7 +15,8 @@ _SEGMENT, _INFO, _TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B6
 _TIMESTAMP_SCALE, _TRACK_ENTRY = 0x2AD7B1, 0xAE
 _NUMBER, _TYPE, _CODEC_ID = 0xD7, 0x83, 0x86
 _DEFAULT_DURATION, _CODEC_DELAY, _TRACK_SCALE = 0x23E383, 0x56AA, 0x23314F
-_CONTENT_ENCODINGS, _LANGUAGE_BCP47 = 0x6D80, 0x22B59D
+_CONTENT_ENCODINGS, _CONTENT_ENCODING, _CONTENT_ENCRYPTION = 0x6D80, 0x6240, 0x5035
+_NAME, _LANGUAGE_BCP47 = 0x536E, 0x22B59D
 _VIDEO, _PROJECTION, _PROJECTION_TYPE = 0xE0, 0x7670, 0x7671
 _YAW, _PITCH, _ROLL = 0x7673, 0x7674, 0x7675
 BLOCK_ADDITION_MAPPING, _ADDITION_TYPE, _ADDITION_DATA = 0x41E4, 0x41E7, 0x41ED
@@ -38,6 +39,9 @@ class TrackEntry(NamedTuple):
     picture: Picture = Picture()
     is_compressed: bool = False
     """Its frames are not stored as they are."""
+    is_encrypted: bool = False
+    has_name: bool = True
+    """FFmpeg shows a tag `TITLE` of the track for the name that it lacks."""
     language_tag: str | None = None
     """Its tag of BCP 47; beside it the older field must be ignored (RFC 9559 5.1.4.1.20)."""
 
@@ -131,6 +135,12 @@ def _read_track(data: bytes) -> TrackEntry:
         scale=_float(fields.get(_TRACK_SCALE), 1.0),
         picture=_read_picture(data, fields.get(_VIDEO, b"")),
         is_compressed=_CONTENT_ENCODINGS in fields,
+        is_encrypted=any(
+            _CONTENT_ENCRYPTION in dict(children_of(encoding))
+            for kind, encoding in children_of(fields.get(_CONTENT_ENCODINGS, b""))
+            if kind == _CONTENT_ENCODING
+        ),
+        has_name=bool(fields.get(_NAME, b"").rstrip(b"\0")),
         language_tag=fields.get(_LANGUAGE_BCP47, b"").rstrip(b"\0").decode("ascii", "replace") or None,
     )
 
