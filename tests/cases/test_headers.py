@@ -57,3 +57,21 @@ def test_an_encrypted_matroska_is_left_alone_with_the_word(world):
         assert result["status"] == "failed"
         assert "its video is encrypted" in result["error"]
     assert path.read_bytes() == before
+
+
+def test_a_title_that_begins_with_an_at_is_no_file_of_options(world):
+    path = world.media / "a.mkv"
+    tracks = [
+        SampleTrack("video", "mpeg4"),
+        *(SampleTrack("audio", "ac3", language=code) for code in ("eng", "fre")),
+    ]
+    make_sample(str(path), tracks, seconds=0.4)
+    title = '{set_container_metadata: {field: title, value: "@home"}}'
+    rules = f"{{match: all, items: [{{name: t, when: exists(video), then: {title}}}]}}"
+    phase = f"{{name: p, keep_audio: {{languages: [eng]}}, rules: {rules}}}"
+    world.write_policy(f"schema_version: 13\nphases:\n  - {phase}\n")
+    result = json.loads(world.vpo("process", "--json", world.media).stdout)["results"][0]
+    assert (result["status"], result["tool"]) == ("changed", "mkvmerge")
+    media = read_media(str(path))
+    assert media.tags["title"] == "@home"
+    assert len(media.tracks) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -120,6 +121,25 @@ def hardware_encoders(codec: str, hw: str) -> tuple[str, ...]:
     """Return FFmpeg's hardware encoders for a codec that `hw` (`auto`, `none` or a kind) allows, in order."""
     kinds = HARDWARE_CODECS if hw == "auto" else (hw,)
     return tuple(f"{codec}_{kind}" for kind in kinds if codec in HARDWARE_CODECS.get(kind, ()))
+
+
+_TOLD_AS = MappingProxyType(
+    {
+        "h264": r"avc|[hx]\.?264", "hevc": r"hevc|[hx]\.?265", "av1": "av1", "vp9": "vp9", "vp8": "vp8",
+        "mpeg2video": r"mpeg-?2", "mpeg4": r"xvid|divx|mpeg-?4", "vc1": r"vc-?1", "aac": r"aac|he-aac",
+        "ac3": r"ac-?3|dolby digital", "eac3": r"e-?ac-?3|ddp|dd\+|dolby digital plus", "truehd": "true-?hd",
+        "dts": r"dts(-(hd|x|es))?( ?ma)?", "flac": "flac", "mp3": "mp3", "opus": "opus", "vorbis": "vorbis",
+        "alac": "alac",
+    }
+)  # fmt: skip
+"""What people call a codec in the names of tracks."""
+
+
+def told_codec(title: str | None, codec: str) -> str:
+    """Return the word of a title that names a codec; empty for none."""
+    words = _TOLD_AS.get(codec)
+    found = words and re.search(rf"(?<![a-z0-9])({words})(?![a-z0-9])", title or "", re.IGNORECASE)
+    return found[0] if found else ""
 
 
 def has_alpha(track: Track) -> bool:

@@ -15,6 +15,7 @@ from vpo_tasks.plan.compile import HEADER_EDITED, lost_data
 from vpo_tasks.plan.containers import can_rewrite, fit_container, holds_encoded, is_changed
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft
+from vpo_tasks.plan.encoding import told_codec
 from vpo_tasks.plan.model import Context, PhaseOutcome, Plan, PlanFailure
 from vpo_tasks.plan.operations import PhaseState, run_operations
 from vpo_tasks.plan.phase_conditions import closed_gate
@@ -184,6 +185,7 @@ class _Simulation:
         """Bring the draft to what its container can hold; refuse what no tool can write."""
         draft = self.draft
         fit_container(draft)
+        _say_stale_titles(draft)
         reason = _unwritable(draft) if is_changed(draft) else ""
         if not reason:
             return
@@ -201,6 +203,16 @@ class _Simulation:
                 rule=cause.rule,
             )
         )
+
+
+def _say_stale_titles(draft: Draft) -> None:
+    """Say which titles tell a codec that is no longer in the track; nobody asked to change them."""
+    codecs = {track.index: track.codec for track in draft.source.tracks}
+    for track in draft.tracks:
+        old = codecs.get(track.index) if track.index in draft.encodes else None
+        word = told_codec(track.title, old) if old and old != track.codec else ""
+        if word:
+            draft.warn(f"the title {track.title!r} tells {word}, but {track.codec} will be in the track")
 
 
 def _unwritable(draft: Draft) -> str:

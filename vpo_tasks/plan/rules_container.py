@@ -28,6 +28,8 @@ _PLAIN_COVERS = frozenset({"", "cover", "folder", "poster", "front"})
 _TEXT_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})
 _STYLED = frozenset({"ass"})
 _NOT_IN_MATROSKA = frozenset({"eia_608", "dvb_teletext", "xsub", "ttml", "arib_caption", "none", "unknown"})
+_NOT_COPIED = frozenset({"aac_latm", "pcm_bluray", "pcm_dvd", "nellymoser"})
+"""Sound that no muxer of ours takes as it is; FFmpeg wraps LATM for Matroska in a way that no player knows."""
 _AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd": 320_000})
 _OTHER_AUDIO_BITRATE = 192_000
 _LOSSLESS = frozenset({"flac", "alac"})
@@ -91,6 +93,8 @@ def fits(track: Track, target: str) -> bool:
         return False
     if track.type == "attachment":
         return target == "mkv" or (track.is_picture and track.codec in _MP4_COVERS)
+    if track.codec in _NOT_COPIED:
+        return False
     if target == "mkv":
         return track.codec not in _NOT_IN_MATROSKA
     return canonical_codec(effective_codec(track)) in _MP4_HOLDS.get(track.type, frozenset())
@@ -127,8 +131,9 @@ def _make_fit(draft: Draft, track: Track, operation: Container, scope: Scope) ->
             raise Refusal(_OPERATION, f"{track.type} {codec} cannot be turned into {mapping.codec}")
         return
     reason = f"{operation.target} cannot hold {codec}"
-    if track.type == "audio" and operation.target == "mp4":
-        encode = Encode(codec="aac", bitrate=_bitrate(codec))
+    if track.type == "audio" and (operation.target == "mp4" or track.codec in _NOT_COPIED):
+        lossless = operation.target == "mkv" and codec.startswith("pcm")
+        encode = Encode(codec="flac") if lossless else Encode(codec="aac", bitrate=_bitrate(codec))
         draft.encode(*encoded_audio(track, encode), scope.cause(_OPERATION, reason))
     elif track.type == "subtitle" and operation.target == "mp4" and _is_text(track):
         if canonical_codec(track.codec) in _STYLED:

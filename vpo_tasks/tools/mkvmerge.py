@@ -5,6 +5,7 @@ What the plan leaves alone is left to mkvmerge, which keeps what it reads; only 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -48,7 +49,13 @@ class Mkvmerge:
         converted = plan.source.container != plan.result.container
         if converted or kept_tags(plan.source) != kept_tags(plan.result):
             title = plan.result.tags.get("title", "")
-            argv += [b"--title", as_argument(title), b"--global-tags", b""]
+            if title.startswith("@"):
+                # as an argument it would name a file of options; such a file may say anything
+                argv.append(b"@")
+                inputs.append((len(argv) - 1, json.dumps(["--title", title]).encode()))
+            else:
+                argv += [b"--title", as_argument(title)]
+            argv += [b"--global-tags", b""]
             inputs.append((len(argv) - 1, tags_xml(kept_tags(plan.result))))
             argv.append(b"--no-global-tags")
         argv += _selection(plan, ids)

@@ -12,6 +12,7 @@ from vpo_tasks.errors import PlanError
 from vpo_tasks.plan.evaluate import check_convergence, evaluate
 from vpo_tasks.plan.model import Context
 from vpo_tasks.policy.model import (
+    AudioTranscode,
     Config,
     Container,
     DefaultFlags,
@@ -322,3 +323,29 @@ def test_a_flag_that_the_container_cannot_hold_is_a_warning_and_no_disagreement(
     assert effects(planned) == "order=0,1,3,2"
     assert "subtitle 2 (ger mov_text): MOV cannot store a forced flag" in planned.warnings
     check_convergence([asked], planned)
+
+
+@pytest.mark.parametrize(
+    ("track", "word"),
+    [
+        ('a1 dts "DTS-HD MA 5.1"', "DTS-HD MA"),
+        ('a1 dts "Surround"', ""),
+        ('a1 ac3 "Dolby Digital 5.1"', "Dolby Digital"),
+        ('a1 aac "AAC 7.1 Lossless"', "AAC"),
+        ('a1 aac "Isaac"', ""),
+        ('a1 flac "AAC"', ""),
+    ],
+)
+def test_a_title_that_tells_the_codec_before_an_encode_is_said(track, word):
+    asked = policy(transcode=Transcode(audio=AudioTranscode(to="opus", bitrate=64_000)))
+    warnings = evaluate([asked], video(f"{track} eng 2ch"), Context(can_encode=True)).warnings
+    told = [text for text in warnings if "but opus will be in the track" in text]
+    assert told == (
+        [f"the title {video(track).tracks[1].title!r} tells {word}, but opus will be in the track"]
+        if word
+        else []
+    )
+    again = evaluate(
+        [asked], video(f"{track.replace(track.split()[1], 'opus', 1)} eng 2ch"), Context(can_encode=True)
+    )
+    assert not again.warnings
