@@ -124,3 +124,38 @@ def test_the_static_metadata_of_hdr10_is_kept_or_its_loss_is_said(world, to):
     kept = "Mastering display" in frame and '"max_content": 1000' in frame
     assert kept != any("static metadata of HDR10" in text for text in done["warnings"])
     assert kept == (to != "h264")
+
+
+SOUNDS = {
+    "bluray": (
+        "a.mts",
+        ("-c:v", "libx264", "-c:a", "pcm_bluray", "-ac", "2", "-mpegts_m2ts_mode", "1"),
+        "flac",
+    ),
+    "latm": ("a.ts", ("-c:v", "libx264", "-c:a", "aac", "-mpegts_flags", "latm"), "aac"),
+    "nellymoser": ("a.flv", ("-c:v", "flv1", "-c:a", "nellymoser", "-ac", "1", "-ar", "22050"), "aac"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SOUNDS))
+@pytest.mark.parametrize("action", ["transcode", "error"])
+def test_sound_that_matroska_does_not_take_is_converted_or_refused_before(world, name, action):
+    file, words, codec = SOUNDS[name]
+    ffmpeg(*FILM, *words, world.media / file)
+    before = (world.media / file).read_bytes()
+    phase = f"container: {{target: mkv, on_incompatible_codec: {action}}}"
+    world.write_policy(f"schema_version: 13\nphases:\n  - name: p\n    {phase}\n")
+    world.configure('[discovery]\nextensions = ["mkv", "mts", "ts", "flv"]')
+    results = [
+        json.loads(world.vpo("process", "--json", *more, world.media).stdout)["results"][0]
+        for more in (["--dry-run"], [])
+    ]
+    assert results[0]["status"] == results[1]["status"]
+    if action == "error":
+        assert results[1]["status"] == "failed"
+        assert "mkv cannot hold" in results[0]["error"]
+        assert (world.media / file).read_bytes() == before
+    else:
+        assert results[1]["error"] is None
+        streams = shown(world.media / "a.mkv")["streams"]
+        assert [s["codec_name"] for s in streams if s["codec_type"] == "audio"] == [codec]

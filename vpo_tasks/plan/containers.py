@@ -150,6 +150,14 @@ def fit_container(draft: Draft) -> None:
         _enable_one_of_each(draft, limits)
 
 
+def say_webm_no_more(draft: Draft) -> None:
+    """Say that a WebM will be none any more; its name goes on saying so."""
+    was_webm = draft.container == "mkv" and draft.source.doc_type == "webm"
+    if was_webm and is_changed(draft) and not is_webm(draft):
+        codecs = ", ".join(sorted({t.codec for t in draft.tracks if t.codec not in WEBM_CODECS}))
+        draft.warn(f"it is no WebM any more ({codecs}): rename it to .mkv, for players go by the name")
+
+
 def is_changed(draft: Draft) -> bool:
     """Tell whether the draft differs from the source in anything that is written to the file."""
     source = draft.source

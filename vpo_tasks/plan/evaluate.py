@@ -12,7 +12,7 @@ import msgspec
 from vpo_tasks.errors import PlanError
 from vpo_tasks.media.model import MediaInfo
 from vpo_tasks.plan.compile import HEADER_EDITED, lost_data
-from vpo_tasks.plan.containers import can_rewrite, fit_container, holds_encoded, is_changed
+from vpo_tasks.plan.containers import can_rewrite, fit_container, holds_encoded, is_changed, say_webm_no_more
 from vpo_tasks.plan.diff import build_plan, structural_cause
 from vpo_tasks.plan.draft import Draft
 from vpo_tasks.plan.encoding import told_codec
@@ -186,6 +186,7 @@ class _Simulation:
         draft = self.draft
         fit_container(draft)
         _say_stale_titles(draft)
+        say_webm_no_more(draft)
         reason = _unwritable(draft) if is_changed(draft) else ""
         if not reason:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
@@ -25,11 +26,13 @@ _MP4_HOLDS = MappingProxyType({"video": _MP4_VIDEO, "audio": _MP4_AUDIO, "subtit
 _MP4_COVERS = frozenset({"mjpeg", "png"})
 """What an item list has a type for (`covr`)."""
 _PLAIN_COVERS = frozenset({"", "cover", "folder", "poster", "front"})
+_OF_MP4 = frozenset({".mp4", ".m4v", ".mov"})
+_OF_MATROSKA = frozenset({".mkv", ".webm", ".mk3d"})
 _TEXT_SUBTITLES = frozenset({"subrip", "ass", "webvtt", "text", "mov_text"})
 _STYLED = frozenset({"ass"})
 _NOT_IN_MATROSKA = frozenset({"eia_608", "dvb_teletext", "xsub", "ttml", "arib_caption", "none", "unknown"})
 _NOT_COPIED = frozenset({"aac_latm", "pcm_bluray", "pcm_dvd", "nellymoser"})
-"""Sound that no muxer of ours takes as it is; FFmpeg wraps LATM for Matroska in a way that no player knows."""
+"""Sound that no muxer of ours takes as it is; what FFmpeg makes of LATM in Matroska, players do not know."""
 _AUDIO_BITRATES = MappingProxyType({"truehd": 256_000, "dts": 256_000, "dts-hd": 320_000})
 _OTHER_AUDIO_BITRATE = 192_000
 _LOSSLESS = frozenset({"flac", "alac"})
@@ -43,6 +46,7 @@ def convert_container(
     `foresee` returns the tracks as the phase's own encodes, which come later, will leave them.
     """
     if draft.container == operation.target:
+        _say_wrong_name(draft, context.path)
         return
     offenders = [track for track in draft.tracks if not fits(track, operation.target)]
     if offenders:
@@ -74,6 +78,15 @@ def convert_container(
         for name in sorted(trial.tags.keys() - UNWRITABLE_TAGS):
             trial.set_tag(name, None, scope.cause(_OPERATION, "metadata is not preserved"))
     draft.adopt(trial)
+
+
+def _say_wrong_name(draft: Draft, path: str) -> None:
+    """Say that a file's name speaks of another container: players and servers go by it."""
+    suffix = os.path.splitext(path)[1].lower()
+    if draft.container == "mkv" and suffix in _OF_MP4:
+        draft.warn(f"it is Matroska already, but its name ends in {suffix}: rename it to .mkv")
+    elif draft.container == "mp4" and suffix in _OF_MATROSKA:
+        draft.warn(f"it is MP4 already, but its name ends in {suffix}: rename it to .mp4")
 
 
 def _leave_names_of_covers(draft: Draft) -> None:
